@@ -1,0 +1,58 @@
+# gapglass: FPMD trajectories of a glass -> clusters of similar frames -> a GAP fitted on few of them -> glass models -> their structure.
+from snakemake.utils import min_version
+
+min_version("9.21.1")
+
+# A user's --configfile replaces the example study as a whole instead of being merged into it.
+if "study" not in config:
+
+    configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/trajectory.smk"
+include: "workflow/rules/descriptors.smk"
+include: "workflow/rules/kernels.smk"
+include: "workflow/rules/clustering.smk"
+include: "workflow/rules/active_learning.smk"
+include: "workflow/rules/glass.smk"
+include: "workflow/rules/structure.smk"
+include: "workflow/rules/figures.smk"
+
+
+# Named targets, one per stage: `snakemake potential` stops when the potential is there.
+
+
+rule all:
+    default_target: True
+    input:
+        at("report.html"),
+
+
+rule clusters:
+    input:
+        at("clusters/best.json"),
+        at("clusters/map.csv"),
+
+
+rule potential:
+    input:
+        at("potentials/optimal/summary.json"),
+
+
+rule glass:
+    input:
+        glass_files("final.extxyz"),
+
+
+rule structure:
+    input:
+        structure_files("rx.json"),
+
+
+rule figures:
+    input:
+        FIGURES,

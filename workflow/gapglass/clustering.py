@@ -1,0 +1,185 @@
+"""Spectral clustering with the number of clusters found automatically, and the choice of delta.
+
+One eigendecomposition serves the whole scan over N_c: the embedding for N_c clusters is the first N_c eigenvectors.
+Labels equal those of scikit-learn's ``SpectralClustering(affinity="precomputed")`` with the same seed.
+Source: Eq. 12-14 and section 2.4 of doi:10.1111/jace.20128.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import eigh
+from scipy.sparse.csgraph import laplacian
+from sklearn.cluster import k_means
+from sklearn.cluster._spectral import cluster_qr
+from sklearn.manifold import MDS
+from sklearn.utils import check_random_state
+
+from gapglass.errors import UserError
+
+
+def affinity(kernel, distances, kind="rbf"):
+    """Return the edge weights of the similarity graph.
+
+    Parameters
+    ----------
+    kernel, distances : numpy.ndarray, shape (n, n)
+        Hybrid kernel and its distance.
+    kind : {"rbf", "similarity"}
+        exp(-D^2 / 2 s^2) with s the median distance between different frames, or the kernel itself.
+        A kernel near 1 leaves no eigengap; rbf restores it.
+    """
+    if kind == "similarity":
+        return np.clip(kernel, 0, 1)
+    scale = np.median(distances[np.triu_indices(len(distances), 1)])
+    if scale <= 0:
+        raise UserError("more than half of the distances between frames are zero: the frames are alike; check trajectories.stride")
+    return np.exp(-(distances**2) / (2 * scale**2))
+
+
+def embedding(weights, n_vectors):
+    """Return the spectral embedding of a graph.
+
+    Parameters
+    ----------
+    weights : numpy.ndarray, shape (n, n)
+    n_vectors : int
+
+    Returns
+    -------
+    vectors : numpy.ndarray, shape (n, n_vectors)
+        Eigenvectors of the normalised Laplacian divided by the square root of the degree, signs fixed by the largest entry.
+    values : numpy.ndarray, shape (n_vectors,)
+        The eigenvalues, ascending.
+    """
+    matrix, root_degree = laplacian(weights, normed=True, return_diag=True)
+    values, vectors = eigh(matrix, subset_by_index=[0, n_vectors - 1])
+    vectors = vectors / root_degree[:, None]
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(n_vectors)]
+    return vectors * np.sign(largest), values
+
+
+def assign(vectors, n_clusters, seed, method="kmeans"):
+    """Return labels 0 ... n_clusters - 1 from the first ``n_clusters`` columns of an embedding."""
+    maps = np.ascontiguousarray(vectors[:, :n_clusters])
+    if method == "cluster_qr":
+        return cluster_qr(maps)
+    random = check_random_state(seed)
+    # scikit-learn draws its eigensolver's start vector from this stream first; doing the same keeps labels equal to its own.
+    random.uniform(-1, 1, len(maps))
+    return k_means(maps, n_clusters, random_state=random, n_init=10)[1]
+
+
+def mean_cluster_distance(distances, labels):
+    """Return the mean over all pairs of clusters of the mean distance between their members (Eq. 13, 14)."""
+    members = (labels[:, None] == np.unique(labels)).astype(float)
+    sizes = members.sum(axis=0)
+    between = members.T @ distances @ members / np.outer(sizes, sizes)
+    upper = np.triu_indices(len(sizes), 1)
+    return float(between[upper].mean())
+
+
+def energy_spread(labels, energies):
+    """Return how much the energy varies inside the clusters.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray of int, shape (n,)
+    energies : numpy.ndarray, shape (n,), eV/atom
+
+    Returns
+    -------
+    mean, weighted : float, meV/atom
+        Mean over clusters of the standard deviation of the members' energies (the paper's <sigma>_E; a cluster of one
+        frame counts as 0), and the same weighted by cluster size.
+    n_singletons : int
+    """
+    names, sizes = np.unique(labels, return_counts=True)
+    spread = np.array([np.std(energies[labels == name]) for name in names]) * 1000
+    return float(spread.mean()), float(np.average(spread, weights=sizes)), int((sizes == 1).sum())
+
+
+def scan(weights, distances, energies, *, d_tol, n_clusters_max, seed, method="kmeans"):
+    """Raise N_c from 2 until the mean distance between clusters changes by less than ``d_tol``.
+
+    Parameters
+    ----------
+    weights, distances : numpy.ndarray, shape (n, n)
+        Affinity and distance matrix.
+    energies : numpy.ndarray, shape (n,), eV/atom
+    d_tol : float
+    n_clusters_max : int
+        Cap of N_c; lowered to n - 1 for small data sets.
+    seed : int
+    method : {"kmeans", "cluster_qr"}
+
+    Returns
+    -------
+    labels : numpy.ndarray of int, shape (n,)
+        Of the chosen N_c, clusters numbered by rising mean energy.
+    table : pandas.DataFrame
+        One row per N_c visited: n_clusters, mean_cluster_distance, change, the energy spreads, singletons, eigenvalue.
+    converged : bool
+        False when the cap was reached; the labels are then those of the cap.
+    """
+    cap = min(n_clusters_max, len(distances) - 1)
+    vectors, values = embedding(weights, min(cap + 1, len(distances)))
+    rows, previous, chosen, converged = [], None, None, False
+    for n_clusters in range(2, cap + 2):
+        labels = assign(vectors, n_clusters, seed, method)
+        mean = mean_cluster_distance(distances, labels)
+        spread, weighted, singletons = energy_spread(labels, energies)
+        rows.append(
+            {
+                "n_clusters": n_clusters,
+                "n_clusters_found": len(np.unique(labels)),
+                "mean_cluster_distance": mean,
+                "change_to_next": np.nan,
+                "mean_sigma_energy_mev_per_atom": spread,
+                "weighted_sigma_energy_mev_per_atom": weighted,
+                "n_singletons": singletons,
+                "laplacian_eigenvalue": values[n_clusters - 1],
+            }
+        )
+        if previous is not None:
+            change = abs(rows[-2]["mean_cluster_distance"] - mean)
+            rows[-2]["change_to_next"] = change
+            chosen = previous
+            if change < d_tol:
+                converged = True
+                break
+        previous = labels
+    return order_by_energy(chosen, energies), pd.DataFrame(rows), converged
+
+
+def order_by_energy(labels, energies):
+    """Renumber clusters by rising mean energy, so that numbers and colours mean the same for every delta."""
+    names = np.unique(labels)
+    order = np.argsort([energies[labels == name].mean() for name in names], kind="stable")
+    new = np.empty(names.max() + 1, dtype=int)
+    new[names[order]] = np.arange(len(names))
+    return new[labels]
+
+
+def choose_delta(table):
+    """Return the row of ``delta.csv`` with the lowest mean energy spread strictly inside 0 < delta < 1.
+
+    Ties go to the smaller delta.
+    """
+    inside = table[(table["delta"] > 0) & (table["delta"] < 1)]
+    return inside.sort_values(["mean_sigma_energy_mev_per_atom", "delta"], kind="stable").iloc[0]
+
+
+def two_dimensional_map(distances, seed):
+    """Return coordinates in the plane whose distances resemble ``distances`` (multidimensional scaling).
+
+    Returns
+    -------
+    positions : numpy.ndarray, shape (n, 2)
+    stress : float
+        Normalised stress (Kruskal's stress-1); below 0.1 is fair, above 0.2 poor.
+    """
+    scaling = MDS(
+        n_components=2, metric="precomputed", metric_mds=True, init="classical_mds", n_init=1, random_state=seed, normalized_stress=True
+    )
+    positions = scaling.fit_transform(distances)
+    return positions, float(scaling.stress_)

@@ -1,0 +1,292 @@
+"""The configuration: read, checked against the schema, completed with defaults, checked for sense.
+
+Every problem is found before any work starts and told with the key, the value seen, what is
+allowed and a fix. The schema is ``workflow/schemas/config.schema.yaml``.
+"""
+
+import copy
+import difflib
+from pathlib import Path
+
+import yaml
+from ase.data import atomic_numbers
+from jsonschema import Draft202012Validator
+
+from gapglass.errors import UserError
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+
+
+def load_schema():
+    """Return the schema as a dictionary."""
+    return yaml.safe_load(SCHEMA.read_text())
+
+
+def complete(config, source="config"):
+    """Check a configuration and return a copy with every default filled in.
+
+    Parameters
+    ----------
+    config : dict
+        As read from YAML.
+    source : str
+        Name of the file for messages.
+
+    Raises
+    ------
+    UserError
+        Listing every problem found, one per line.
+    """
+    if not isinstance(config, dict):
+        raise UserError(f"{source}: expected keys and values, found {type(config).__name__}")
+    schema = load_schema()
+    problems = []
+    for error in sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.absolute_path))):
+        problems += _explain(error, schema)
+    if not problems:
+        config = _fill(copy.deepcopy(config), schema, schema)
+        problems = list(_sense(config))
+    if problems:
+        raise UserError(f"{source} has {len(problems)} problem(s):\n" + "\n".join(f"  - {text}" for text in problems))
+    return config
+
+
+def read(path):
+    """Read, check and complete the configuration file at ``path``."""
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the configuration {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
+    return complete(data, str(path))
+
+
+def _resolve(node, schema):
+    if "$ref" in node:
+        return {**schema["$defs"][node["$ref"].rsplit("/", 1)[1]], **node}
+    return node
+
+
+def _fill(value, node, schema):
+    node = _resolve(node, schema)
+    if isinstance(value, dict):
+        for key, child in node.get("properties", {}).items():
+            child = _resolve(child, schema)
+            if key not in value and "default" in child:
+                value[key] = copy.deepcopy(child["default"])
+            if key in value:
+                value[key] = _fill(value[key], child, schema)
+        for option in node.get("anyOf", []):
+            if isinstance(option, dict) and "properties" in option and set(value) <= set(option["properties"]):
+                value = _fill(value, option, schema)
+    elif isinstance(value, list) and isinstance(node.get("items"), dict):
+        value = [_fill(item, node["items"], schema) for item in value]
+    return value
+
+
+def _key(path):
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+    return text or "(top level)"
+
+
+def _allowed(node):
+    """Say in words what a schema node allows."""
+    if "$ref" in node or "anyOf" in node:
+        options = node.get("anyOf", [])
+        return " or ".join(_allowed(option) for option in options)
+    if "enum" in node:
+        return "one of " + ", ".join(str(v) for v in node["enum"])
+    if "const" in node:
+        return str(node["const"])
+    if node.get("type") == "object":
+        keys = ", ".join(node.get("properties", {}))
+        return f"the keys {{{keys}}}" if keys else "keys and values"
+    kinds = node.get("type", "a value")
+    text = " or ".join(kinds) if isinstance(kinds, list) else kinds
+    names = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<=", "minItems": "items >="}
+    bounds = [f"{sign} {node[word]}" for word, sign in names.items() if word in node]
+    if "pattern" in node:
+        bounds.append("matching " + node["pattern"])
+    return f"{text} {' and '.join(bounds)}".strip()
+
+
+def _explain(error, schema):
+    """Turn one finding of jsonschema into lines that name key, value, allowed values and a fix."""
+    key = _key(error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.schema.get("additionalProperties"), bool):
+        known = list(error.schema.get("properties", {}))
+        lines = []
+        for name in error.instance:
+            if name not in known:
+                where = _key([*error.absolute_path, name])
+                close = difflib.get_close_matches(str(name), known, 1)
+                fix = f"did you mean `{close[0]}`?" if close else "remove it"
+                lines.append(f"`{where}` is not a known key; {fix} Known here: {', '.join(known)}")
+        return lines
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return [f"`{_key([*error.absolute_path, name])}` is missing; add it" for name in missing[:1]]
+    unit = f" (in {error.schema['unit']})" if "unit" in error.schema else ""
+    allowed = _allowed(_resolve(error.schema, schema))
+    return [f"`{key}` is {error.instance!r}; allowed: {allowed}{unit}; change the value"]
+
+
+def _sense(config):
+    """Yield what a schema cannot say: contradictions between keys, and physics."""
+    names = [entry["name"] for entry in config["trajectories"]]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"`trajectories` holds the name {name!r} twice; give each entry its own name"
+    for index, entry in enumerate(config["trajectories"]):
+        where = f"trajectories[{index}]"
+        if entry["stop"] is not None and entry["stop"] <= entry["start"]:
+            yield f"`{where}.stop` is {entry['stop']}; allowed: more than start ({entry['start']}); raise it"
+        if (entry["temperature"] is None) == (entry["temperature_key"] is None):
+            yield f"`{where}` needs either temperature (K) or temperature_key; give exactly one of them"
+    if all(entry["role"] != "reference" for entry in config["trajectories"]):
+        yield "`trajectories` has no entry of role reference; give one the role reference"
+
+    coulomb = config["descriptors"]["coulomb"]
+    if coulomb["distances"] == "minimum_image" and coulomb["permutation"] == "sorted_l2":
+        yield (
+            "`descriptors.coulomb.permutation` is sorted_l2 with distances minimum_image: with the cell respected all "
+            "row norms are nearly equal, their order is noise and the clusters are destroyed; "
+            "use permutation none or eigenspectrum, or distances as_given"
+        )
+    soap = config["descriptors"]["soap"]
+    if soap["radial_basis"] == "gto" and soap["cutoff"] <= 1:
+        yield f"`descriptors.soap.cutoff` is {soap['cutoff']}; radial_basis gto needs more than 1 Å; raise it"
+    deltas = config["clustering"]["deltas"]
+    if not any(0 < delta < 1 for delta in deltas):
+        yield f"`clustering.deltas` is {deltas}; at least one value must lie inside 0 < delta < 1; add one"
+    if len({f"{delta:g}" for delta in deltas}) < len(deltas):
+        yield f"`clustering.deltas` is {deltas}; two values are written alike with six digits; drop one"
+
+    temperatures = [e["temperature"] for e in config["trajectories"] if e["role"] == "reference"]
+    cycle = config["glass"].get("cycle")
+    wanted = config["structure"]["reference_temperature"] or (cycle[-1]["temperature"] if cycle else None)
+    if wanted is not None and temperatures and None not in temperatures and all(abs(t - wanted) >= 0.5 for t in temperatures):
+        yield (
+            f"no trajectory of role reference has the temperature {wanted} K of the last stage of glass.cycle (there are "
+            f"{', '.join(map(str, temperatures))} K); set structure.reference_temperature to one of them"
+        )
+
+    yield from _sense_hyperparameters(config["potential"]["hyperparameters"])
+    yield from _sense_species(config)
+    yield from _sense_glass(config)
+
+
+def bounds(setting):
+    """Return the smallest and the largest value that a hyperparameter setting allows."""
+    if not isinstance(setting, dict):
+        return setting, setting
+    if "choices" in setting:
+        return min(setting["choices"]), max(setting["choices"])
+    return setting["low"], setting["high"]
+
+
+def _sense_hyperparameters(settings):
+    for name, setting in settings.items():
+        low, high = bounds(setting)
+        if isinstance(setting, dict) and low >= high:
+            yield f"`potential.hyperparameters.{name}` has low {low} and high {high}; low must be smaller; swap or widen them"
+    if bounds(settings["cutoff_width"])[1] >= bounds(settings["cutoff"])[0]:
+        yield (
+            f"`potential.hyperparameters.cutoff_width` reaches {bounds(settings['cutoff_width'])[1]} Å and cutoff goes down to "
+            f"{bounds(settings['cutoff'])[0]} Å; the width must be smaller than the cutoff; lower the width"
+        )
+
+
+def _sense_species(config):
+    for place, symbols in {
+        "glass.composition": config["glass"].get("composition", {}),
+        "potential.e0": config["potential"]["e0"] if isinstance(config["potential"]["e0"], dict) else {},
+    }.items():
+        for symbol in symbols:
+            if symbol not in atomic_numbers or symbol == "X":
+                yield f"`{place}.{symbol}` is not a chemical element; use symbols such as Te or O"
+    composition = config["glass"].get("composition", {})
+    for pair in config["structure"]["coordination_cutoffs"]:
+        parts = pair.split("-")
+        if len(parts) != 2 or any(part not in atomic_numbers for part in parts):
+            yield f"`structure.coordination_cutoffs.{pair}` is not a pair of elements; write it like Te-O"
+        elif composition and any(part not in composition for part in parts):
+            yield (
+                f"`structure.coordination_cutoffs.{pair}` names a species that glass.composition "
+                f"({', '.join(composition)}) lacks; mend one of them"
+            )
+
+
+def _sense_glass(config):
+    glass = config["glass"]
+    for key, example in {"composition": "{Te: 1, O: 2}", "density": "5.6", "cycle": "[{temperature: 300, time: 5}]"}.items():
+        if key not in glass:
+            yield f"`glass.{key}` is missing; add it, for example {example}"
+            return
+    formula = sum(glass["composition"].values())
+    for size in glass["sizes"]:
+        if size % formula:
+            yield f"`glass.sizes` holds {size}; allowed: multiples of the {formula} atoms in a formula unit; use {size // formula * formula or formula}"
+    for index, stage in enumerate(glass["cycle"]):
+        if stage["time"] * 1000 < glass["timestep"]:
+            yield f"`glass.cycle[{index}].time` is {stage['time']} ps, shorter than one time step ({glass['timestep']} fs); raise it"
+    last = glass["cycle"][-1]
+    if last["time"] * 1000 * (1 - config["structure"]["discard_fraction"]) < glass["sample_interval"]:
+        yield (
+            f"`glass.sample_interval` is {glass['sample_interval']} fs; the last stage of {last['time']} ps would leave no frame "
+            "to analyse; lower it or lengthen the stage"
+        )
+    if glass["lammps_command"] and glass["ranks"] > 1 and glass["lammps_command"][0].endswith("lmp"):
+        yield (
+            f"`glass.lammps_command` is {glass['lammps_command']} with glass.ranks {glass['ranks']}; put your MPI launcher in front, "
+            "for example [mpirun, -np, '2', lmp], or set ranks to 1"
+        )
+
+
+def check_files(config):
+    """Refuse trajectory files that are absent, before any job starts.
+
+    Raises
+    ------
+    UserError
+    """
+    absent = [
+        f"  - `trajectories[{index}].file` is {entry['file']}; there is no such file"
+        for index, entry in enumerate(config["trajectories"])
+        if not Path(entry["file"]).is_file()
+    ]
+    if absent:
+        raise UserError("\n".join(["trajectory files are looked for relative to " + str(Path.cwd()), *absent]))
+
+
+def check_species(config, species):
+    """Compare the species of the configuration with those found in the frames.
+
+    Parameters
+    ----------
+    config : dict
+        Completed configuration.
+    species : iterable of str
+        Chemical symbols found in the frames.
+
+    Raises
+    ------
+    UserError
+        When a species is named on one side only.
+    """
+    species = set(species)
+    composition = set(config["glass"]["composition"])
+    if not composition <= species:
+        absent = ", ".join(sorted(composition - species))
+        raise UserError(
+            f"glass.composition names {absent}, absent from the trajectories (which hold {', '.join(sorted(species))}); "
+            "the potential cannot know it. Mend glass.composition or add trajectories with it."
+        )
+    e0 = config["potential"]["e0"]
+    if isinstance(e0, dict) and set(e0) != species:
+        raise UserError(
+            f"potential.e0 has {', '.join(sorted(e0))}; the trajectories hold {', '.join(sorted(species))}. "
+            "Give every species its energy (gap_fit would take a missing one as 0), or e0: fitted."
+        )

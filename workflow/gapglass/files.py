@@ -1,0 +1,89 @@
+"""Files that are whole or absent: written under a temporary name, then renamed."""
+
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+@contextmanager
+def whole_file(path):
+    """Yield a temporary path beside ``path`` that replaces it when the block ends without an error.
+
+    The temporary name ends like the final one, because writers such as numpy and ASE look at the ending.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix="-" + path.name)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask():
+    value = os.umask(0)
+    os.umask(value)
+    return value
+
+
+def _plain(value):
+    """Turn numpy scalars and arrays into what the json module writes."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def write_json(path, data):
+    """Write ``data`` as sorted, indented JSON; NaN and infinity are refused, they are not JSON."""
+    text = json.dumps(data, indent=2, sort_keys=True, default=_plain, allow_nan=False)
+    with whole_file(path) as temporary:
+        temporary.write_text(text + "\n")
+
+
+def read_json(path):
+    """Read one JSON document."""
+    return json.loads(Path(path).read_text())
+
+
+def write_json_lines(path, rows):
+    """Write one JSON document per line."""
+    with whole_file(path) as temporary:
+        temporary.write_text("".join(json.dumps(row, sort_keys=True, default=_plain) + "\n" for row in rows))
+
+
+def read_json_lines(path):
+    """Read one JSON document per line."""
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def write_table(path, table, header=()):
+    """Write a pandas table as CSV, with ``header`` lines before it as comments.
+
+    Read it back with ``read_table`` or ``pandas.read_csv(path, comment="#")``.
+    """
+    with whole_file(path) as temporary:
+        with temporary.open("w") as stream:
+            stream.writelines(f"# {line}\n" for line in header)
+            table.to_csv(stream, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def read_table(path):
+    """Read a CSV written by ``write_table``."""
+    return pd.read_csv(path, comment="#")
+
+
+def write_array(path, array):
+    """Write a numpy array as .npy."""
+    with whole_file(path) as temporary:
+        np.save(temporary, array, allow_pickle=False)

@@ -1,0 +1,332 @@
+"""Fitting a Gaussian approximation potential with gap_fit, and evaluating it with quippy.
+
+gap_fit reports success after many mistakes (no targets found, a species without e0, stress taken for virial), so its
+log is read and compared with what the training frames hold. Traps: docs/method.md. Method: doi:10.1103/PhysRevLett.104.136403.
+"""
+
+import logging
+import math
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from gapglass.errors import UserError
+from gapglass.files import whole_file
+from gapglass.log import Progress
+from gapglass.trajectory import write_frames
+
+log = logging.getLogger("gapglass")
+
+
+class FitFailed(Exception):
+    """gap_fit ended without a usable potential; the message says why."""
+
+
+def program(name):
+    """Return the path of a program of this Python environment, or of PATH.
+
+    Raises
+    ------
+    UserError
+        When it is absent.
+    """
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise UserError(f"the program {name} is not installed beside {sys.executable} nor on PATH; run `make setup`")
+    return found
+
+
+def isolated_atom_energies(frames, e0="fitted"):
+    """Return the energy of an isolated atom for every species (eV).
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        Training frames with REF_energy.
+    e0 : "fitted" or dict
+        Given energies are checked for completeness. fitted: the energies per species closest to the mean energy per
+        atom that reproduce the frames' energies best; with one composition only, all are the mean.
+
+    Raises
+    ------
+    UserError
+        When given energies lack a species.
+    """
+    species = sorted({symbol for frame in frames for symbol in frame.symbols})
+    if e0 != "fitted":
+        missing = [symbol for symbol in species if symbol not in e0]
+        if missing:
+            raise UserError(f"potential.e0 lacks {', '.join(missing)}; gap_fit would silently take 0 eV; add them")
+        return {symbol: float(e0[symbol]) for symbol in species}
+    counts = np.array([[(frame.symbols == symbol).sum() for symbol in species] for frame in frames], float)
+    fractions = counts / counts.sum(axis=1, keepdims=True)
+    energies = np.array([frame.info["REF_energy"] for frame in frames]) / counts.sum(axis=1)
+    mean = energies.mean()
+    deviation = np.linalg.lstsq(fractions, energies - mean, rcond=1e-6)[0]
+    return {symbol: float(mean + shift) for symbol, shift in zip(species, deviation, strict=True)}
+
+
+def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
+    """Return the text of gap_fit's ``gap`` argument: a distance term per pair of species and the many-body term.
+
+    Parameters
+    ----------
+    hyperparameters : dict
+        Complete set, see ``config/README.md``.
+    species : list of str
+    descriptor : {"soap", "soap_turbo"}
+    """
+    h = hyperparameters
+    numbers = sorted(atomic_numbers[symbol] for symbol in species)
+    terms = [
+        f"distance_2b cutoff={h['two_body_cutoff']} covariance_type=ard_se theta_uniform={h['two_body_theta']} "
+        f"n_sparse={h['two_body_n_sparse']} sparse_method=uniform delta={h['two_body_delta']} add_species=T"
+    ]
+    if descriptor == "soap":
+        terms.append(
+            f"soap cutoff={h['cutoff']} cutoff_transition_width={h['cutoff_width']} n_max={h['n_max']} l_max={h['l_max']} "
+            f"atom_sigma={h['atom_sigma']} zeta={h['zeta']} delta={h['delta']} n_sparse={h['n_sparse']} "
+            "covariance_type=dot_product sparse_method=cur_points add_species=T"
+        )
+        return " : ".join(terms)
+
+    def each(value):
+        return "{{" + " ".join([str(value)] * len(numbers)) + "}}"
+
+    for index in range(1, len(numbers) + 1):
+        terms.append(
+            f"soap_turbo l_max={h['l_max']} alpha_max={each(h['n_max'])} atom_sigma_r={each(h['atom_sigma'])} "
+            f"atom_sigma_t={each(h['atom_sigma'])} atom_sigma_r_scaling={each(0.0)} atom_sigma_t_scaling={each(0.0)} "
+            f"zeta={h['zeta']} rcut_soft={round(h['cutoff'] - h['cutoff_width'], 6)} rcut_hard={h['cutoff']} basis=poly3gauss "
+            f"scaling_mode=polynomial amplitude_scaling={each(1.0)} n_species={len(numbers)} "
+            f"species_Z={{{{{' '.join(map(str, numbers))}}}}} central_index={index} central_weight={each(1.0)} "
+            "radial_enhancement=1 compress_mode=trivial covariance_type=dot_product "
+            f"n_sparse={h['n_sparse']} delta={h['delta']} sparse_method=cur_points add_species=F"
+        )
+    return " : ".join(terms)
+
+
+def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed):
+    """Return the argument list of gap_fit, file names train.extxyz and gap.xml.
+
+    Raises
+    ------
+    FitFailed
+        When a sigma is not positive (gap_fit would abort or mislead).
+    """
+    h = hyperparameters
+    for name in ("sigma_energy", "sigma_force", "sigma_virial"):
+        if not h[name] > 0:
+            raise FitFailed(f"{name} is {h[name]}; it must be positive")
+    return [
+        "at_file=train.extxyz",
+        f"gap={{{descriptor_string(h, species, descriptor)}}}",
+        f"default_sigma={{{h['sigma_energy']} {h['sigma_force']} {h['sigma_virial']} 1.0}}",
+        "e0={" + ":".join(f"{symbol}:{energy!r}" for symbol, energy in e0.items()) + "}",
+        "energy_parameter_name=REF_energy",
+        "force_parameter_name=REF_forces",
+        f"virial_parameter_name={'REF_virial' if virials else 'NONE'}",
+        "stress_parameter_name=NONE",
+        "sparse_jitter=1e-8",
+        "do_copy_at_file=F",
+        "sparse_separate_file=F",
+        f"rnd_seed={seed}",
+        "gp_file=gap.xml",
+    ]
+
+
+def check_fit_log(text, *, n_frames, n_atoms, virials, n_terms):
+    """Compare gap_fit's own report with what the training frames hold.
+
+    Parameters
+    ----------
+    text : str
+        Log of gap_fit.
+    n_frames, n_atoms : int
+        Training frames, and atoms in all of them.
+    virials : bool
+        Whether virials were to be used.
+    n_terms : int
+        Terms of the ``gap`` argument.
+
+    Raises
+    ------
+    FitFailed
+        Naming what was expected and what gap_fit found.
+    """
+
+    def found(pattern):
+        match = re.search(pattern, text)
+        return int(match.group(1)) if match else None
+
+    checks = [
+        ("terms of the potential", r"Found\s+(\d+)\s+GAPs", n_terms),
+        ("target energies", r"Number of target energies \(property name: \S+\) found:\s*(\d+)", n_frames),
+        ("target force components", r"Number of target forces \(property name: \S+\) found:\s*(\d+)", 3 * n_atoms),
+        ("target virial components", r"Number of target virials \(property name: \S+\) found:\s*(\d+)", 9 * n_frames if virials else 0),
+    ]
+    for what, pattern, expected in checks:
+        count = found(pattern)
+        if count != expected:
+            raise FitFailed(f"gap_fit found {count} {what}, the training frames hold {expected}")
+
+
+def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, max_seconds, log_path):
+    """Fit a potential and write it to ``target`` as one file.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        Training frames with REF_energy, REF_forces and, with ``virials``, REF_virial.
+    hyperparameters : dict
+    target : path-like
+        gap.xml to write.
+    descriptor : {"soap", "soap_turbo"}
+    e0 : dict
+        Species -> eV.
+    virials : bool
+    seed : int
+        Of the choice of sparse points.
+    max_seconds : float
+    log_path : path-like
+        Receives gap_fit's output.
+
+    Returns
+    -------
+    dict
+        fit_seconds, peak_memory_mb.
+
+    Raises
+    ------
+    FitFailed
+        With the reason; nothing is left at ``target``.
+    """
+    species = sorted(e0)
+    held = {symbol for frame in frames for symbol in frame.symbols}
+    if held != set(species):
+        raise FitFailed(f"e0 is given for {', '.join(species)}, the training frames hold {', '.join(sorted(held))}")
+    arguments = fit_arguments(hyperparameters, species, e0, descriptor=descriptor, virials=virials, seed=seed)
+    command = [program("gap_fit"), *arguments]
+    keys = ["REF_energy", "REF_virial"] if virials else ["REF_energy"]
+    start = time.monotonic()
+    # gap_fit writes index files beside its input and unpredictable names beside its output: it gets a folder of its own.
+    with tempfile.TemporaryDirectory(prefix="gap_fit-") as folder:
+        write_frames(Path(folder) / "train.extxyz", frames, keys=keys)
+        with Path(log_path).open("w") as stream:
+            stream.write("command: " + " ".join(command) + "\n")
+            stream.flush()
+            status = _run(command, folder, stream, max_seconds)
+        text = Path(log_path).read_text(errors="replace")
+        made = Path(folder) / "gap.xml"
+        if status == "timeout":
+            raise FitFailed(f"gap_fit was stopped after {max_seconds / 60:.1f} min (active_learning.max_fit_time)")
+        if status != 0 or not made.exists():
+            lines = [line.strip() for line in text.splitlines() if "ABORT" in line or "ERROR" in line.upper() or "proc" in line]
+            raise FitFailed(f"gap_fit ended with status {status}: {' '.join(lines[-3:]) or 'see ' + str(log_path)}")
+        n_terms = 1 + (1 if descriptor == "soap" else len(species))
+        check_fit_log(text, n_frames=len(frames), n_atoms=sum(map(len, frames)), virials=virials, n_terms=n_terms)
+        with whole_file(target) as temporary:
+            shutil.copyfile(made, temporary)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {"fit_seconds": round(time.monotonic() - start, 1), "peak_memory_mb": round(peak)}
+
+
+def _run(command, folder, stream, max_seconds):
+    """Run a command in its own process group, kill the group on time-out; return its status or "timeout"."""
+    # The wheel's gap_fit is serial; BLAS threads would only fight with the fits beside it.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_STACKSIZE": "1G"}
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+    )
+    try:
+        return process.wait(timeout=max_seconds)
+    except subprocess.TimeoutExpired:
+        return "timeout"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+_potential = None
+
+
+def load_potential(path):
+    """Return the quippy calculator of a GAP file."""
+    from quippy.potential import Potential
+
+    return Potential("", param_filename=str(path))
+
+
+def _load(path):
+    global _potential
+    _potential = load_potential(path)
+
+
+def _predict_one(frame):
+    bare = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc, calculator=_potential)
+    return bare.get_potential_energy(), bare.get_forces()
+
+
+def predict(potential, frames, workers=1):
+    """Evaluate a potential on frames.
+
+    Parameters
+    ----------
+    potential : path-like
+        gap.xml.
+    frames : list of ase.Atoms
+    workers : int
+        Processes.
+
+    Returns
+    -------
+    energies : numpy.ndarray, shape (n_frames,), eV
+    forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
+    """
+    progress = Progress(len(frames), "frames evaluated")
+    energies, forces = [], []
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_load, initargs=(str(potential),)) as pool:
+        for energy, force in pool.map(_predict_one, frames, chunksize=max(1, min(8, len(frames) // (4 * workers) or 1))):
+            energies.append(energy)
+            forces.append(force)
+            progress.update(len(energies))
+    return np.array(energies), forces
+
+
+def errors(frames, energies, forces):
+    """Return RMSE of energy and force against the labels.
+
+    Returns
+    -------
+    dict
+        rmse_energy_mev_per_atom, rmse_force_ev_per_angstrom (over all components); None for an empty set.
+    """
+    if not frames:
+        return {"rmse_energy_mev_per_atom": None, "rmse_force_ev_per_angstrom": None}
+    energy = [(e - f.info["REF_energy"]) / len(f) for e, f in zip(energies, frames, strict=True)]
+    force = np.concatenate([(g - f.arrays["REF_forces"]).ravel() for g, f in zip(forces, frames, strict=True)])
+    return {
+        "rmse_energy_mev_per_atom": 1000 * math.sqrt(np.mean(np.square(energy))),
+        "rmse_force_ev_per_angstrom": math.sqrt(np.mean(np.square(force))),
+    }
+
+
+def refuse_unusable(errors):
+    """Raise ``FitFailed`` when a potential's errors are not finite numbers."""
+    if not all(np.isfinite(value) for value in errors.values()):
+        raise FitFailed(f"the potential gives energies or forces that are not finite: {errors}")

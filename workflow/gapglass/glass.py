@@ -1,0 +1,325 @@
+"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
+
+Source: section 2.5 of doi:10.1111/jace.20128.
+"""
+
+import logging
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers
+from ase.io import read, write
+
+from gapglass import lammps
+from gapglass.errors import UserError
+from gapglass.files import whole_file
+from gapglass.log import duration, notice
+from gapglass.seeds import derive
+from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3, closest_distance
+
+log = logging.getLogger("gapglass")
+
+BAR_PER_GPA = 1e4
+
+
+def species_order(composition):
+    """Return the species in the order of LAMMPS' atom types: by atomic number."""
+    return sorted(composition, key=atomic_numbers.get)
+
+
+def random_packing(n_atoms, composition, density, seed):
+    """Return atoms placed at random in a cubic cell.
+
+    Parameters
+    ----------
+    n_atoms : int
+        A multiple of the atoms in the formula unit.
+    composition : dict
+        Formula unit, {"Te": 1, "O": 2}.
+    density : float
+        g/cm³.
+    seed : int
+
+    Returns
+    -------
+    ase.Atoms
+        Atoms may overlap.
+    """
+    units = n_atoms // sum(composition.values())
+    symbols = [symbol for symbol in species_order(composition) for _ in range(units * composition[symbol])]
+    mass = sum(atomic_masses[atomic_numbers[symbol]] for symbol in symbols)
+    length = (mass * AMU_PER_A3_IN_G_PER_CM3 / density) ** (1 / 3)
+    positions = np.random.default_rng(seed).uniform(0, length, (n_atoms, 3))
+    return Atoms(symbols, positions=positions, cell=[length] * 3, pbc=True)
+
+
+def _write_data(path, atoms, species):
+    write(path, atoms, format="lammps-data", specorder=species, units="metal", masses=True)
+
+
+def _read_data(path, species):
+    """Read a LAMMPS data file (atom_style atomic) with the species of our types."""
+    atoms = read(path, format="lammps-data", atom_style="atomic", units="metal", sort_by_id=True)
+    atoms.numbers = [atomic_numbers[species[kind - 1]] for kind in atoms.arrays["type"]]
+    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+
+
+def pack(target, n_atoms, settings, closest, seed):
+    """Write a packed start configuration as LAMMPS data.
+
+    Parameters
+    ----------
+    target : path-like
+    n_atoms : int
+    settings : dict
+        Section ``glass``.
+    closest : dict
+        "O-Te" -> smallest distance (Å) of the pair in the reference frames; the push-off aims at it.
+    seed : int
+
+    Raises
+    ------
+    UserError
+        When overlaps remain, so the density is too high for the species.
+    """
+    species = species_order(settings["composition"])
+    atoms = random_packing(n_atoms, settings["composition"], settings["density"], seed)
+    cutoffs = []
+    for i, first in enumerate(species):
+        for j in range(i, len(species)):
+            pair = "-".join(sorted((first, species[j])))
+            cutoffs.append((i + 1, j + 1, round(1.2 * closest[pair], 4)))
+    longest = max(cutoff for *_, cutoff in cutoffs)
+    if longest >= atoms.cell.lengths().min() / 2:
+        raise UserError(f"glass.sizes holds {n_atoms}: the cell of {atoms.cell.lengths()[0]:.2f} Å is too small to pack; take more atoms")
+    with _scratch(target) as folder:
+        _write_data(folder / "start.data", atoms, species)
+        lammps.run(folder, lammps.render("pack.in.j2", cutoffs=cutoffs), ranks=1)
+        packed = _read_data(folder / "packed.data", species)
+        distance = closest_distance(packed)
+        if distance < settings["min_distance"]:
+            raise UserError(
+                f"after the push-off two atoms are {distance:.2f} Å apart, below glass.min_distance {settings['min_distance']} Å; "
+                f"glass.density {settings['density']} g/cm³ is too high for {n_atoms} atoms, or the guard too strict"
+            )
+        with whole_file(target) as temporary:
+            _write_data(temporary, packed, species)
+    log.info("packed %d atoms, cell %.4f Å, closest pair %.2f Å", n_atoms, packed.cell.lengths()[0], distance)
+
+
+class _scratch:
+    """A folder beside the target for LAMMPS' files; kept when the run fails, so that its log can be read."""
+
+    def __init__(self, target):
+        self.parent = Path(target).parent
+
+    def __enter__(self):
+        self.parent.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(dir=self.parent, prefix=".running-"))
+        return self.folder
+
+    def __exit__(self, kind, error, trace):
+        if kind is None:
+            shutil.rmtree(self.folder)
+        else:
+            failed = self.parent / "failed"
+            shutil.rmtree(failed, ignore_errors=True)
+            self.folder.rename(failed)
+
+
+def potential_label(path):
+    """Return the label inside a GAP file, which LAMMPS needs to name the potential."""
+    with Path(path).open() as stream:
+        head = stream.read(2000)
+    match = re.search(r'<Potential label="([^"]+)"', head)
+    if match is None:
+        raise UserError(f"{path} is not a GAP file of gap_fit (no Potential label at its head)")
+    return match.group(1)
+
+
+def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_seed):
+    """Return the LAMMPS input of one stage.
+
+    Parameters
+    ----------
+    stage : dict
+        Item of ``glass.cycle``.
+    settings : dict
+        Section ``glass``.
+    title : str
+        First comment line.
+    potential : path-like
+        gap.xml.
+    plugin : path-like or None
+        None for a LAMMPS that has pair_style quip itself.
+    restart : bool
+        Continue from start.restart, else begin from start.data.
+    velocity_seed : int or None
+        Draw new velocities.
+    """
+    step = settings["timestep"]
+    species = species_order(settings["composition"])
+    n_steps = max(1, round(stage["time"] * 1000 / step))
+    start = stage["temperature_start"] or stage["temperature"]
+    return lammps.render(
+        "stage.in.j2",
+        title=title,
+        plugin=Path(plugin).resolve() if plugin else None,
+        restart=restart,
+        potential=Path(potential).resolve(),
+        init=f"Potential xml_label={potential_label(potential)}",
+        numbers=[atomic_numbers[symbol] for symbol in species],
+        symbols=species,
+        timestep_ps=step / 1000,
+        velocity_seed=velocity_seed,
+        t_start=start,
+        t_stop=stage["temperature"],
+        ensemble=stage["ensemble"],
+        pressure_bar=stage["pressure"] * BAR_PER_GPA,
+        damp_t=100 * step / 1000,
+        damp_p=1000 * step / 1000,
+        guard_every=10,
+        min_distance=settings["min_distance"],
+        max_temperature=settings["max_temperature_factor"] * max(start, stage["temperature"]),
+        thermo_every=max(1, min(50, n_steps // 10)),
+        dump_every=max(1, round(settings["sample_interval"] / step)),
+        n_steps=n_steps,
+    )
+
+
+def estimate(data, potential, plugin, settings, cycle):
+    """Run a few steps and say how long the thermal cycle will take.
+
+    Parameters
+    ----------
+    data : path-like
+        Packed start configuration; scratch files go beside it.
+    potential, plugin : path-like
+    settings : dict
+        Section ``glass`` without the cycle.
+    cycle : list of dict
+        ``glass.cycle``.
+
+    Returns
+    -------
+    dict
+        steps_per_second, ns_per_day, hours for the whole cycle.
+    """
+    trial = {**cycle[0], "time": 20 * settings["timestep"] / 1000}
+    relaxed = {**settings, "min_distance": 1e-3, "max_temperature_factor": 1e6}
+    with _scratch(data) as folder:
+        shutil.copyfile(data, folder / "start.data")
+        text = stage_input(trial, relaxed, title="speed", potential=potential, plugin=plugin, restart=False, velocity_seed=1)
+        lammps.run(folder, text, ranks=settings["ranks"], own=settings["lammps_command"])
+        steps_per_second = lammps.rate((folder / "screen.txt").read_text())
+    total = sum(stage["time"] for stage in cycle) * 1000 / settings["timestep"]
+    result = {
+        "steps_per_second": steps_per_second,
+        "ns_per_day": steps_per_second * settings["timestep"] * 86400e-6,
+        "hours": total / steps_per_second / 3600,
+    }
+    notice(
+        "%.2f ns/day on %d rank(s): the cycle of %d steps will take about %s",
+        result["ns_per_day"], settings["ranks"], total, duration(result["hours"] * 3600),
+    )  # fmt: skip
+    return result
+
+
+EXPLANATIONS = {
+    "too_close": "two atoms came closer than glass.min_distance ({min_distance} Å)",
+    "too_hot": "the temperature ran away beyond glass.max_temperature_factor ({max_temperature_factor}) times the stage's",
+    "lost_atoms": "atoms left the cell",
+    "not_finite": "positions or pressure stopped being numbers",
+    "other": "LAMMPS failed",
+}
+
+
+def run_stage(stage, place, settings, start, outputs, *, potential, plugin, seed):
+    """Run one stage of the thermal cycle.
+
+    Parameters
+    ----------
+    stage : dict
+        Item of ``glass.cycle``.
+    place : (int, int)
+        Its number, from 1, and the number of stages.
+    settings : dict
+        Section ``glass`` without the cycle.
+    start : path-like
+        Packed data for the first stage, the restart of the stage before for the others.
+    outputs : dict
+        Paths ``restart``, ``thermo`` (CSV), ``trajectory`` (LAMMPS dump), ``log``.
+    potential, plugin : path-like
+    seed : int
+        Of the velocities.
+
+    Raises
+    ------
+    UserError
+        Naming stage and step when the run explodes; the run's files are kept in the folder ``failed`` beside the outputs.
+    """
+    ramp = f"{stage['temperature_start']:g} -> " if stage["temperature_start"] else ""
+    name = f"stage {place[0]} of {place[1]} ({ramp}{stage['temperature']:g} K, {stage['time']:g} ps, {stage['ensemble']})"
+    first = place[0] == 1
+    text = stage_input(
+        stage, settings, title=name, potential=potential, plugin=plugin, restart=not first,
+        velocity_seed=derive(seed, "velocity") if first else None,
+    )  # fmt: skip
+    n_steps = max(1, round(stage["time"] * 1000 / settings["timestep"]))
+    notice("%s begins: %d steps", name, n_steps)
+    with _scratch(outputs["restart"]) as folder:
+        shutil.copyfile(start, folder / ("start.data" if first else "start.restart"))
+        try:
+            rows = lammps.run(
+                folder, text, ranks=settings["ranks"], own=settings["lammps_command"], n_steps=n_steps,
+                timestep=settings["timestep"], what=name,
+            )  # fmt: skip
+        except lammps.LammpsFailed as error:
+            why = EXPLANATIONS.get(error.kind, EXPLANATIONS["other"]).format(**settings)
+            raise UserError(
+                f"{name}: {why} at step {error.step if error.step is not None else 'unknown'} ({error}). "
+                f"Input, log and frames are in {Path(outputs['restart']).parent / 'failed'}. The potential lacks such configurations: "
+                "lower active_learning.energy_tolerance, add frames of this state, or shorten glass.timestep."
+            ) from error
+        table = pd.DataFrame(rows)
+        table = pd.DataFrame(
+            {
+                "stage": place[0],
+                "step": table["Step"].astype(int),
+                "time_ps": table["Step"] * settings["timestep"] / 1000,
+                "temperature_k": table["Temp"],
+                "potential_energy_ev": table["PotEng"],
+                "total_energy_ev": table["TotEng"],
+                "pressure_gpa": table["Press"] / BAR_PER_GPA,
+                "volume_angstrom3": table["Volume"],
+                "density_g_per_cm3": table["Density"],
+                "min_distance_angstrom": table["c_closest"],
+            }
+        )
+        with whole_file(outputs["thermo"]) as temporary:
+            table.to_csv(temporary, index=False)
+        for key, made in (("trajectory", "trajectory.lammpstrj"), ("log", "log.lammps"), ("restart", "final.restart")):
+            with whole_file(outputs[key]) as temporary:
+                shutil.copyfile(folder / made, temporary)
+
+
+def read_dump(path):
+    """Read the frames of a LAMMPS dump as a list of ase.Atoms (species from the element column)."""
+    frames = read(path, index=":", format="lammps-dump-text")
+    return [Atoms(frame.symbols, positions=frame.positions, cell=frame.cell, pbc=True) for frame in frames]
+
+
+def join_thermo(tables):
+    """Return the thermo tables of all stages as one, with the time since the start of the cycle in ``time_ps``."""
+    joined, offset = [], 0.0
+    for table in tables:
+        table = table.copy()
+        table["time_ps"] += offset
+        offset = table["time_ps"].iloc[-1]
+        joined.append(table)
+    return pd.concat(joined, ignore_index=True)

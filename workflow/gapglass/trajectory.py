@@ -1,0 +1,343 @@
+"""Reading trajectories, checking every frame, and the canonical frames that all later steps use.
+
+Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), time_ps, REF_energy (eV)
+and, where given, REF_virial (eV, 3 x 3, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
+"""
+
+import hashlib
+import logging
+from itertools import combinations_with_replacement
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms, units
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.io import iread, write
+from ase.neighborlist import neighbor_list
+
+from gapglass.errors import UserError
+from gapglass.files import whole_file
+
+log = logging.getLogger("gapglass")
+
+AMU_PER_A3_IN_G_PER_CM3 = 1e24 / units.mol
+
+
+def read_raw(entry):
+    """Yield (index in the file, Atoms) of the frames that a trajectory entry of the configuration selects.
+
+    Parameters
+    ----------
+    entry : dict
+        Completed item of ``trajectories``.
+
+    Raises
+    ------
+    UserError
+        When the file is absent, unreadable, truncated, or selects nothing.
+    """
+    path = Path(entry["file"])
+    if not path.is_file():
+        raise UserError(f"trajectory {entry['name']!r}: there is no file {path}; mend trajectories.file (relative to {Path.cwd()})")
+    position = found = -1
+    keys = set()
+    try:
+        for index, atoms in enumerate(iread(path, index=":", format="extxyz")):
+            keys.update(atoms.info)
+            if any(atoms.info.get(key) != value for key, value in entry["where"].items()):
+                continue
+            position += 1
+            if entry["stop"] is not None and position >= entry["stop"]:
+                break
+            if position >= entry["start"] and (position - entry["start"]) % entry["stride"] == 0:
+                found += 1
+                yield index, atoms
+    except (ValueError, KeyError, IndexError, OSError, EOFError, UnicodeDecodeError, RuntimeError) as error:
+        raise UserError(
+            f"trajectory {entry['name']!r}: {path} cannot be read as extended XYZ after frame {position + 1}: {error}. "
+            "Is the file complete, with Lattice and Properties in every comment line?"
+        ) from error
+    if found < 0:
+        hint = f" (keys found in the comment lines: {', '.join(sorted(map(str, keys)))})" if entry["where"] else ""
+        raise UserError(
+            f"trajectory {entry['name']!r}: {path} gives no frame with where {entry['where']}, start {entry['start']}, "
+            f"stop {entry['stop']}, stride {entry['stride']}{hint}"
+        )
+
+
+def labels(atoms, source="auto"):
+    """Return the labels of a raw frame.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Frame with labels as REF_* keys or in the calculator.
+    source : {"auto", "REF_energy", "free_energy", "energy"}
+        Which energy to take.
+
+    Returns
+    -------
+    dict
+        energy (eV), energy_source, forces (eV/Å, shape (n_atoms, 3)), virial (eV, 3 x 3, or None). An absent label is None.
+    """
+    results = {}
+    if atoms.calc is not None:
+        for name in ("energy", "free_energy", "forces", "stress"):
+            try:
+                results[name] = atoms.calc.get_property(name, atoms, allow_calculation=False)
+            except PropertyNotImplementedError:
+                results[name] = None
+    energies = {
+        "REF_energy": atoms.info.get("REF_energy"),
+        "free_energy": results.get("free_energy"),
+        "energy": results.get("energy"),
+    }
+    wanted = list(energies) if source == "auto" else [source]
+    kind = next((name for name in wanted if energies[name] is not None), None)
+    forces = atoms.arrays.get("REF_forces", results.get("forces"))
+    virial = atoms.info.get("REF_virial")
+    if virial is None and results.get("stress") is not None:
+        stress = np.asarray(results["stress"], float)
+        if stress.shape == (6,):
+            xx, yy, zz, yz, xz, xy = stress
+            stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+        virial = -stress.reshape(3, 3) * atoms.get_volume()
+    return {
+        "energy": None if kind is None else float(energies[kind]),
+        "energy_source": kind,
+        "forces": None if forces is None else np.asarray(forces, float),
+        "virial": None if virial is None else np.asarray(virial, float).reshape(3, 3),
+    }
+
+
+def closest_distance(atoms, reach=3.5):
+    """Return the smallest distance (Å) between two atoms, images included, up to ``reach``; ``reach`` when none is closer."""
+    distances = neighbor_list("d", atoms, reach)
+    return float(distances.min()) if len(distances) else reach
+
+
+def closest_pairs(frames, reach=6.0):
+    """Return the smallest distance (Å) of each pair of species over all frames, {"O-Te": 1.75, ...}, up to ``reach``."""
+    closest = {}
+    for frame in frames:
+        symbols = np.array(frame.symbols)
+        i, j, distances = neighbor_list("ijd", frame, reach)
+        for first, second in combinations_with_replacement(sorted(set(frame.symbols)), 2):
+            here = distances[(symbols[i] == first) & (symbols[j] == second)]
+            pair = f"{first}-{second}"
+            closest[pair] = min(closest.get(pair, reach), float(here.min()) if len(here) else reach)
+    return closest
+
+
+def faults(atoms, label, settings):
+    """Return the list of what is wrong with a frame, empty when it is sound.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    label : dict
+        From ``labels``.
+    settings : dict
+        Section ``import`` of the configuration.
+    """
+    found = []
+    if not np.isfinite(atoms.positions).all():
+        found.append("positions that are not finite numbers")
+    cell = np.asarray(atoms.cell)
+    if not np.isfinite(cell).all() or abs(np.linalg.det(cell)) < 1e-3:
+        found.append("no cell (Lattice is absent or zero)")
+    elif not atoms.pbc.all():
+        found.append(f"not periodic in all directions (pbc {atoms.pbc.tolist()})")
+    if (atoms.numbers == 0).any():
+        found.append("an unknown species")
+    if label["energy"] is None:
+        found.append("no energy (REF_energy, or energy in ASE's calculator)")
+    elif not np.isfinite(label["energy"]):
+        found.append("an energy that is not a finite number")
+    if label["forces"] is None:
+        found.append("no forces (REF_forces, or forces in ASE's calculator)")
+    elif label["forces"].shape != (len(atoms), 3) or not np.isfinite(label["forces"]).all():
+        found.append("forces that are not finite numbers")
+    elif np.abs(label["forces"]).max() > settings["max_force"]:
+        found.append(f"a force of {np.abs(label['forces']).max():.1f} eV/Å, above import.max_force")
+    if label["virial"] is not None and not np.isfinite(label["virial"]).all():
+        found.append("a virial that is not finite")
+    if not found:
+        closest = closest_distance(atoms)
+        if closest < settings["min_distance"]:
+            found.append(f"two atoms {closest:.2f} Å apart, below import.min_distance")
+    return found
+
+
+def _fingerprint(atoms):
+    """Digest by which a repeated frame is known: species, cell and positions to 1e-5 Å."""
+    rounded = np.rint(np.concatenate([np.asarray(atoms.cell).ravel(), atoms.positions.ravel()]) * 1e5).astype(np.int64)
+    return hashlib.sha256(atoms.numbers.tobytes() + rounded.tobytes()).hexdigest()
+
+
+def _temperature(entry, atoms):
+    if entry["temperature"] is not None:
+        return float(entry["temperature"])
+    value = atoms.info.get(entry["temperature_key"])
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"trajectory {entry['name']!r}: a frame has no number under temperature_key {entry['temperature_key']!r} "
+            f"(its keys: {', '.join(sorted(map(str, atoms.info)))}); mend trajectories.temperature_key or give temperature"
+        ) from None
+
+
+def import_frames(trajectories, settings):
+    """Read and check all trajectories.
+
+    Parameters
+    ----------
+    trajectories : list of dict
+        Section ``trajectories`` of the completed configuration.
+    settings : dict
+        Section ``import``.
+
+    Returns
+    -------
+    frames : list of ase.Atoms
+        Canonical frames, numbered from 0 in ``info["frame"]``.
+    table : pandas.DataFrame
+        One row per frame.
+    summary : dict
+        Counts, species, temperatures, the rejected frames with reasons, the energy source and the digest of each file.
+
+    Raises
+    ------
+    UserError
+        When a file is unusable, too many frames fail, or the kinds of energy are mixed.
+    """
+    frames, rows, rejected, sources, seen = [], [], [], set(), {}
+    digests = {}
+    total = 0
+    for entry in trajectories:
+        for position, (index, atoms) in enumerate(read_raw(entry)):
+            total += 1
+            label = labels(atoms, settings["energy_source"])
+            wrong = faults(atoms, label, settings)
+            digest = None if wrong else _fingerprint(atoms)
+            if digest in seen and not wrong:
+                wrong = [f"a repetition of frame {seen[digest][1]} of trajectory {seen[digest][0]!r}"]
+            if wrong:
+                rejected.append({"trajectory": entry["name"], "source_index": index, "reasons": wrong})
+                log.warning("trajectory %s, frame %d rejected: %s", entry["name"], index, "; ".join(wrong))
+                continue
+            seen[digest] = (entry["name"], index)
+            sources.add(label["energy_source"])
+            frame = _canonical(atoms, label, entry, len(frames), position)
+            frames.append(frame)
+            rows.append(_row(frame, entry, index))
+        digests[entry["file"]] = hashlib.sha256(Path(entry["file"]).read_bytes()).hexdigest()
+    summary = {
+        "n_frames": len(frames),
+        "n_rejected": len(rejected),
+        "rejected": rejected,
+        "species": sorted({symbol for frame in frames for symbol in frame.symbols}),
+        "n_atoms": sorted({len(frame) for frame in frames}),
+        "temperatures_k": sorted({frame.info["temperature"] for frame in frames}),
+        "trajectories": {e["name"]: sum(f.info["trajectory"] == e["name"] for f in frames) for e in trajectories},
+        "energy_source": sorted(sources),
+        "virials": bool(frames) and all("REF_virial" in frame.info for frame in frames),
+        "closest_distance_angstrom": closest_pairs(frames, reach=4.0),
+        "sha256": digests,
+    }
+    _refuse(summary, total, settings)
+    return frames, pd.DataFrame(rows), summary
+
+
+def _refuse(summary, total, settings):
+    if summary["n_rejected"] > settings["max_rejected_fraction"] * total:
+        first = "\n".join(
+            f"  - {item['trajectory']}, frame {item['source_index']}: {'; '.join(item['reasons'])}" for item in summary["rejected"][:5]
+        )
+        raise UserError(
+            f"{summary['n_rejected']} of {total} frames fail the checks, more than import.max_rejected_fraction "
+            f"({settings['max_rejected_fraction']:g}) allows. The first:\n{first}\nMend the trajectories or raise the limit."
+        )
+    if len(summary["energy_source"]) > 1:
+        raise UserError(
+            f"the frames' energies are of different kinds ({', '.join(summary['energy_source'])}); free and extrapolated "
+            "energies differ by the smearing. Name one with import.energy_source."
+        )
+    if summary["n_frames"] < 10:
+        raise UserError(f"only {summary['n_frames']} frames are usable; clustering and a train/test split need at least 10")
+
+
+def _canonical(atoms, label, entry, number, position):
+    frame = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+    frame.info = {
+        "frame": number,
+        "trajectory": entry["name"],
+        "role": entry["role"],
+        "temperature": _temperature(entry, atoms),
+        "REF_energy": label["energy"],
+    }
+    if entry["interval"] is not None:
+        frame.info["time_ps"] = (entry["start"] + position * entry["stride"]) * entry["interval"] / 1000
+    if label["virial"] is not None:
+        frame.info["REF_virial"] = label["virial"]
+    frame.arrays["REF_forces"] = label["forces"]
+    return frame
+
+
+def _row(frame, entry, index):
+    volume = frame.get_volume()
+    return {
+        "frame": frame.info["frame"],
+        "trajectory": frame.info["trajectory"],
+        "role": frame.info["role"],
+        "source_file": entry["file"],
+        "source_index": index,
+        "time_ps": frame.info.get("time_ps", np.nan),
+        "temperature_k": frame.info["temperature"],
+        "n_atoms": len(frame),
+        "formula": frame.get_chemical_formula(),
+        "energy_ev": frame.info["REF_energy"],
+        "energy_ev_per_atom": frame.info["REF_energy"] / len(frame),
+        "max_force_ev_per_angstrom": float(np.linalg.norm(frame.arrays["REF_forces"], axis=1).max()),
+        "min_distance_angstrom": closest_distance(frame),
+        "volume_angstrom3": volume,
+        "density_g_per_cm3": frame.get_masses().sum() / volume * AMU_PER_A3_IN_G_PER_CM3,
+    }
+
+
+def write_frames(path, frames, keys=None):
+    """Write frames as extended XYZ with one set of columns for all.
+
+    Parameters
+    ----------
+    path : path-like
+    frames : list of ase.Atoms
+    keys : list of str, optional
+        The ``info`` keys to write; all by default. gap_fit takes some keys by name (stress, say), so
+        training files carry only what is meant.
+    """
+    chosen = []
+    for frame in frames:
+        copy = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
+        copy.info = {key: value for key, value in frame.info.items() if keys is None or key in keys}
+        if "REF_forces" in frame.arrays:
+            copy.arrays["REF_forces"] = frame.arrays["REF_forces"]
+        chosen.append(copy)
+    with whole_file(path) as temporary:
+        write(temporary, chosen, format="extxyz")
+
+
+def read_frames(path, indices=None):
+    """Read canonical frames.
+
+    Parameters
+    ----------
+    path : path-like
+        frames.extxyz of a study.
+    indices : iterable of int, optional
+        Only these frames, in this order.
+    """
+    frames = list(iread(path, index=":", format="extxyz"))
+    return frames if indices is None else [frames[i] for i in indices]

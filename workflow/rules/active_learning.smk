@@ -1,0 +1,140 @@
+# The active-learning loop. `decide` is the one checkpoint: it closes a round of fits and says what comes next.
+# Iterations are counted from 1, rounds from 1; round 0 opens an iteration.
+
+ITERATION = at("potentials/{potential}/iteration_{iteration}")
+
+
+rule sample_frames:
+    input:
+        frames=at("frames/frames.extxyz"),
+        labels=at("clusters/best_labels.csv"),
+        previous=previous_database,
+    output:
+        database=ITERATION + "/database.json",
+        train=ITERATION + "/train.extxyz",
+        test=ITERATION + "/test.extxyz",
+    log:
+        at("logs/sample_frames/{potential}_{iteration}.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        increment=config["active_learning"]["increment"],
+        train_fraction=config["active_learning"]["train_fraction"],
+        seed=config["seed"],
+    message:
+        "Sampling the clusters for iteration {wildcards.iteration}"
+    script:
+        "../scripts/sample_frames.py"
+
+
+rule fit_trial:
+    input:
+        train=ITERATION + "/train.extxyz",
+        test=ITERATION + "/test.extxyz",
+        decision=proposing_decision,
+        summary=at("frames/import.json"),
+    output:
+        result=ITERATION + "/round_{round}/trial_{trial}/result.json",
+        potential=ITERATION + "/round_{round}/trial_{trial}/gap.xml",
+    log:
+        at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.log"),
+        fit=at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.gap_fit.log"),
+    benchmark:
+        at("benchmarks/fit_trial/{potential}_{iteration}_{round}_{trial}.tsv")
+    conda:
+        "../../envs/potential.yaml"
+    params:
+        descriptor=config["potential"]["descriptor"],
+        e0=config["potential"]["e0"],
+        virials=config["potential"]["virials"],
+        max_fit_time=config["active_learning"]["max_fit_time"],
+        seed=config["seed"],
+    message:
+        "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration}"
+    script:
+        "../scripts/fit_trial.py"
+
+
+checkpoint decide:
+    input:
+        database=ITERATION + "/database.json",
+        results=trial_results,
+        previous=previous_decision,
+    output:
+        decision=ITERATION + "/round_{round}/decision.json",
+        ledger=ITERATION + "/round_{round}/ledger.jsonl",
+    log:
+        at("logs/decide/{potential}_{iteration}_{round}.log"),
+    conda:
+        "../../envs/potential.yaml"
+    params:
+        settings={
+            key: config["active_learning"][key]
+            for key in (
+                "energy_tolerance",
+                "max_iterations",
+                "exploration_rounds",
+                "exploitation_rounds",
+                "proposals_per_round",
+            )
+        },
+        hyperparameters=config["potential"]["hyperparameters"],
+        seed=config["seed"],
+    message:
+        "Deciding after round {wildcards.round} of iteration {wildcards.iteration}"
+    script:
+        "../scripts/decide.py"
+
+
+rule evaluate_iteration:
+    input:
+        frames=at("frames/frames.extxyz"),
+        database=ITERATION + "/database.json",
+        potential=best_of_iteration,
+    output:
+        summary=ITERATION + "/evaluation.json",
+        predictions=ITERATION + "/predictions.csv",
+        forces=ITERATION + "/forces.npz",
+    log:
+        at("logs/evaluate_iteration/{potential}_{iteration}.log"),
+    benchmark:
+        at("benchmarks/evaluate_iteration/{potential}_{iteration}.tsv")
+    conda:
+        "../../envs/potential.yaml"
+    threads: 2
+    message:
+        "Evaluating the best potential of iteration {wildcards.iteration} on every frame"
+    script:
+        "../scripts/evaluate_iteration.py"
+
+
+rule finish_potential:
+    input:
+        decisions=closing_decisions,
+        evaluations=evaluations,
+        ledger=last_ledger,
+        potential=delivered_file("gap.xml"),
+        train=of_delivered_iteration("train.extxyz"),
+        test=of_delivered_iteration("test.extxyz"),
+        predictions=of_delivered_iteration("predictions.csv"),
+        forces=of_delivered_iteration("forces.npz"),
+    output:
+        potential=at("potentials/{potential}/gap.xml"),
+        train=at("potentials/{potential}/train.extxyz"),
+        test=at("potentials/{potential}/test.extxyz"),
+        predictions=at("potentials/{potential}/predictions.csv"),
+        forces=at("potentials/{potential}/forces.npz"),
+        summary=at("potentials/{potential}/summary.json"),
+        history=at("potentials/{potential}/history.csv"),
+        ledger=at("potentials/{potential}/ledger.jsonl"),
+    log:
+        at("logs/finish_potential/{potential}.log"),
+    conda:
+        "../../envs/potential.yaml"
+    params:
+        seed=config["seed"],
+        descriptor=config["potential"]["descriptor"],
+    message:
+        "Delivering the potential"
+    script:
+        "../scripts/finish_potential.py"

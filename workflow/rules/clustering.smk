@@ -1,0 +1,67 @@
+# One clustering job per delta, the choice among them, and the map of the chosen one.
+
+
+rule cluster_frames:
+    input:
+        soap=at("kernels/soap.npy"),
+        coulomb=at("kernels/coulomb.npy"),
+        table=at("frames/table.csv"),
+    output:
+        labels=at("clusters/delta_{delta}/labels.csv"),
+        scan=at("clusters/delta_{delta}/scan.csv"),
+        summary=at("clusters/delta_{delta}/summary.json"),
+    log:
+        at("logs/cluster_frames/{delta}.log"),
+    benchmark:
+        at("benchmarks/cluster_frames/{delta}.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        affinity=config["clustering"]["affinity"],
+        assign_labels=config["clustering"]["assign_labels"],
+        d_tol=config["clustering"]["d_tol"],
+        n_clusters_max=config["clustering"]["n_clusters_max"],
+        seed=config["seed"],
+    message:
+        "Clustering with delta {wildcards.delta}"
+    script:
+        "../scripts/cluster_frames.py"
+
+
+rule choose_delta:
+    input:
+        summaries=delta_files("summary.json"),
+        labels=delta_files("labels.csv"),
+    output:
+        table=at("clusters/delta.csv"),
+        best=at("clusters/best.json"),
+        labels=at("clusters/best_labels.csv"),
+    log:
+        at("logs/choose_delta.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Choosing delta by the lowest mean energy spread inside the clusters"
+    script:
+        "../scripts/choose_delta.py"
+
+
+rule map_frames:
+    input:
+        soap=at("kernels/soap.npy"),
+        coulomb=at("kernels/coulomb.npy"),
+        best=at("clusters/best.json"),
+    output:
+        at("clusters/map.csv"),
+    log:
+        at("logs/map_frames.log"),
+    benchmark:
+        at("benchmarks/map_frames.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        seed=config["seed"],
+    message:
+        "Drawing the frames in the plane (multidimensional scaling)"
+    script:
+        "../scripts/map_frames.py"

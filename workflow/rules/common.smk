@@ -1,0 +1,238 @@
+# What every rules file uses: the checked configuration, paths, and the input functions that follow the checkpoints.
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+LIBRARY = str(Path(workflow.basedir) / "workflow")
+sys.path.insert(0, LIBRARY)
+# Scripts run in their own interpreters, here or on a cluster node, which reads this file too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    dict.fromkeys([LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])])
+)
+
+from gapglass import active_learning, config as configuration
+from gapglass.errors import UserError
+
+try:
+    config.update(configuration.complete(dict(config)))
+    configuration.check_files(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+
+# The patterns agree with the schema: names of studies have no slash, numbers of iterations two digits or more.
+wildcard_constraints:
+    delta=r"\d(\.\d+)?(e-\d+)?",
+    block=r"\d\d\d\d",
+    other=r"\d\d\d\d",
+    potential=r"optimal",
+    iteration=r"\d\d+",
+    round=r"\d+",
+    trial=r"\d+",
+    atoms=r"\d+",
+    replica=r"\d+",
+    stage=r"\d+",
+
+
+def at(path):
+    """Return a path below results/{study}/."""
+    return f"results/{config['study']}/{path}"
+
+
+def imported():
+    """Return import.json, once the checkpoint has made it."""
+    with checkpoints.import_frames.get().output.summary.open() as stream:
+        return json.load(stream)
+
+
+def block_names():
+    """Return the names of the blocks of frames."""
+    size = config["descriptors"]["block_frames"]
+    return [f"{index:04d}" for index in range(-(-imported()["n_frames"] // size))]
+
+
+def kernel_tiles(wildcards):
+    """Return the tiles of the lower block triangle."""
+    names = block_names()
+    return [
+        at(f"kernels/tiles/{block}_{other}.npz")
+        for block in names
+        for other in names
+        if block >= other
+    ]
+
+
+def delta_files(name):
+    """Return one file of every delta."""
+    return [at(f"clusters/delta_{delta:g}/{name}") for delta in config["clustering"]["deltas"]]
+
+
+def iteration_folder(potential, iteration):
+    return at(f"potentials/{potential}/iteration_{iteration:02d}")
+
+
+def decision_reader(potential):
+    """Return the function that reads one decision of the loop, waiting for its checkpoint."""
+
+    def read(iteration, number):
+        made = checkpoints.decide.get(
+            potential=potential, iteration=f"{iteration:02d}", round=number
+        )
+        with made.output.decision.open() as stream:
+            return json.load(stream)
+
+    return read
+
+
+def decision_file(potential, decision):
+    folder = iteration_folder(potential, decision["iteration"])
+    return f"{folder}/round_{decision['round']}/decision.json"
+
+
+def decisions_before(wildcards):
+    """Return the decisions that lead to the one of these wildcards."""
+    return active_learning.before(
+        decision_reader(wildcards.potential), int(wildcards.iteration), int(wildcards.round)
+    )
+
+
+def previous_decision(wildcards):
+    return [decision_file(wildcards.potential, decision) for decision in decisions_before(wildcards)[-1:]]
+
+
+def trial_results(wildcards):
+    """Return the results of every fit made before this decision."""
+    return [
+        f"{iteration_folder(wildcards.potential, iteration)}/round_{number}/trial_{trial}/result.json"
+        for iteration, number, trial in active_learning.trials(decisions_before(wildcards))
+    ]
+
+
+def proposing_decision(wildcards):
+    """Return the decision that proposed this trial: the one of the round before."""
+    folder = iteration_folder(wildcards.potential, int(wildcards.iteration))
+    return f"{folder}/round_{int(wildcards.round) - 1}/decision.json"
+
+
+def previous_database(wildcards):
+    iteration = int(wildcards.iteration)
+    if iteration == 1:
+        return []
+    return iteration_folder(wildcards.potential, iteration - 1) + "/database.json"
+
+
+def last_decisions(potential):
+    """Return the decision that closed each iteration."""
+    decisions = active_learning.walk(decision_reader(potential))
+    return [decision for decision in decisions if decision["action"] != "fit"]
+
+
+def trial_folder(potential, entry):
+    folder = iteration_folder(potential, entry["iteration"])
+    return f"{folder}/round_{entry['round']}/trial_{entry['trial']}"
+
+
+def best_of_iteration(wildcards):
+    """Return the best potential of a closed iteration."""
+    read = decision_reader(wildcards.potential)
+    for decision in active_learning.walk(read):
+        if decision["iteration"] == int(wildcards.iteration) and decision["action"] != "fit":
+            return trial_folder(wildcards.potential, decision["best"]) + "/gap.xml"
+    raise WorkflowError(f"the loop has no iteration {wildcards.iteration}")
+
+
+def delivered_file(name):
+    """Return a file of the trial that the loop delivers."""
+
+    def path(wildcards):
+        delivered = last_decisions(wildcards.potential)[-1]["delivered"]
+        return f"{trial_folder(wildcards.potential, delivered)}/{name}"
+
+    return path
+
+
+def of_delivered_iteration(name):
+    """Return a file of the iteration whose potential is delivered."""
+
+    def path(wildcards):
+        delivered = last_decisions(wildcards.potential)[-1]["delivered"]
+        return f"{iteration_folder(wildcards.potential, delivered['iteration'])}/{name}"
+
+    return path
+
+
+def closing_decisions(wildcards):
+    return [decision_file(wildcards.potential, d) for d in last_decisions(wildcards.potential)]
+
+
+def last_ledger(wildcards):
+    return closing_decisions(wildcards)[-1].replace("decision.json", "ledger.jsonl")
+
+
+def evaluations(wildcards):
+    """Return the evaluation of every iteration that has a potential."""
+    return [
+        iteration_folder(wildcards.potential, decision["iteration"]) + "/evaluation.json"
+        for decision in last_decisions(wildcards.potential)
+        if decision["best"]
+    ]
+
+
+N_STAGES = len(config["glass"]["cycle"])
+GLASSES = [
+    (potential, atoms, replica)
+    for potential in ("optimal",)
+    for atoms in config["glass"]["sizes"]
+    for replica in range(1, config["glass"]["replicas"] + 1)
+]
+# What every stage depends on; its own temperature and time come with it, so that a changed stage leaves the earlier ones.
+STAGE_SETTINGS = {
+    key: value for key, value in config["glass"].items() if key not in ("sizes", "replicas", "cycle", "density")
+}
+GLASS_FOLDER = at("glass/{potential}/{atoms}/{replica}")
+
+
+def glass_files(name):
+    """Return one file of every glass model."""
+    return [at(f"glass/{p}/{atoms}/{replica}/{name}") for p, atoms, replica in GLASSES]
+
+
+def structure_files(name):
+    """Return one structure file of every glass model."""
+    return [at(f"structure/{p}_{atoms}_{replica}/{name}") for p, atoms, replica in GLASSES]
+
+
+def stage_start(wildcards):
+    """Return what a stage starts from: the packed atoms, or the restart of the stage before."""
+    folder = GLASS_FOLDER.format(**wildcards)
+    stage = int(wildcards.stage)
+    return f"{folder}/packed.data" if stage == 1 else f"{folder}/stage_{stage - 1}/final.restart"
+
+
+def pair_style_plugin(wildcards):
+    """Return our plug-in, nothing where the user's LAMMPS has pair_style quip itself."""
+    return [] if config["glass"]["lammps_command"] else at("lammps/quip.so")
+
+
+def figure(name, caption, category):
+    """Return the PNG, kept for Snakemake's report, and the PDF of a figure."""
+    return report(
+        at(f"figures/{name}.png"), caption=f"../report/{caption}.rst", category=category
+    )
+
+
+FIGURE_NAMES = [
+    "delta",
+    "clusters",
+    "map",
+    "active_learning",
+    "parity",
+    "structure_factor",
+    "partial_structure_factors",
+    "pair_distribution",
+    "partial_pair_distributions",
+]
+FIGURES = [at(f"figures/{name}.{kind}") for name in FIGURE_NAMES for kind in ("png", "pdf")]

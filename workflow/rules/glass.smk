@@ -1,0 +1,104 @@
+# Glass models: plug-in, packing, one restartable job per stage of the thermal cycle.
+
+
+rule build_plugin:
+    input:
+        Path(workflow.basedir) / "workflow/lammps/pair_quip.cpp",
+    output:
+        at("lammps/quip.so"),
+    log:
+        at("logs/build_plugin.log"),
+        compiler=at("logs/build_plugin.compiler.log"),
+    conda:
+        "../../envs/lammps.yaml"
+    message:
+        "Building pair_style quip for LAMMPS"
+    script:
+        "../scripts/build_plugin.py"
+
+
+rule pack_atoms:
+    input:
+        summary=at("frames/import.json"),
+    output:
+        GLASS_FOLDER + "/packed.data",
+    log:
+        at("logs/pack_atoms/{potential}_{atoms}_{replica}.log"),
+    conda:
+        "../../envs/lammps.yaml"
+    params:
+        settings={
+            key: config["glass"][key] for key in ("composition", "density", "min_distance")
+        },
+        seed=config["seed"],
+    message:
+        "Packing {wildcards.atoms} atoms (replica {wildcards.replica})"
+    script:
+        "../scripts/pack_atoms.py"
+
+
+rule estimate_speed:
+    input:
+        packed=GLASS_FOLDER + "/packed.data",
+        potential=at("potentials/{potential}/gap.xml"),
+        plugin=pair_style_plugin,
+    output:
+        GLASS_FOLDER + "/speed.json",
+    log:
+        at("logs/estimate_speed/{potential}_{atoms}_{replica}.log"),
+    conda:
+        "../../envs/lammps.yaml"
+    threads: config["glass"]["ranks"]
+    params:
+        settings=STAGE_SETTINGS,
+        cycle=config["glass"]["cycle"],
+    message:
+        "Estimating how long the thermal cycle will take"
+    script:
+        "../scripts/estimate_speed.py"
+
+
+rule run_stage:
+    input:
+        start=stage_start,
+        potential=at("potentials/{potential}/gap.xml"),
+        plugin=pair_style_plugin,
+        speed=GLASS_FOLDER + "/speed.json",
+    output:
+        restart=GLASS_FOLDER + "/stage_{stage}/final.restart",
+        thermo=GLASS_FOLDER + "/stage_{stage}/thermo.csv",
+        trajectory=GLASS_FOLDER + "/stage_{stage}/trajectory.lammpstrj",
+    log:
+        at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.log"),
+        lammps=at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.lammps.log"),
+    benchmark:
+        at("benchmarks/run_stage/{potential}_{atoms}_{replica}_{stage}.tsv")
+    conda:
+        "../../envs/lammps.yaml"
+    threads: config["glass"]["ranks"]
+    params:
+        settings=STAGE_SETTINGS,
+        stage=lambda wildcards: config["glass"]["cycle"][int(wildcards.stage) - 1],
+        n_stages=N_STAGES,
+        seed=config["seed"],
+    message:
+        "Melt-quench of {wildcards.atoms} atoms, stage {wildcards.stage}"
+    script:
+        "../scripts/run_stage.py"
+
+
+rule finish_glass:
+    input:
+        thermo=[GLASS_FOLDER + f"/stage_{stage + 1}/thermo.csv" for stage in range(N_STAGES)],
+        trajectory=GLASS_FOLDER + f"/stage_{N_STAGES}/trajectory.lammpstrj",
+    output:
+        final=GLASS_FOLDER + "/final.extxyz",
+        thermo=GLASS_FOLDER + "/thermo.csv",
+    log:
+        at("logs/finish_glass/{potential}_{atoms}_{replica}.log"),
+    conda:
+        "../../envs/lammps.yaml"
+    message:
+        "Glass of {wildcards.atoms} atoms (replica {wildcards.replica})"
+    script:
+        "../scripts/finish_glass.py"

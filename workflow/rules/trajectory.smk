@@ -1,0 +1,25 @@
+# Trajectories in, checked canonical frames out. A checkpoint, because the number of frames sets the number of blocks.
+
+
+checkpoint import_frames:
+    input:
+        sorted({entry["file"] for entry in config["trajectories"]}),
+    output:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+    log:
+        at("logs/import_frames.log"),
+    benchmark:
+        at("benchmarks/import_frames.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        trajectories=config["trajectories"],
+        settings=config["import"],
+        composition=config["glass"]["composition"],
+        e0=config["potential"]["e0"],
+    message:
+        "Reading and checking the trajectories"
+    script:
+        "../scripts/import_frames.py"

@@ -1,0 +1,12 @@
+"""Structure of one glass model over the last stage of its cycle."""
+
+import os
+
+os.environ.setdefault("NUMBA_NUM_THREADS", str(snakemake.threads))
+
+from gapglass import glass, log, structure
+
+log.configure(snakemake.log[0], f"structure of the glass of {snakemake.wildcards.atoms} atoms")
+frames = glass.read_dump(snakemake.input.trajectory)
+discarded = int(len(frames) * snakemake.params.settings["discard_fraction"])
+structure.write_analysis(frames[discarded:], snakemake.params.settings, snakemake.output)

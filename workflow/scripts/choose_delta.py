@@ -1,0 +1,28 @@
+"""Collect the clusterings of all deltas and keep the interior one with the lowest mean energy spread."""
+
+import pandas as pd
+
+from gapglass import clustering, files, log
+
+log.configure(snakemake.log[0], "choose_delta")
+columns = [
+    "delta",
+    "n_clusters",
+    "mean_sigma_energy_mev_per_atom",
+    "weighted_sigma_energy_mev_per_atom",
+    "n_singletons",
+    "converged",
+]
+summaries = [files.read_json(path) for path in snakemake.input.summaries]
+table = pd.DataFrame(summaries)[columns]
+best = clustering.choose_delta(table)
+place = int(best.name)
+log.notice(
+    "delta %g: %d clusters, mean energy spread %.1f meV/atom",
+    best["delta"],
+    best["n_clusters"],
+    best["mean_sigma_energy_mev_per_atom"],
+)
+files.write_table(snakemake.output.table, table.sort_values("delta"))
+files.write_json(snakemake.output.best, summaries[place])
+files.write_table(snakemake.output.labels, files.read_table(snakemake.input.labels[place]))

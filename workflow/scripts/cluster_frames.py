@@ -1,0 +1,41 @@
+"""Cluster the frames for one delta; write labels, the whole scan over N_c and a summary."""
+
+import numpy as np
+import pandas as pd
+
+from gapglass import clustering, files, kernels, log
+
+log.configure(snakemake.log[0], f"cluster_frames delta {snakemake.wildcards.delta}")
+settings = snakemake.params
+table = files.read_table(snakemake.input.table)
+energies = table["energy_ev_per_atom"].to_numpy()
+delta = float(snakemake.wildcards.delta)
+kernel = kernels.hybrid(np.load(snakemake.input.soap), np.load(snakemake.input.coulomb), delta)
+distances = kernels.distance(kernel)
+labels, scan, converged = clustering.scan(
+    clustering.affinity(kernel, distances, settings.affinity),
+    distances,
+    energies,
+    d_tol=settings.d_tol,
+    n_clusters_max=settings.n_clusters_max,
+    seed=settings.seed,
+    method=settings.assign_labels,
+)
+spread, weighted, singletons = clustering.energy_spread(labels, energies)
+summary = {
+    "delta": delta,
+    "n_clusters": int(labels.max() + 1),
+    "mean_sigma_energy_mev_per_atom": spread,
+    "weighted_sigma_energy_mev_per_atom": weighted,
+    "n_singletons": singletons,
+    "converged": converged,
+    "d_tol": settings.d_tol,
+    "affinity": settings.affinity,
+    "seed": settings.seed,
+}
+log.notice("%d clusters, mean energy spread %.1f meV/atom", summary["n_clusters"], spread)
+if not converged:
+    log.notice("no N_c up to %d meets d_tol %g; the cap is taken", summary["n_clusters"], settings.d_tol)
+files.write_table(snakemake.output.labels, pd.DataFrame({"frame": table["frame"], "cluster": labels}))
+files.write_table(snakemake.output.scan, scan)
+files.write_json(snakemake.output.summary, summary)

@@ -1,0 +1,14 @@
+"""Time a few steps and tell how long the thermal cycle will take."""
+
+from gapglass import files, glass, log
+
+atoms = snakemake.wildcards.atoms
+log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms")
+speed = glass.estimate(
+    snakemake.input.packed,
+    snakemake.input.potential,
+    snakemake.input.plugin or None,
+    snakemake.params.settings,
+    snakemake.params.cycle,
+)
+files.write_json(snakemake.output[0], {"atoms": int(atoms), **speed})

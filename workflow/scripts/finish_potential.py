@@ -1,0 +1,16 @@
+"""Deliver the loop's potential with its sets, its history and its summary."""
+
+import shutil
+
+from gapglass import active_learning, files, log
+
+log.configure(snakemake.log[0], "finish_potential")
+decisions = [files.read_json(path) for path in snakemake.input.decisions]
+evaluations = [files.read_json(path) for path in snakemake.input.evaluations]
+summary, history = active_learning.summarise(decisions, evaluations)
+summary |= {"seed": snakemake.params.seed, "descriptor": snakemake.params.descriptor, "versions": log.versions()}
+for name in ("potential", "train", "test", "predictions", "forces", "ledger"):
+    with files.whole_file(snakemake.output[name]) as temporary:
+        shutil.copyfile(snakemake.input[name], temporary)
+files.write_table(snakemake.output.history, history)
+files.write_json(snakemake.output.summary, summary)

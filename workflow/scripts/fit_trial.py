@@ -1,0 +1,32 @@
+"""Fit one proposal and test it; a fit that fails is written down with its reason, not raised."""
+
+from gapglass import files, gap, log, seeds, trajectory
+
+log.configure(snakemake.log[0], "fit_trial")
+place = {name: int(snakemake.wildcards[name]) for name in ("iteration", "round", "trial")}
+settings = snakemake.params
+hyperparameters = files.read_json(snakemake.input.decision)["proposals"][place["trial"] - 1]
+train, test = trajectory.read_frames(snakemake.input.train), trajectory.read_frames(snakemake.input.test)
+result = {**place, "hyperparameters": hyperparameters}
+try:
+    cost = gap.run_fit(
+        train,
+        hyperparameters,
+        snakemake.output.potential,
+        descriptor=settings.descriptor,
+        e0=gap.isolated_atom_energies(train, settings.e0),
+        virials=settings.virials and files.read_json(snakemake.input.summary)["virials"],
+        seed=seeds.derive(settings.seed, "gap_fit"),
+        max_seconds=60 * settings.max_fit_time,
+        log_path=snakemake.log.fit,
+    )
+    errors = gap.errors(test, *gap.predict(snakemake.output.potential, test))
+    gap.refuse_unusable(errors)
+    result |= {"status": "ok", "reason": "", **cost, **errors}
+except gap.FitFailed as error:
+    log.notice("iteration %(iteration)d, round %(round)d, trial %(trial)d failed", place)
+    log.notice("%s", error)
+    result |= {"status": "failed", "reason": str(error)}
+    with files.whole_file(snakemake.output.potential) as temporary:
+        temporary.write_text("<!-- the fit failed, see result.json -->\n")
+files.write_json(snakemake.output.result, result)

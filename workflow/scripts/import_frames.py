@@ -1,0 +1,18 @@
+"""Read and check the trajectories; write the canonical frames, their table and the import summary."""
+
+from gapglass import config, files, log, trajectory
+
+log.configure(snakemake.log[0], "import_frames")
+frames, table, summary = trajectory.import_frames(snakemake.params.trajectories, snakemake.params.settings)
+config.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])
+log.notice(
+    "%d frames of %s atoms (%s), %d rejected, energies from %s",
+    summary["n_frames"],
+    "/".join(map(str, summary["n_atoms"])),
+    ", ".join(summary["species"]),
+    summary["n_rejected"],
+    summary["energy_source"][0],
+)
+trajectory.write_frames(snakemake.output.frames, frames)
+files.write_table(snakemake.output.table, table)
+files.write_json(snakemake.output.summary, summary)

@@ -1,0 +1,13 @@
+"""Place atoms at random at the given density and push them apart."""
+
+from gapglass import files, glass, log, seeds
+
+log.configure(snakemake.log[0], "pack_atoms")
+atoms, replica = int(snakemake.wildcards.atoms), int(snakemake.wildcards.replica)
+glass.pack(
+    snakemake.output[0],
+    atoms,
+    snakemake.params.settings,
+    files.read_json(snakemake.input.summary)["closest_distance_angstrom"],
+    seeds.derive(snakemake.params.seed, "packing", atoms, replica),
+)

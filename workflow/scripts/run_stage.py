@@ -1,0 +1,16 @@
+"""Run one stage of the thermal cycle."""
+
+from gapglass import glass, log, seeds
+
+atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "replica", "stage"))
+log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms")
+glass.run_stage(
+    snakemake.params.stage,
+    (stage, snakemake.params.n_stages),
+    snakemake.params.settings,
+    snakemake.input.start,
+    {name: snakemake.output[name] for name in ("restart", "thermo", "trajectory")} | {"log": snakemake.log.lammps},
+    potential=snakemake.input.potential,
+    plugin=snakemake.input.plugin or None,
+    seed=seeds.derive(snakemake.params.seed, "glass", atoms, replica),
+)
