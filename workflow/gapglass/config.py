@@ -228,7 +228,8 @@ def _sense_glass(config):
     formula = sum(glass["composition"].values())
     for size in glass["sizes"]:
         if size % formula:
-            yield f"`glass.sizes` holds {size}; allowed: multiples of the {formula} atoms in a formula unit; use {size // formula * formula or formula}"
+            nearest = size // formula * formula or formula
+            yield f"`glass.sizes` holds {size}; allowed: multiples of the {formula} atoms in a formula unit; use {nearest}"
     for index, stage in enumerate(glass["cycle"]):
         if stage["time"] * 1000 < glass["timestep"]:
             yield f"`glass.cycle[{index}].time` is {stage['time']} ps, shorter than one time step ({glass['timestep']} fs); raise it"
@@ -261,13 +262,15 @@ def check_files(config):
         raise UserError("\n".join(["trajectory files are looked for relative to " + str(Path.cwd()), *absent]))
 
 
-def check_species(config, species):
+def check_species(composition, e0, species):
     """Compare the species of the configuration with those found in the frames.
 
     Parameters
     ----------
-    config : dict
-        Completed configuration.
+    composition : dict
+        ``glass.composition``.
+    e0 : "fitted" or dict
+        ``potential.e0``.
     species : iterable of str
         Chemical symbols found in the frames.
 
@@ -277,14 +280,13 @@ def check_species(config, species):
         When a species is named on one side only.
     """
     species = set(species)
-    composition = set(config["glass"]["composition"])
+    composition = set(composition)
     if not composition <= species:
         absent = ", ".join(sorted(composition - species))
         raise UserError(
             f"glass.composition names {absent}, absent from the trajectories (which hold {', '.join(sorted(species))}); "
             "the potential cannot know it. Mend glass.composition or add trajectories with it."
         )
-    e0 = config["potential"]["e0"]
     if isinstance(e0, dict) and set(e0) != species:
         raise UserError(
             f"potential.e0 has {', '.join(sorted(e0))}; the trajectories hold {', '.join(sorted(species))}. "

@@ -24,7 +24,7 @@ def whole_file(path):
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -72,10 +72,9 @@ def write_table(path, table, header=()):
 
     Read it back with ``read_table`` or ``pandas.read_csv(path, comment="#")``.
     """
-    with whole_file(path) as temporary:
-        with temporary.open("w") as stream:
-            stream.writelines(f"# {line}\n" for line in header)
-            table.to_csv(stream, index=False, float_format="%.10g", lineterminator="\n")
+    with whole_file(path) as temporary, temporary.open("w") as stream:
+        stream.writelines(f"# {line}\n" for line in header)
+        table.to_csv(stream, index=False, float_format="%.10g", lineterminator="\n")
 
 
 def read_table(path):

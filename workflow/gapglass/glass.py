@@ -97,7 +97,7 @@ def pack(target, n_atoms, settings, closest, seed):
     longest = max(cutoff for *_, cutoff in cutoffs)
     if longest >= atoms.cell.lengths().min() / 2:
         raise UserError(f"glass.sizes holds {n_atoms}: the cell of {atoms.cell.lengths()[0]:.2f} Å is too small to pack; take more atoms")
-    with _scratch(target) as folder:
+    with _Scratch(target) as folder:
         _write_data(folder / "start.data", atoms, species)
         lammps.run(folder, lammps.render("pack.in.j2", cutoffs=cutoffs), ranks=1)
         packed = _read_data(folder / "packed.data", species)
@@ -112,7 +112,7 @@ def pack(target, n_atoms, settings, closest, seed):
     log.info("packed %d atoms, cell %.4f Å, closest pair %.2f Å", n_atoms, packed.cell.lengths()[0], distance)
 
 
-class _scratch:
+class _Scratch:
     """A folder beside the target for LAMMPS' files; kept when the run fails, so that its log can be read."""
 
     def __init__(self, target):
@@ -212,7 +212,7 @@ def estimate(data, potential, plugin, settings, cycle):
     """
     trial = {**cycle[0], "time": 20 * settings["timestep"] / 1000}
     relaxed = {**settings, "min_distance": 1e-3, "max_temperature_factor": 1e6}
-    with _scratch(data) as folder:
+    with _Scratch(data) as folder:
         shutil.copyfile(data, folder / "start.data")
         text = stage_input(trial, relaxed, title="speed", potential=potential, plugin=plugin, restart=False, velocity_seed=1)
         lammps.run(folder, text, ranks=settings["ranks"], own=settings["lammps_command"])
@@ -272,7 +272,7 @@ def run_stage(stage, place, settings, start, outputs, *, potential, plugin, seed
     )  # fmt: skip
     n_steps = max(1, round(stage["time"] * 1000 / settings["timestep"]))
     notice("%s begins: %d steps", name, n_steps)
-    with _scratch(outputs["restart"]) as folder:
+    with _Scratch(outputs["restart"]) as folder:
         shutil.copyfile(start, folder / ("start.data" if first else "start.restart"))
         try:
             rows = lammps.run(

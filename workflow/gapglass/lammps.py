@@ -243,5 +243,3 @@ def rate(output):
     found = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps", output)
     seconds, steps = found[-1]
     return int(steps) / float(seconds)
-
-

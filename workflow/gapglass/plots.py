@@ -7,11 +7,11 @@ import numpy as np
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.colors import ListedColormap  # noqa: E402
-from matplotlib.ticker import MaxNLocator  # noqa: E402
+import matplotlib.pyplot as plt
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import MaxNLocator
 
-from gapglass.files import whole_file  # noqa: E402
+from gapglass.files import whole_file
 
 plt.style.use(Path(__file__).with_name("gapglass.mplstyle"))
 
@@ -79,10 +79,10 @@ def clusters(table, best):
         change = np.flatnonzero(np.diff(part["temperature_k"].to_numpy())) + 1
         for start in [0, *change]:
             axes.text(
-                x.iloc[start] if timed else x[start], 1.0, f" {part['temperature_k'].iloc[start]:g} K", transform=axes.get_xaxis_transform(),
+                np.asarray(x)[start], 1.0, f" {part['temperature_k'].iloc[start]:g} K", transform=axes.get_xaxis_transform(),
                 fontsize=6.5, va="top", rotation=90, ha="left",
             )  # fmt: skip
-            axes.axvline(x.iloc[start] if timed else x[start], color="0.8", linewidth=0.7, zorder=0)
+            axes.axvline(np.asarray(x)[start], color="0.8", linewidth=0.7, zorder=0)
     panels[0][0].set_ylabel("energy (eV/atom)")
     figure.colorbar(points, ax=panels[0][-1], label="cluster, by rising energy", ticks=MaxNLocator(integer=True, nbins=6))
     return figure
@@ -215,4 +215,30 @@ def partial_curves(tables, kind):
         axes.set_ylabel(LABELS[kind][1].format(column[2:]))
     panels[0, 0].legend()
     panels[-1, 0].set_xlabel(LABELS[kind][0])
+    return figure
+
+
+def melt_quench(tables):
+    """Return temperature, energy and pressure of every glass model over its thermal cycle.
+
+    Parameters
+    ----------
+    tables : dict
+        Model name ("optimal_96_1") -> thermo table.
+    """
+    figure, panels = plt.subplots(3, 1, figsize=(PAGE * 0.7, 4.6), sharex=True)
+    for number, (name, table) in enumerate(tables.items()):
+        atoms = int(name.rsplit("_", 2)[1])
+        style = {"color": f"C{1 + number % 7}", "linewidth": 1, "label": model_label(name)}
+        panels[0].plot(table["time_ps"], table["temperature_k"], **style)
+        panels[1].plot(table["time_ps"], table["potential_energy_ev"] / atoms, **style)
+        panels[2].plot(table["time_ps"], table["pressure_gpa"], **style)
+        for _, part in table.groupby("stage"):
+            for axes in panels:
+                axes.axvline(part["time_ps"].iloc[-1], color="0.85", linewidth=0.7, zorder=0)
+    for axes, label in zip(panels, ("temperature (K)", "energy (eV/atom)", "pressure (GPa)"), strict=True):
+        axes.set_ylabel(label)
+    panels[0].legend()
+    panels[0].set_ylim(bottom=0)
+    panels[2].set_xlabel("time (ps)")
     return figure

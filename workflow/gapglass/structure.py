@@ -5,7 +5,7 @@ form factors of neutral atoms. Everything is averaged over frames; the standard 
 successive frames are correlated. Source: section 3.3 and Eq. 15 of doi:10.1111/jace.20128.
 """
 
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 
 import freud
 import numba
@@ -124,7 +124,7 @@ def wave_vectors(cell, q_max, q_bin, max_per_bin):
     grid, q = grid[order], q[order]
     chosen = []
     edges = np.searchsorted(q, np.arange(0, q_max + q_bin, q_bin))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         count = min(high - low, max_per_bin)
         chosen.append(low + np.linspace(0, high - low - 1, count).astype(int) if count else np.empty(0, int))
     chosen = np.concatenate(chosen)
@@ -278,7 +278,8 @@ def coordination(frames, cutoffs):
         reach = min(map(half_height, frames))
         if cutoff >= reach:
             raise UserError(
-                f"structure.coordination_cutoffs.{pair} is {cutoff} Å; a cell here allows less than {reach:.2f} Å; lower it or take more atoms"
+                f"structure.coordination_cutoffs.{pair} is {cutoff} Å; a cell here allows less than {reach:.2f} Å; "
+                "lower it or take more atoms"
             )
         first, second = pair.split("-")
         for centre, neighbour in dict.fromkeys([(first, second), (second, first)]):
@@ -342,15 +343,18 @@ def header(kind, n_frames, n_atoms, settings):
     common = [f"{n_frames} frames of {n_atoms} atoms; *_error is the standard error of the mean from block averages"]
     if kind == "sq":
         return [
-            "Faber-Ziman partials S_ab(q) = 1 + (<rho_a(q) rho_b*(q)>/N - c_a delta_ab)/(c_a c_b), direct sum over the wave vectors of the cell",
+            "Faber-Ziman partials S_ab(q) = 1 + (<rho_a(q) rho_b*(q)>/N - c_a delta_ab)/(c_a c_b)",
+            "direct sum over the wave vectors of the cell",
             "S_X(q) = sum_ab c_a c_b f_a(q) f_b(q) S_ab(q) / <f(q)>^2, form factors of neutral atoms (Cromer-Mann); all tend to 1",
-            f"bins of {settings['q_bin']} 1/A up to {settings['q_max']} 1/A; bins without a wave vector are left out; nothing below 2 pi / L",
+            f"bins of {settings['q_bin']} 1/A up to {settings['q_max']} 1/A; "
+            "bins without a wave vector are left out; nothing below 2 pi / L",
             *common,
         ]
     if kind == "gr":
         return [
             "partial pair distribution functions g_ab(r), tending to 1, up to half the smallest height of the cell",
-            "G_X(r) = 2/pi int_0^Qmax q [S_X(q) - 1] M(q) sin(q r) dq in 1/A^2; below the first wave vector q [S_X - 1] falls linearly to 0",
+            "G_X(r) = 2/pi int_0^Qmax q [S_X(q) - 1] M(q) sin(q r) dq in 1/A^2",
+            "below the first wave vector q [S_X - 1] falls linearly to 0",
             f"Qmax {settings['q_max']} 1/A, window M(q): {settings['window']}; bins of {settings['r_bin']} A",
             *common,
         ]

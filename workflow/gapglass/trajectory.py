@@ -1,11 +1,15 @@
 """Reading trajectories, checking every frame, and the canonical frames that all later steps use.
 
 Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), time_ps, REF_energy (eV)
-and, where given, REF_virial (eV, 3 x 3, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
+and, where given, REF_virial (eV, 3 x 3 or its nine numbers, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
 """
 
+import bz2
+import gzip
 import hashlib
+import io
 import logging
+import lzma
 from itertools import combinations_with_replacement
 from pathlib import Path
 
@@ -43,7 +47,7 @@ def read_raw(entry):
     position = found = -1
     keys = set()
     try:
-        for index, atoms in enumerate(iread(path, index=":", format="extxyz")):
+        for index, atoms in enumerate(iread(_opened(path), index=":", format="extxyz")):
             keys.update(atoms.info)
             if any(atoms.info.get(key) != value for key, value in entry["where"].items()):
                 continue
@@ -53,7 +57,7 @@ def read_raw(entry):
             if position >= entry["start"] and (position - entry["start"]) % entry["stride"] == 0:
                 found += 1
                 yield index, atoms
-    except (ValueError, KeyError, IndexError, OSError, EOFError, UnicodeDecodeError, RuntimeError) as error:
+    except (ValueError, KeyError, IndexError, OSError, EOFError, UnicodeDecodeError, RuntimeError, lzma.LZMAError) as error:
         raise UserError(
             f"trajectory {entry['name']!r}: {path} cannot be read as extended XYZ after frame {position + 1}: {error}. "
             "Is the file complete, with Lattice and Properties in every comment line?"
@@ -64,6 +68,15 @@ def read_raw(entry):
             f"trajectory {entry['name']!r}: {path} gives no frame with where {entry['where']}, start {entry['start']}, "
             f"stop {entry['stop']}, stride {entry['stride']}{hint}"
         )
+
+
+def _opened(path):
+    """Return the text of a compressed file as a stream: ASE seeks back and forth, which compressed files answer very slowly."""
+    opener = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix)
+    if opener is None:
+        return path
+    with opener(path, "rt") as stream:
+        return io.StringIO(stream.read())
 
 
 def labels(atoms, source="auto"):
@@ -321,7 +334,12 @@ def write_frames(path, frames, keys=None):
     chosen = []
     for frame in frames:
         copy = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
-        copy.info = {key: value for key, value in frame.info.items() if keys is None or key in keys}
+        # gap_fit reads nine numbers in a row; a 3 x 3 array would be written as JSON, which it passes over in silence
+        copy.info = {
+            key: value.ravel() if isinstance(value, np.ndarray) else value
+            for key, value in frame.info.items()
+            if keys is None or key in keys
+        }
         if "REF_forces" in frame.arrays:
             copy.arrays["REF_forces"] = frame.arrays["REF_forces"]
         chosen.append(copy)

@@ -230,6 +230,7 @@ FIGURE_NAMES = [
     "map",
     "active_learning",
     "parity",
+    "melt_quench",
     "structure_factor",
     "partial_structure_factors",
     "pair_distribution",

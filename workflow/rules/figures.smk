@@ -44,6 +44,22 @@ rule plot_potential:
         "../scripts/plot_potential.py"
 
 
+rule plot_glass:
+    input:
+        glass_files("thermo.csv"),
+    output:
+        figure("melt_quench", "melt_quench", "Glass"),
+        at("figures/melt_quench.pdf"),
+    log:
+        at("logs/plot_glass.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Figure of the melt-quench"
+    script:
+        "../scripts/plot_glass.py"
+
+
 rule plot_structure:
     input:
         sq=[at("structure/reference/sq.csv"), *structure_files("sq.csv")],
@@ -53,7 +69,7 @@ rule plot_structure:
         figure("partial_structure_factors", "structure_factor", "Structure"),
         figure("pair_distribution", "pair_distribution", "Structure"),
         figure("partial_pair_distributions", "pair_distribution", "Structure"),
-        [at(f"figures/{name}.pdf") for name in FIGURE_NAMES[5:]],
+        [at(f"figures/{name}.pdf") for name in FIGURE_NAMES[6:]],
     log:
         at("logs/plot_structure.log"),
     conda:

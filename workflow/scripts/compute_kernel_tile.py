@@ -12,6 +12,7 @@ from gapglass import files, kernels, log
 
 
 def read_block(folder):
+    """Return the SOAP vectors (n_frames, n_features) and the list of Coulomb vectors of a block."""
     paths = sorted(Path(folder).glob("frame_*.npz"))
     loaded = [np.load(path) for path in paths]
     return np.array([item["soap"] for item in loaded]), [item["coulomb"] for item in loaded]

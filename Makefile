@@ -1,0 +1,43 @@
+# gapglass: `make run` runs the example study, `make test` proves the parts. Both set up .venv from the hash-checked lock first.
+
+PYTHON ?= python3
+CONFIG ?= config/config.yaml
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: run test setup lint docs lock clean
+
+# The lock on .run.lock ends with the processes that hold it, so a Snakemake lock found under it was left by a killed run.
+run: setup
+	@flock --nonblock --conflict-exit-code 75 .run.lock sh -c \
+	  '$(BIN)/snakemake --configfile $(CONFIG) --unlock --quiet all && exec $(BIN)/snakemake --configfile $(CONFIG) $(ARGS)'; \
+	status=$$?; [ $$status -ne 75 ] || echo "Another make run is at work in this folder; wait for it or stop it." >&2; exit $$status
+
+test: setup
+	$(BIN)/python -m pytest
+
+setup: .venv/.complete
+
+.venv/.complete: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gapglass needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
+	@echo "Setting up .venv from requirements.lock (once, a minute or two)"
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+# config/README.md and envs/*.yaml are made from the schema and the lock.
+docs: setup
+	PYTHONPATH=workflow $(BIN)/python -m gapglass.documents
+
+# requirements.lock from requirements.in; needs pip-tools (pipx install pip-tools).
+lock:
+	pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras --allow-unsafe requirements.in --output-file requirements.lock
+
+clean:
+	rm -rf results .snakemake

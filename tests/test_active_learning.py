@@ -1,0 +1,143 @@
+"""The loop's decisions and the Bayesian optimisation behind them, on error landscapes with a known answer."""
+
+import math
+
+import pytest
+from gapglass import active_learning
+from gapglass.errors import UserError
+from gapglass.hyperparameters import SearchSpace
+
+SPACE = SearchSpace(
+    {
+        "cutoff": {"low": 3.5, "high": 6.0, "scale": "linear"},
+        "delta": {"low": 0.01, "high": 10.0, "scale": "log"},
+        "n_max": {"choices": [4, 6, 8]},
+        "zeta": 4,
+    }
+)
+SETTINGS = {"energy_tolerance": 2.0, "max_iterations": None, "exploration_rounds": 2, "exploitation_rounds": 3, "proposals_per_round": 2}
+
+
+def landscape(h, iteration):
+    """Error with its minimum at cutoff 4.8, delta 0.5, n_max 8; it falls with the database."""
+    shape = (h["cutoff"] - 4.8) ** 2 + math.log10(h["delta"] / 0.5) ** 2 + (8 - h["n_max"]) / 8
+    return (3.0 + 2 * shape) * (1.0 if iteration == 1 else 0.5)
+
+
+def run_loop(settings=SETTINGS, space=SPACE, seed=5, error=landscape, n_frames=200):
+    """Run the loop with ``error`` instead of fits; return decisions and ledger."""
+    ledger, decisions, stored = [], [], {}
+
+    def read(iteration, number):
+        if number:
+            for trial, h in enumerate(decisions[-1]["proposals"], 1):
+                value = error(h, iteration)
+                ok = value is not None
+                entry = {"iteration": iteration, "round": number, "trial": trial, "hyperparameters": h, "reason": "" if ok else "boom"}
+                errors = {"rmse_energy_mev_per_atom": value, "rmse_force_ev_per_angstrom": 0.1 if ok else None}
+                ledger.append(entry | errors | {"status": "ok" if ok else "failed"})
+        size = min(n_frames, 50 * iteration)
+        database = {"train": list(range(size)), "test": [], "holdout": list(range(size, n_frames))}
+        stored[iteration, number] = active_learning.decide(iteration, number, ledger, database, settings, space, seed)
+        decisions.append(stored[iteration, number])
+        return decisions[-1]
+
+    list(active_learning.walk(read))
+    return decisions, ledger
+
+
+def test_loop_explores_exploits_enlarges_and_stops():
+    decisions, ledger = run_loop()
+    assert decisions[-1]["action"] == "stop" and decisions[-1]["reason"] == "energy tolerance met"
+    first = [d for d in decisions if d["iteration"] == 1]
+    assert [d["action"] for d in first] == ["fit"] * 5 + ["enlarge"]
+    # the second iteration begins with the best sets of the first, and ends early because they are good enough
+    best = active_learning.successes([e for e in ledger if e["iteration"] == 1])
+    second = next(d for d in decisions if d["iteration"] == 2)
+    assert second["proposals"] == [entry["hyperparameters"] for entry in best[:2]]
+    assert decisions[-1]["round"] == 1
+    assert decisions[-1]["delivered"]["rmse_energy_mev_per_atom"] <= 2.0
+
+
+def test_optimisation_beats_its_exploration():
+    _, ledger = run_loop(SETTINGS | {"max_iterations": 1, "exploitation_rounds": 8})
+    explored = [e["rmse_energy_mev_per_atom"] for e in ledger if e["round"] <= 2]
+    exploited = [e["rmse_energy_mev_per_atom"] for e in ledger if e["round"] > 2]
+    assert min(exploited) < min(explored)
+    assert min(exploited) < 3.4  # the minimum is 3.0, a random point about 5.5
+
+
+def test_proposals_are_inside_the_space_and_never_repeat():
+    _, ledger = run_loop(SETTINGS | {"max_iterations": 1, "exploitation_rounds": 6})
+    keys = [SPACE.key(entry["hyperparameters"]) for entry in ledger]
+    assert len(set(keys)) == len(keys) == 16
+    for entry in ledger:
+        h = entry["hyperparameters"]
+        assert 3.5 <= h["cutoff"] <= 6.0 and 0.01 <= h["delta"] <= 10 and h["n_max"] in (4, 6, 8) and h["zeta"] == 4
+        assert all(type(value) in (int, float) for value in h.values())
+
+
+def test_two_runs_agree_and_the_seed_matters():
+    assert run_loop()[0] == run_loop()[0]
+    assert run_loop()[0] != run_loop(seed=6)[0]
+
+
+def test_failed_fits_are_penalised_and_never_the_end():
+    def error(h, iteration):
+        return None if h["cutoff"] > 4.5 else landscape(h, iteration)
+
+    decisions, ledger = run_loop(SETTINGS | {"max_iterations": 2, "energy_tolerance": 0.1}, error=error)
+    assert {entry["status"] for entry in ledger} == {"ok", "failed"}
+    assert decisions[-1]["reason"].startswith("max_iterations reached")
+    assert decisions[-1]["delivered"]["status"] == "ok"
+    failed = {SPACE.key(e["hyperparameters"]) for e in ledger if e["status"] == "failed" and e["iteration"] == 1}
+    values = dict((SPACE.key(h), y) for h, y in active_learning.surrogate_results(ledger, 1, SPACE))
+    assert all(values[key] == max(values.values()) and math.isfinite(values[key]) for key in failed)
+
+
+def test_when_every_fit_fails_the_reasons_are_told():
+    with pytest.raises(UserError, match=r"all 10 fits of iteration 1 failed:\n  - boom"):
+        run_loop(error=lambda h, iteration: None)
+
+
+def test_unmet_tolerance_ends_with_the_whole_set():
+    decisions, _ = run_loop(SETTINGS | {"energy_tolerance": 0.01})
+    last = decisions[-1]
+    assert (last["iteration"], last["action"]) == (4, "stop")
+    assert last["reason"].startswith("the database is the whole reference set")
+    assert last["delivered"]["iteration"] == 4
+
+
+def test_finite_space_is_exhausted_without_repeats():
+    space = SearchSpace({"n_max": {"choices": [4, 6, 8]}, "zeta": 4})
+    decisions, ledger = run_loop(
+        SETTINGS | {"max_iterations": 1, "energy_tolerance": 0.1}, space=space, error=lambda h, _: 5.0 - 0.1 * h["n_max"]
+    )
+    assert sorted(e["hyperparameters"]["n_max"] for e in ledger) == [4, 6, 8]
+    assert decisions[-1]["best"]["hyperparameters"]["n_max"] == 8
+
+
+def test_nothing_to_tune_means_one_fit_per_iteration():
+    space = SearchSpace({"n_max": 8, "zeta": 4})
+    _, ledger = run_loop(SETTINGS | {"max_iterations": 2}, space=space, error=lambda h, _: 9.0)
+    assert [entry["iteration"] for entry in ledger] == [1, 2]
+
+
+def test_results_of_the_last_iteration_are_moved_to_the_present_level():
+    def entry(iteration, cutoff, value):
+        h = {"cutoff": cutoff, "delta": 1.0, "n_max": 8, "zeta": 4}
+        return {"iteration": iteration, "hyperparameters": h, "status": "ok", "rmse_energy_mev_per_atom": value}
+
+    ledger = [entry(1, 4.0, 8.0), entry(1, 5.0, 4.0), entry(2, 5.0, 2.0)]
+    results = {h["cutoff"]: math.exp(y) for h, y in active_learning.surrogate_results(ledger, 2, SPACE)}
+    assert results == pytest.approx({5.0: 2.0, 4.0: 4.0})
+
+
+def test_summary_counts():
+    decisions, _ = run_loop()
+    closing = [d for d in decisions if d["action"] != "fit"]
+    numbers = {"rmse_energy_mev_per_atom": 1.5, "rmse_force_ev_per_angstrom": 0.1}
+    evaluations = [{"iteration": d["iteration"], "train": numbers, "test": numbers, "holdout": numbers} for d in closing]
+    summary, history = active_learning.summarise(closing, evaluations)
+    assert summary["converged"] and summary["iterations"] == 2 and summary["n_train"] == 100
+    assert summary["fraction"] == 0.5 and len(history) == 2

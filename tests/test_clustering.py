@@ -1,0 +1,100 @@
+"""The scan over N_c, the choice of delta, the map."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from gapglass import clustering, kernels
+from gapglass.errors import UserError
+from sklearn.cluster import SpectralClustering
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """150 points in 5 groups: (truth, kernel, distances, energies that belong to the groups)."""
+    points, truth = make_blobs(150, centers=[[0, 0], [8, 0], [0, 8], [8, 8], [4, 14]], cluster_std=0.6, random_state=3)
+    squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
+    kernel = np.exp(-squared / 60)
+    energies = truth * 0.1 + np.random.default_rng(0).normal(0, 0.002, 150)
+    return truth, kernel, kernels.distance(kernel), energies
+
+
+@pytest.mark.parametrize("method", ["kmeans", "cluster_qr"])
+@pytest.mark.parametrize("kind", ["rbf", "similarity"])
+def test_labels_equal_scikit_learn(blobs, method, kind):
+    _, kernel, distances, _ = blobs
+    weights = clustering.affinity(kernel, distances, kind)
+    vectors, _ = clustering.embedding(weights, 13)
+    for n_clusters in range(2, 13):
+        theirs = SpectralClustering(n_clusters, affinity="precomputed", random_state=11, assign_labels=method).fit_predict(weights)
+        np.testing.assert_array_equal(clustering.assign(vectors, n_clusters, 11, method), theirs)
+
+
+def test_groups_are_found(blobs):
+    truth, kernel, distances, _ = blobs
+    vectors, values = clustering.embedding(clustering.affinity(kernel, distances), 6)
+    assert adjusted_rand_score(truth, clustering.assign(vectors, 5, 1)) == 1.0
+    assert values[0] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("d_tol", "expected"), [(0.03, 3), (0.007, 4), (0.0035, 10)])
+def test_scan_takes_the_smallest_number_that_meets_the_tolerance(blobs, d_tol, expected):
+    _, kernel, distances, energies = blobs
+    weights = clustering.affinity(kernel, distances)
+    labels, table, converged = clustering.scan(weights, distances, energies, d_tol=d_tol, n_clusters_max=12, seed=1)
+    assert converged and labels.max() + 1 == expected
+    changes = table["change_to_next"].to_numpy()
+    assert (changes[:-2] >= d_tol).all() and changes[-2] < d_tol and np.isnan(changes[-1])
+    np.testing.assert_allclose(changes[:-1], np.abs(np.diff(table["mean_cluster_distance"])))
+    assert (np.diff([energies[labels == k].mean() for k in range(expected)]) > 0).all()
+
+
+def test_unmet_tolerance_takes_the_cap_and_says_so(blobs):
+    _, kernel, distances, energies = blobs
+    labels, table, converged = clustering.scan(
+        clustering.affinity(kernel, distances), distances, energies, d_tol=1e-12, n_clusters_max=7, seed=1
+    )
+    assert not converged
+    assert labels.max() + 1 == 7
+    assert table["n_clusters"].tolist() == list(range(2, 9))
+
+
+def test_mean_cluster_distance_by_hand():
+    distances = np.array([[0, 1, 4, 6], [1, 0, 5, 7], [4, 5, 0, 2], [6, 7, 2, 0]], float)
+    assert clustering.mean_cluster_distance(distances, np.array([0, 0, 1, 1])) == pytest.approx(5.5)
+    assert clustering.mean_cluster_distance(distances, np.array([0, 0, 1, 2])) == pytest.approx((4.5 + 6.5 + 2) / 3)
+
+
+def test_energy_spread_by_hand():
+    labels = np.array([0, 0, 1, 1, 1, 1, 2])
+    energies = np.array([0.0, 0.002, 1.0, 1.0, 1.004, 1.004, 5.0])
+    mean, weighted, singletons = clustering.energy_spread(labels, energies)
+    assert mean == pytest.approx((1 + 2 + 0) / 3)
+    assert weighted == pytest.approx((1 * 2 + 2 * 4) / 7)
+    assert singletons == 1
+
+
+def test_choice_of_delta_is_interior():
+    table = pd.DataFrame({"delta": [0, 0.3, 0.6, 0.9, 1.0], "mean_sigma_energy_mev_per_atom": [1.0, 9.0, 5.0, 5.0, 2.0]})
+    assert clustering.choose_delta(table)["delta"] == 0.6
+
+
+def test_two_runs_agree(blobs):
+    _, kernel, distances, energies = blobs
+    weights = clustering.affinity(kernel, distances)
+    first = clustering.scan(weights, distances, energies, d_tol=1e-3, n_clusters_max=9, seed=4)[0]
+    np.testing.assert_array_equal(first, clustering.scan(weights, distances, energies, d_tol=1e-3, n_clusters_max=9, seed=4)[0])
+
+
+def test_identical_frames_are_refused():
+    with pytest.raises(UserError, match="frames are alike"):
+        clustering.affinity(np.ones((5, 5)), np.zeros((5, 5)))
+
+
+def test_map_keeps_planar_distances():
+    points = np.random.default_rng(2).normal(size=(40, 2))
+    distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    positions, stress = clustering.two_dimensional_map(distances, 5)
+    assert stress < 0.01
+    np.testing.assert_allclose(np.linalg.norm(positions[:, None] - positions[None], axis=-1), distances, atol=0.05)

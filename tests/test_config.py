@@ -1,0 +1,141 @@
+"""The configuration: every mistake is named with its key, what is allowed and a fix."""
+
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT
+from gapglass import config
+from gapglass.errors import UserError
+
+EXAMPLE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def changed(path, value):
+    """Return the example with one key set (or removed with value ...)."""
+    data = copy.deepcopy(EXAMPLE)
+    *parents, last = path
+    here = data
+    for key in parents:
+        here = here.setdefault(key, {}) if isinstance(here, dict) else here[key]
+    if value is ...:
+        del here[last]
+    else:
+        here[last] = value
+    return data
+
+
+BAD = [
+    (["study"], ..., "`study` is missing"),
+    (["study"], "a/b", "`study` is 'a/b'"),
+    (["study"], "../up", "`study`"),
+    (["trajectories"], ..., "`trajectories` is missing"),
+    (["trajectories"], [], "`trajectories` is []"),
+    (["trajectories", 0, "file"], ..., "`trajectories[0].file` is missing"),
+    (["trajectories", 0, "stride"], 0, "`trajectories[0].stride` is 0; allowed: integer >= 1"),
+    (["trajectories", 0, "stop"], 3.5, "`trajectories[0].stop` is 3.5"),
+    (["trajectories", 0, "role"], "main", "one of reference, extra"),
+    (["trajectories", 0, "role"], "extra", "no entry of role reference"),
+    (["trajectories", 0, "temperature"], 300, "exactly one of them"),
+    (["trajectories", 0, "temperature_key"], None, "exactly one of them"),
+    (["trajectories", 1, "name"], "glass", "'glass' twice"),
+    (["trajectories", 0, "strid"], 2, "did you mean `stride`?"),
+    (["seed"], "x", "`seed` is 'x'; allowed: integer"),
+    (["seed"], -1, "`seed` is -1"),
+    (["clusterin"], {}, "did you mean `clustering`?"),
+    (["clustering", "d_tol"], 0, "`clustering.d_tol` is 0; allowed: number > 0"),
+    (["clustering", "d_tolerance"], 0.1, "`clustering.d_tolerance` is not a known key"),
+    (["clustering", "deltas"], [0.5, 1.5], "`clustering.deltas[1]` is 1.5"),
+    (["clustering", "deltas"], [-0.1, 0.5], "`clustering.deltas[0]` is -0.1"),
+    (["clustering", "deltas"], [0, 1], "inside 0 < delta < 1"),
+    (["clustering", "affinity"], "knn", "one of rbf, similarity"),
+    (["clustering", "n_clusters_max"], 2, "integer >= 3"),
+    (["descriptors", "soap", "cutoff"], 0, "`descriptors.soap.cutoff` is 0; allowed: number > 0 (in Å)"),
+    (["descriptors", "soap", "cutoff"], -5, "`descriptors.soap.cutoff` is -5"),
+    (["descriptors", "soap", "l_max"], 21, "`descriptors.soap.l_max` is 21"),
+    (["descriptors", "soap", "radial_basis"], "bessel", "one of polynomial, gto"),
+    (["descriptors", "coulomb", "permutation"], "sorted_l2", "their order is noise"),
+    (["kernels", "coulomb", "zeta"], "automatic", "`kernels.coulomb.zeta` is 'automatic'"),
+    (["kernels", "soap", "degree"], 0, "`kernels.soap.degree` is 0"),
+    (["active_learning", "increment"], 0, "`active_learning.increment` is 0"),
+    (["active_learning", "increment"], 1.5, "`active_learning.increment` is 1.5"),
+    (["active_learning", "train_fraction"], 1, "`active_learning.train_fraction` is 1"),
+    (["active_learning", "energy_tolerance"], -2, "(in meV/atom)"),
+    (["active_learning", "proposals_per_round"], "two", "`active_learning.proposals_per_round` is 'two'"),
+    (["potential", "descriptor"], "ace", "one of soap, soap_turbo"),
+    (["potential", "e0"], {"Tee": 1.0}, "`potential.e0.Tee` is not a chemical element"),
+    (["potential", "hyperparameters", "cutof"], 4, "did you mean `cutoff`?"),
+    (["potential", "hyperparameters", "cutoff"], {"low": 5, "high": 4}, "low must be smaller"),
+    (["potential", "hyperparameters", "cutoff"], {"low": 5}, "`potential.hyperparameters.cutoff`"),
+    (["potential", "hyperparameters", "n_max"], 4.5, "`potential.hyperparameters.n_max` is 4.5"),
+    (["potential", "hyperparameters", "sigma_energy"], 0, "`potential.hyperparameters.sigma_energy` is 0"),
+    (["potential", "hyperparameters", "cutoff_width"], 4.5, "the width must be smaller"),
+    (["glass", "density"], 0, "`glass.density` is 0"),
+    (["glass", "density"], ..., "`glass.density` is missing"),
+    (["glass", "composition"], {"Te": 1, "Ox": 2}, "`glass.composition.Ox` is not a chemical element"),
+    (["glass", "composition"], {"Te": 1.5}, "`glass.composition.Te` is 1.5"),
+    (["glass", "sizes"], [100], "use 99"),
+    (["glass", "cycle"], [], "`glass.cycle` is []"),
+    (["glass", "cycle", 0, "ensemble"], "nve", "one of nvt, npt"),
+    (["glass", "cycle", 0, "temperature"], 0, "`glass.cycle[0].temperature` is 0"),
+    (["glass", "cycle", 0, "time"], 0.0001, "shorter than one time step"),
+    (["glass", "sample_interval"], 1e6, "would leave no frame"),
+    (["glass", "lammps_command"], ["lmp"], "put your MPI launcher in front"),
+    (["glass", "lammps_command"], "mpirun lmp", "`glass.lammps_command` is 'mpirun lmp'"),
+    (["structure", "coordination_cutoffs"], {"TeO": 2.4}, "write it like Te-O"),
+    (["structure", "coordination_cutoffs"], {"As-O": 2.4}, "that glass.composition"),
+    (["structure", "window"], "hann", "one of none, lorch"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), BAD, ids=[f"{'.'.join(map(str, p))}={v!r}" for p, v, _ in BAD])
+def test_mistakes_are_named(path, value, message):
+    with pytest.raises(UserError) as caught:
+        config.complete(changed(path, value))
+    assert message in str(caught.value)
+
+
+def test_all_problems_are_told_at_once():
+    data = changed(["seed"], "x")
+    data["clustering"]["d_tol"] = -1
+    with pytest.raises(UserError, match="2 problem"):
+        config.complete(data)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "tiny.yaml"])
+def test_shipped_studies_are_valid(name):
+    complete = config.read(ROOT / "config" / name)
+    assert complete["kernels"]["soap"] == {"degree": 4, "c0": 1.0, "slope": "auto"}
+
+
+def test_defaults_are_filled_and_input_is_left_alone():
+    before = copy.deepcopy(EXAMPLE)
+    complete = config.complete(EXAMPLE)
+    assert before == EXAMPLE
+    assert complete["trajectories"][0]["stride"] == 1
+    assert complete["glass"]["cycle"][0]["ensemble"] == "nvt"
+    assert complete["potential"]["hyperparameters"]["cutoff"]["scale"] == "linear"
+    assert config.complete(complete) == complete
+
+
+def test_file_that_is_not_yaml_or_absent(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("study: [")
+    with pytest.raises(UserError, match="not valid YAML"):
+        config.read(path)
+    with pytest.raises(UserError, match="cannot read"):
+        config.read(tmp_path / "absent.yaml")
+
+
+def test_species_must_agree_with_the_frames():
+    with pytest.raises(UserError, match=r"glass\.composition names As"):
+        config.check_species({"As": 1, "Te": 3}, "fitted", ["Te", "O"])
+    with pytest.raises(UserError, match=r"potential\.e0 has Te"):
+        config.check_species({"Te": 1, "O": 2}, {"Te": -1.0}, ["Te", "O"])
+    config.check_species({"Te": 1, "O": 2}, {"Te": -1.0, "O": 0.0}, ["Te", "O"])
+
+
+def test_absent_trajectory_is_named():
+    data = config.complete(changed(["trajectories", 1, "file"], "nowhere.extxyz"))
+    with pytest.raises(UserError, match=r"trajectories\[1\]\.file` is nowhere\.extxyz"):
+        config.check_files(data)

@@ -1,0 +1,127 @@
+"""Files that are made from another one, so that the two cannot drift apart: ``make docs``.
+
+config/README.md comes from the schema, envs/*.yaml from requirements.lock.
+"""
+
+import re
+from pathlib import Path
+
+from gapglass.config import load_schema
+from gapglass.files import whole_file
+
+ROOT = Path(__file__).resolve().parents[2]
+
+COMMON = ["numpy", "scipy", "pandas", "ase", "jinja2", "pyyaml", "jsonschema"]
+GROUPS = {
+    "analysis": (
+        "Trajectories, descriptors, kernels, clusters, structure, figures, report.",
+        ["python=3.11", "pip"],
+        [*COMMON, "dscribe", "scikit-learn", "numba", "freud-analysis", "periodictable", "matplotlib"],
+    ),
+    "potential": (
+        "gap_fit, quippy and Bayesian optimisation.",
+        ["python=3.11", "pip"],
+        [*COMMON, "scikit-learn", "scikit-optimize", "quippy-ase", "f90wrap"],
+    ),
+    "lammps": (
+        "LAMMPS with GAP: the plug-in is compiled here.",
+        ["python=3.11", "pip", "cxx-compiler"],
+        [*COMMON, "quippy-ase", "f90wrap", "lammps", "mpich"],
+    ),
+}
+
+
+def locked_versions(text):
+    """Return package -> version from the text of requirements.lock."""
+    return dict(re.findall(r"^([a-z0-9][a-z0-9.-]*)==([^\s\\]+)", text, flags=re.MULTILINE))
+
+
+def environment(name, versions):
+    """Return the text of one conda environment file."""
+    purpose, conda, packages = GROUPS[name]
+    lines = [
+        f"# {purpose} Made from requirements.lock by `make docs`; used with --software-deployment-method conda.",
+        "channels: [conda-forge, nodefaults]",
+        "dependencies:",
+        *[f"  - {package}" for package in conda],
+        "  - pip:",
+        *[f"      - {package}=={versions[package]}" for package in sorted(packages)],
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _kind(node):
+    if "$ref" in node:
+        return "number, range or choices" if node["$ref"].endswith("real") else "whole number, range or choices"
+    if "enum" in node:
+        return " / ".join(f"`{value}`" for value in node["enum"])
+    if "anyOf" in node:
+        return " or ".join(_kind(option) for option in node["anyOf"])
+    if "const" in node:
+        return f"`{node['const']}`"
+    kinds = node["type"] if isinstance(node["type"], list) else [node["type"]]
+    names = {"object": "keys and values", "array": "list", "null": "`null`", "boolean": "true / false"}
+    text = " or ".join(names.get(kind, kind) for kind in kinds)
+    limits = [
+        f"{sign} {node[word]}"
+        for word, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("exclusiveMaximum", "<"), ("maximum", "≤"))
+        if word in node
+    ]
+    return text + (", " + ", ".join(limits) if limits else "")
+
+
+def _default(node):
+    if "default" not in node:
+        return "required"
+    value = node["default"]
+    return "none" if value in ("", None) else f"`{value}`".replace("False", "false").replace("True", "true")
+
+
+def _sections(node, path):
+    """Yield (path, description, rows) of an object and, after it, of the objects inside."""
+    rows, inner = [], []
+    for key, child in node["properties"].items():
+        target = child["items"] if child.get("type") == "array" and child["items"].get("type") == "object" else child
+        if "properties" in target:
+            inner.append((f"{path}.{key}".lstrip("."), child, target))
+        else:
+            rows.append(f"| `{key}` | {_kind(child)} | {child.get('unit', '')} | {_default(child)} | {child['description']} |")
+    yield path, node.get("description", ""), rows
+    for name, child, target in inner:
+        suffix = "[]" if target is not child else ""
+        yield from _sections({**target, "description": child["description"]}, name + suffix)
+
+
+def config_reference(schema):
+    """Return config/README.md."""
+    lines = [
+        "# The configuration, key by key",
+        "",
+        "Made from `workflow/schemas/config.schema.yaml` by `make docs`.",
+        "`config.yaml` is the example study, `tiny.yaml` the small one of the tests.",
+        "Start your own study from a copy and run it with `make run CONFIG=my_study.yaml` or `snakemake --configfile my_study.yaml`.",
+        "Keys left out take their default; unknown keys, wrong types and contradictions stop the run before any work starts.",
+        "A hyperparameter is one number (`4.5`), a range (`{low: 4.0, high: 5.0}`, with `scale: log` for a logarithmic one) or a list",
+        "(`{choices: [6, 8]}`); ranges and lists are tuned.",
+    ]
+    for path, description, rows in _sections(schema, ""):
+        lines += ["", f"## {path or 'Top level'}", ""]
+        if path:
+            lines += [description, ""]
+        if rows:
+            lines += ["| key | value | unit | default | meaning |", "|---|---|---|---|---|", *rows]
+    return "\n".join(lines) + "\n"
+
+
+def made_files():
+    """Return path -> text of every file that is made from another."""
+    versions = locked_versions((ROOT / "requirements.lock").read_text())
+    files = {ROOT / "config" / "README.md": config_reference(load_schema())}
+    return files | {ROOT / "envs" / f"{name}.yaml": environment(name, versions) for name in GROUPS}
+
+
+if __name__ == "__main__":
+    for path, text in made_files().items():
+        with whole_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
