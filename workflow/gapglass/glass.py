@@ -183,10 +183,9 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         pressure_bar=stage["pressure"] * BAR_PER_GPA,
         damp_t=100 * step / 1000,
         damp_p=1000 * step / 1000,
-        guard_every=10,
         min_distance=settings["min_distance"],
         max_temperature=settings["max_temperature_factor"] * max(start, stage["temperature"]),
-        thermo_every=max(1, min(50, n_steps // 10)),
+        thermo_every=max(1, min(20, n_steps // 20)),
         dump_every=max(1, round(settings["sample_interval"] / step)),
         n_steps=n_steps,
     )

@@ -100,7 +100,8 @@ def map_of_frames(table, best):
             part["x"], part["y"], c=part["temperature_k"], s=7, marker=marker, cmap="plasma", vmin=table["temperature_k"].min(),
             vmax=table["temperature_k"].max() * 1.1, label=name,
         )  # fmt: skip
-    right.legend()
+    for handle in right.legend(title="marker").legend_handles:
+        handle.set(color="0.3", sizes=[16])
     figure.colorbar(second, ax=right, label="temperature (K)")
     for axes in (left, right):
         axes.set_aspect("equal")
@@ -121,14 +122,23 @@ def active_learning(history, ledger, summary):
         values = history[f"rmse_energy_mev_per_atom_{part}"]
         axes.plot(history["n_train"], values, marker=marker, color=colour, label=f"{label}, best fit")
     axes.axhline(summary["energy_tolerance"], color="0.4", linestyle=":")
-    axes.annotate("$E_{tol}$", (1, summary["energy_tolerance"]), xycoords=("axes fraction", "data"), va="bottom", ha="right", fontsize=8)
+    axes.annotate(
+        "$E_{tol}$",
+        (1, summary["energy_tolerance"]),
+        xycoords=("axes fraction", "data"),
+        va="bottom",
+        ha="right",
+        xytext=(-2, 1),
+        textcoords="offset points",
+        fontsize=8,
+    )
     axes.set_xlabel("training frames")
     axes.set_ylabel("energy RMSE (meV/atom)")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
     axes.yaxis.set_minor_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:g}" if f"{v:g}"[0] in "235" else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
@@ -171,8 +181,8 @@ def parity(predictions, forces, summary):
 LABELS = {
     "S_X": ("q (Å$^{-1}$)", "X-ray structure factor $S_X(q)$"),
     "G_X": ("r (Å)", "X-ray $G(r)$ (Å$^{-2}$)"),
-    "S": ("q (Å$^{-1}$)", "$S_{{{}}}(q)$"),
-    "g": ("r (Å)", "$g_{{{}}}(r)$"),
+    "S": ("q (Å$^{-1}$)", r"$S_{{\mathrm{{{}}}}}(q)$"),
+    "g": ("r (Å)", r"$g_{{\mathrm{{{}}}}}(r)$"),
 }
 
 

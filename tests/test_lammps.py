@@ -1,0 +1,195 @@
+"""LAMMPS with GAP for real: the plug-in against quippy, energy conservation, the guards, restarts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import Atoms, units
+from gapglass import gap, glass, lammps
+from gapglass.errors import UserError
+
+SETTINGS = {
+    "composition": {"Te": 1, "O": 2}, "density": 5.0, "timestep": 1.0, "ranks": 2, "sample_interval": 5, "min_distance": 1.0,
+    "max_temperature_factor": 3.0, "lammps_command": [],
+}  # fmt: skip
+STAGE = {"temperature": 300.0, "temperature_start": None, "time": 0.05, "ensemble": "nvt", "pressure": 0.0}
+
+POINT = """units metal
+atom_style atomic
+boundary p p p
+newton on
+{load}
+read_data start.data
+pair_style quip
+pair_coeff * * "{potential}" "Potential xml_label={label}" 8 52
+compute virial all pressure NULL virial
+thermo_style custom step pe c_virial[1] c_virial[2] c_virial[3] c_virial[4] c_virial[5] c_virial[6]
+thermo_modify format float %.16g
+dump forces all custom 1 forces.dump id fx fy fz
+dump_modify forces sort id format float %.16g
+run 0
+"""
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plugin")
+    lammps.build_plugin(folder / "quip.so", folder / "build.log")
+    return folder / "quip.so"
+
+
+@pytest.fixture
+def frame(blyp_frames):
+    """A glass frame in the order of LAMMPS' types, as LAMMPS would be given it."""
+    atoms = blyp_frames[-1]
+    order = np.argsort(atoms.numbers, kind="stable")
+    return Atoms(atoms.numbers[order], positions=atoms.positions[order], cell=atoms.cell, pbc=True)
+
+
+def single_point(folder, atoms, potential, *, ranks, load, own=()):
+    """Return energy (eV), forces (eV/Å) and stress-like virial pressure (bar, xx yy zz xy xz yz) from LAMMPS."""
+    glass._write_data(folder / "start.data", atoms, ["O", "Te"])
+    text = POINT.format(load=load, potential=potential, label=glass.potential_label(potential))
+    row = lammps.run(folder, text, ranks=ranks, own=own)[-1]
+    forces = np.loadtxt(folder / "forces.dump", skiprows=9)[:, 1:]
+    return row["PotEng"], forces, np.array([row[f"c_virial[{i}]"] for i in range(1, 7)])
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("shape", ["cubic", "triclinic"])
+def test_plugin_equals_quippy(tmp_path, fitted, plugin, frame, ranks, shape):
+    potential, _ = fitted
+    if shape == "triclinic":
+        cell = np.array(frame.cell)
+        cell[1, 0], cell[2, 0], cell[2, 1] = 1.1, -0.7, 0.9
+        frame.set_cell(cell, scale_atoms=True)
+    energy, forces, pressure = single_point(tmp_path, frame, potential, ranks=ranks, load=f'plugin load "{plugin}"')
+    frame.calc = gap.load_potential(potential)
+    stress = frame.get_stress(voigt=False)
+    expected = -np.array([stress[i] for i in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))]) / units.bar
+    assert abs(energy - frame.get_potential_energy()) < 1e-6
+    np.testing.assert_allclose(forces, frame.get_forces(), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(pressure, expected, rtol=1e-5, atol=0.05)
+
+
+def test_energy_is_conserved(tmp_path, fitted, plugin, frame):
+    potential, _ = fitted
+    glass._write_data(tmp_path / "start.data", frame, ["O", "Te"])
+    text = POINT.format(load=f'plugin load "{plugin}"', potential=potential, label=glass.potential_label(potential))
+    text = text.split("compute virial")[0] + (
+        "velocity all create 300 5\nfix 1 all nve\ntimestep 0.001\nthermo 10\n"
+        "thermo_style custom step temp pe etotal\nthermo_modify format float %.16g\nrun 200\n"
+    )
+    energies = np.array([row["TotEng"] for row in lammps.run(tmp_path, text, ranks=2)])
+    assert len(energies) == 21
+    assert np.abs(energies - energies[0]).max() / len(frame) < 1e-4
+
+
+def test_own_lammps_with_the_pair_style_is_used(tmp_path, fitted, plugin, frame, monkeypatch):
+    # LAMMPS loads every *plugin.so of this folder by itself, so this lmp has pair_style quip without our `plugin load`.
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "quipplugin.so").symlink_to(plugin)
+    monkeypatch.setenv("LAMMPS_PLUGIN_PATH", str(tmp_path / "plugins"))
+    potential, _ = fitted
+    energy, *_ = single_point(tmp_path, frame, potential, ranks=1, load="", own=[gap.program("lmp")])
+    frame.calc = gap.load_potential(potential)
+    assert abs(energy - frame.get_potential_energy()) < 1e-6
+    text = glass.stage_input(STAGE, SETTINGS, title="t", potential=potential, plugin=None, restart=False, velocity_seed=1)
+    assert "plugin" not in text
+
+
+def test_lammps_without_the_pair_style_is_told(tmp_path, fitted, frame):
+    with pytest.raises(lammps.LammpsFailed, match="quip"):
+        single_point(tmp_path, frame, fitted[0], ranks=1, load="")
+
+
+def test_launcher_that_does_not_fit_is_told(tmp_path, fitted, plugin, frame):
+    with pytest.raises(UserError, match="ran on 1 MPI rank"):
+        single_point(tmp_path, frame, fitted[0], ranks=2, load=f'plugin load "{plugin}"', own=[gap.program("lmp")])
+
+
+def test_absent_compiler_and_launcher_are_told(tmp_path, fitted, frame):
+    with pytest.raises(UserError, match="no C\\+\\+ compiler no-such-compiler"):
+        lammps.build_plugin(tmp_path / "quip.so", tmp_path / "log", compiler="no-such-compiler")
+    assert not (tmp_path / "quip.so").exists()
+    with pytest.raises(UserError, match=r"cannot start no-such-lmp.*glass\.lammps_command"):
+        single_point(tmp_path, frame, fitted[0], ranks=1, load="", own=["no-such-lmp"])
+
+
+def test_packing_has_the_density_and_no_overlap(tmp_path):
+    closest = {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}
+    glass.pack(tmp_path / "packed.data", 96, SETTINGS, closest, seed=3)
+    atoms = glass._read_data(tmp_path / "packed.data", ["O", "Te"])
+    assert atoms.get_chemical_formula() == "O64Te32"
+    density = atoms.get_masses().sum() / atoms.get_volume() * glass.AMU_PER_A3_IN_G_PER_CM3
+    assert density == pytest.approx(5.0, rel=1e-3)
+    assert glass.closest_distance(atoms) > 1.5
+    glass.pack(tmp_path / "again.data", 96, SETTINGS, closest, seed=3)
+    assert (tmp_path / "again.data").read_text() == (tmp_path / "packed.data").read_text()
+
+
+def test_packing_too_dense_or_too_small_is_refused(tmp_path):
+    closest = {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}
+    with pytest.raises(UserError, match=r"glass\.density 60\.0 g/cm³ is too high"):
+        glass.pack(tmp_path / "packed.data", 600, SETTINGS | {"density": 60.0, "min_distance": 1.5}, closest, seed=3)
+    with pytest.raises(UserError, match="too small to pack"):
+        glass.pack(tmp_path / "packed.data", 6, SETTINGS, closest, seed=3)
+
+
+def run(folder, frame, fitted, plugin, stage=STAGE, settings=SETTINGS, place=(1, 2), start=None):
+    folder.mkdir(exist_ok=True)
+    glass._write_data(folder / "start.data", frame, ["O", "Te"])
+    outputs = {
+        "restart": folder / "final.restart", "thermo": folder / "thermo.csv", "trajectory": folder / "t.dump", "log": folder / "log",
+    }  # fmt: skip
+    glass.run_stage(stage, place, settings, start or folder / "start.data", outputs, potential=fitted[0], plugin=plugin, seed=11)
+    return outputs
+
+
+def test_stages_follow_each_other_and_repeat_exactly(tmp_path, frame, fitted, plugin):
+    first = run(tmp_path / "one", frame, fitted, plugin)
+    second = run(tmp_path / "two", frame, fitted, plugin, place=(2, 2), start=first["restart"])
+    again = run(tmp_path / "again", frame, fitted, plugin, place=(2, 2), start=first["restart"])
+    thermo = pd.read_csv(second["thermo"])
+    # velocities and positions come with the restart
+    assert thermo["total_energy_ev"][0] == pytest.approx(pd.read_csv(first["thermo"])["total_energy_ev"].iloc[-1], abs=1e-4)
+    assert second["thermo"].read_text() == again["thermo"].read_text()
+    frames = glass.read_dump(first["trajectory"])
+    assert len(frames) == 11 and frames[0].get_chemical_formula() == frame.get_chemical_formula()
+    # the first frame of a stage is the last of the one before
+    joint = (frames[-1], glass.read_dump(second["trajectory"])[0])
+    np.testing.assert_allclose(joint[0].get_scaled_positions(), joint[1].get_scaled_positions(), atol=1e-4)
+    assert not list(tmp_path.rglob(".running-*"))
+
+
+def test_npt_changes_the_cell(tmp_path, frame, fitted, plugin):
+    outputs = run(tmp_path / "npt", frame, fitted, plugin, stage=STAGE | {"ensemble": "npt", "pressure": 5.0})
+    assert pd.read_csv(outputs["thermo"])["volume_angstrom3"].nunique() > 3
+
+
+def test_runaway_temperature_is_stopped_and_named(tmp_path, frame, fitted, plugin):
+    settings = SETTINGS | {"max_temperature_factor": 1.01}
+    with pytest.raises(UserError, match=r"stage 1 of 2 \(299 -> 300 K.*temperature ran away.*at step \d+"):
+        run(tmp_path / "hot", frame, fitted, plugin, stage=STAGE | {"temperature_start": 299.0}, settings=settings)
+    assert (tmp_path / "hot" / "failed" / "log.lammps").exists()
+    assert not (tmp_path / "hot" / "final.restart").exists()
+
+
+def test_atoms_too_close_are_stopped_and_named(tmp_path, frame, fitted, plugin):
+    frame.positions[1] = frame.positions[0] + [0.8, 0, 0]
+    with pytest.raises(UserError, match=r"closer than glass\.min_distance \(1\.0 Å\) at step 1 "):
+        run(tmp_path / "close", frame, fitted, plugin, settings=SETTINGS | {"max_temperature_factor": 1e9})
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "step"),
+    [
+        ("Step Temp\n 0 300\n 50 310\nERROR: Lost atoms: original 96 current 95 (src/thermo.cpp:1)", "lost_atoms", 50),
+        ("ERROR on proc 0: Non-numeric pressure - simulation unstable", "not_finite", None),
+        ("ERROR: something else", "other", None),
+        ("WARNING: Communication cutoff is 0.0. No ghost atoms will be generated", "other", None),
+    ],
+)
+def test_errors_in_the_log_are_recognised(output, kind, step):
+    with pytest.raises(lammps.LammpsFailed) as caught:
+        lammps._check(output, 0, 1)
+    assert (caught.value.kind, caught.value.step) == (kind, step)
