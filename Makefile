@@ -10,7 +10,7 @@ BIN := .venv/bin
 # The lock on .run.lock ends with the processes that hold it, so a Snakemake lock found under it was left by a killed run.
 run: setup
 	@flock --nonblock --conflict-exit-code 75 .run.lock sh -c \
-	  '$(BIN)/snakemake --configfile $(CONFIG) --unlock --quiet all && exec $(BIN)/snakemake --configfile $(CONFIG) $(ARGS)'; \
+	  '$(BIN)/snakemake --configfile $(CONFIG) --unlock --quiet all && PYTHONPATH=workflow exec $(BIN)/snakemake --configfile $(CONFIG) --logger gapglass $(ARGS)'; \
 	status=$$?; [ $$status -ne 75 ] || echo "Another make run is at work in this folder; wait for it or stop it." >&2; exit $$status
 
 test: setup
@@ -37,7 +37,7 @@ docs: setup
 
 # requirements.lock from requirements.in; needs pip-tools (pipx install pip-tools).
 lock:
-	pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras --allow-unsafe requirements.in --output-file requirements.lock
+	pip-compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe requirements.in --output-file requirements.lock
 
 clean:
 	rm -rf results .snakemake

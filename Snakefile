@@ -12,6 +12,11 @@ if "study" not in config:
 report: "workflow/report/workflow.rst"
 
 
+onsuccess:
+    if Path(at("report.html")).exists():
+        print(f"\nReport: {Path(at('report.html')).resolve()}", flush=True)
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/trajectory.smk"
 include: "workflow/rules/descriptors.smk"

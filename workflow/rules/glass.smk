@@ -21,15 +21,13 @@ rule pack_atoms:
     input:
         summary=at("frames/import.json"),
     output:
-        GLASS_FOLDER + "/packed.data",
+        f"{GLASS_FOLDER}/packed.data",
     log:
         at("logs/pack_atoms/{potential}_{atoms}_{replica}.log"),
     conda:
         "../../envs/lammps.yaml"
     params:
-        settings={
-            key: config["glass"][key] for key in ("composition", "density", "min_distance")
-        },
+        settings={key: config["glass"][key] for key in ("composition", "density", "min_distance")},
         seed=config["seed"],
     message:
         "Packing {wildcards.atoms} atoms (replica {wildcards.replica})"
@@ -39,11 +37,11 @@ rule pack_atoms:
 
 rule estimate_speed:
     input:
-        packed=GLASS_FOLDER + "/packed.data",
+        packed=f"{GLASS_FOLDER}/packed.data",
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
     output:
-        GLASS_FOLDER + "/speed.json",
+        f"{GLASS_FOLDER}/speed.json",
     log:
         at("logs/estimate_speed/{potential}_{atoms}_{replica}.log"),
     conda:
@@ -63,11 +61,11 @@ rule run_stage:
         start=stage_start,
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
-        speed=GLASS_FOLDER + "/speed.json",
+        speed=f"{GLASS_FOLDER}/speed.json",
     output:
-        restart=GLASS_FOLDER + "/stage_{stage}/final.restart",
-        thermo=GLASS_FOLDER + "/stage_{stage}/thermo.csv",
-        trajectory=GLASS_FOLDER + "/stage_{stage}/trajectory.lammpstrj",
+        restart=f"{GLASS_FOLDER}/stage_{{stage}}/final.restart",
+        thermo=f"{GLASS_FOLDER}/stage_{{stage}}/thermo.csv",
+        trajectory=f"{GLASS_FOLDER}/stage_{{stage}}/trajectory.lammpstrj",
     log:
         at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.log"),
         lammps=at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.lammps.log"),
@@ -89,11 +87,11 @@ rule run_stage:
 
 rule finish_glass:
     input:
-        thermo=[GLASS_FOLDER + f"/stage_{stage + 1}/thermo.csv" for stage in range(N_STAGES)],
-        trajectory=GLASS_FOLDER + f"/stage_{N_STAGES}/trajectory.lammpstrj",
+        thermo=[f"{GLASS_FOLDER}/stage_{stage + 1}/thermo.csv" for stage in range(N_STAGES)],
+        trajectory=f"{GLASS_FOLDER}/stage_{N_STAGES}/trajectory.lammpstrj",
     output:
-        final=GLASS_FOLDER + "/final.extxyz",
-        thermo=GLASS_FOLDER + "/thermo.csv",
+        final=f"{GLASS_FOLDER}/final.extxyz",
+        thermo=f"{GLASS_FOLDER}/thermo.csv",
     log:
         at("logs/finish_glass/{potential}_{atoms}_{replica}.log"),
     conda:

@@ -27,7 +27,7 @@ rule analyse_reference:
 
 rule analyse_glass:
     input:
-        trajectory=GLASS_FOLDER + f"/stage_{N_STAGES}/trajectory.lammpstrj",
+        trajectory=f"{GLASS_FOLDER}/stage_{N_STAGES}/trajectory.lammpstrj",
     output:
         sq=at("structure/{potential}_{atoms}_{replica}/sq.csv"),
         gr=at("structure/{potential}_{atoms}_{replica}/gr.csv"),
