@@ -89,33 +89,18 @@ def finished(tmp_path_factory):
 
 
 def test_every_promised_file_is_there(finished):
+    clusters = ["delta.csv", "best.json", "map.csv", *(f"delta_0.3/{name}" for name in ("labels.csv", "scan.csv", "summary.json"))]
+    potential = ["gap.xml", "train.extxyz", "test.extxyz", "summary.json", "history.csv"]
+    loop = ["iteration_01/database.json", "iteration_02/train.extxyz", "iteration_02/round_1/decision.json"]
+    structure = ["reference/sq.csv", *(f"optimal_48_1/{name}" for name in ("sq.csv", "gr.csv", "coordination.csv", "rx.json"))]
     names = [
-        "frames/frames.extxyz",
-        "frames/table.csv",
-        "frames/import.json",
+        *(f"frames/{name}" for name in ("frames.extxyz", "table.csv", "import.json")),
         "descriptors/block_0001/frame_000058.npz",
-        "kernels/soap.npy",
-        "kernels/coulomb.npy",
-        "clusters/delta_0.3/labels.csv",
-        "clusters/delta_0.3/scan.csv",
-        "clusters/delta_0.3/summary.json",
-        "clusters/delta.csv",
-        "clusters/best.json",
-        "clusters/map.csv",
-        "potentials/optimal/iteration_01/database.json",
-        "potentials/optimal/iteration_02/train.extxyz",
-        "potentials/optimal/iteration_02/round_1/decision.json",
-        "potentials/optimal/gap.xml",
-        "potentials/optimal/train.extxyz",
-        "potentials/optimal/test.extxyz",
-        "potentials/optimal/summary.json",
-        "potentials/optimal/history.csv",
-        "glass/optimal/48/1/final.extxyz",
-        "glass/optimal/48/1/thermo.csv",
-        "structure/reference/sq.csv",
-        "structure/optimal_48_1/gr.csv",
-        "structure/optimal_48_1/coordination.csv",
-        "structure/optimal_48_1/rx.json",
+        *("kernels/soap.npy", "kernels/coulomb.npy"),
+        *(f"clusters/{name}" for name in clusters),
+        *(f"potentials/optimal/{name}" for name in potential + loop),
+        *("glass/optimal/48/1/final.extxyz", "glass/optimal/48/1/thermo.csv"),
+        *(f"structure/{name}" for name in structure),
         "report.html",
     ]
     missing = [name for name in names if not (finished / RESULTS / name).exists()]
