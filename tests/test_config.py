@@ -118,6 +118,12 @@ def test_defaults_are_filled_and_input_is_left_alone():
     assert config.complete(complete) == complete
 
 
+def test_order_of_the_keys_does_not_matter():
+    shuffled = yaml.safe_load(yaml.safe_dump(EXAMPLE, sort_keys=True))
+    assert list(shuffled) != list(EXAMPLE)
+    assert str(config.complete(shuffled)) == str(config.complete(EXAMPLE))
+
+
 def test_file_that_is_not_yaml_or_absent(tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text("study: [")

@@ -41,14 +41,14 @@ def snakemake(folder, *arguments, ok=True):
     return output
 
 
-def kill_when(folder, path):
-    """Start the study and kill it, jobs included, as soon as a file is there."""
+def kill_when(folder, pattern):
+    """Start the study and kill it, jobs included, as soon as a file like this is there."""
     process = subprocess.Popen(
         SNAKEMAKE, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True
     )
     deadline = time.monotonic() + 400
-    while not (folder / RESULTS / path).exists():
-        assert process.poll() is None and time.monotonic() < deadline, f"the run ended before it made {path}"
+    while not list((folder / RESULTS).glob(pattern)):
+        assert process.poll() is None and time.monotonic() < deadline, f"the run ended before it made {pattern}"
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -178,12 +178,13 @@ def test_looser_tolerance_takes_the_earlier_iteration_without_a_fit(finished, tm
 
 def test_killed_runs_resume_to_the_same_numbers(finished, tmp_path):
     folder = copy_project(tmp_path)
-    kill_when(folder, "potentials/optimal/iteration_01/round_1/trial_1/result.json")
+    kill_when(folder, "logs/fit_trial/optimal_01_2_1.gap_fit.log")
+    assert (folder / RESULTS / "potentials/optimal/iteration_01/round_1/decision.json").exists()
     assert not (folder / RESULTS / "potentials/optimal/gap.xml").exists()
-    kill_when(folder, "glass/optimal/48/1/stage_1/final.restart")
+    kill_when(folder, "glass/optimal/48/1/stage_2/.running-*/log.lammps")
     assert not (folder / RESULTS / "glass/optimal/48/1/final.extxyz").exists()
     output = snakemake(folder)
-    assert "stage 1" not in output and "Fitting trial" not in output  # what was there is kept
+    assert "stage 1 of 3" not in output and "Fitting trial" not in output  # what was there is kept
     assert numbers(folder) == numbers(finished)
 
 

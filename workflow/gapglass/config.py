@@ -69,19 +69,23 @@ def _resolve(node, schema):
 
 
 def _fill(value, node, schema):
+    """Return a value with the defaults of its schema node, its keys in the schema's order.
+
+    Snakemake compares parameters as written: the order in which a user happens to write keys must not redo jobs.
+    """
     node = _resolve(node, schema)
     if isinstance(value, dict):
+        for option in node.get("anyOf", []):
+            if set(value) <= set(option.get("properties", ())) and set(option.get("required", ())) <= set(value):
+                return _fill(value, option, schema)
+        filled = {}
         for key, child in node.get("properties", {}).items():
             child = _resolve(child, schema)
-            if key not in value and "default" in child:
-                value[key] = copy.deepcopy(child["default"])
-            if key in value:
-                value[key] = _fill(value[key], child, schema)
-        for option in node.get("anyOf", []):
-            if isinstance(option, dict) and "properties" in option and set(value) <= set(option["properties"]):
-                value = _fill(value, option, schema)
-    elif isinstance(value, list) and isinstance(node.get("items"), dict):
-        value = [_fill(item, node["items"], schema) for item in value]
+            if key in value or "default" in child:
+                filled[key] = _fill(value.get(key, copy.deepcopy(child.get("default"))), child, schema)
+        return filled | {key: value[key] for key in sorted(set(value) - set(filled))}
+    if isinstance(value, list) and isinstance(node.get("items"), dict):
+        return [_fill(item, node["items"], schema) for item in value]
     return value
 
 
