@@ -161,6 +161,13 @@ def test_stages_follow_each_other_and_repeat_exactly(tmp_path, frame, fitted, pl
     assert not list(tmp_path.rglob(".running-*"))
 
 
+def test_thermo_is_that_of_the_run_alone(tmp_path, frame, fitted, plugin):
+    # the short minimisation before the first stage has rows of its own, which are not part of the cycle
+    thermo = pd.read_csv(run(tmp_path / "one", frame, fitted, plugin)["thermo"])
+    assert thermo["step"].is_monotonic_increasing and thermo["step"].tolist()[:: len(thermo) - 1] == [0, 50]
+    assert thermo["temperature_k"][0] == pytest.approx(300) and (thermo["temperature_k"] > 50).all()
+
+
 def test_npt_changes_the_cell(tmp_path, frame, fitted, plugin):
     outputs = run(tmp_path / "npt", frame, fitted, plugin, stage=STAGE | {"ensemble": "npt", "pressure": 5.0})
     assert pd.read_csv(outputs["thermo"])["volume_angstrom3"].nunique() > 3

@@ -182,7 +182,7 @@ class _Clock:
         if not (self.n_steps and match):
             return
         now, step = time.monotonic(), int(match.group(1))
-        if self.begun is None:
+        if self.begun is None or step < self.told[1]:  # the first row, or a minimisation came before
             self.begun = self.told = (now, step)
         elif now - self.told[0] > self.interval and step < self.n_steps:
             rate = (step - self.begun[1]) / (now - self.begun[0])
@@ -222,12 +222,12 @@ def _check(output, status, ranks):
 
 
 def thermo_rows(output):
-    """Return every thermo row of a LAMMPS output as a dictionary of its column names."""
+    """Return the thermo rows of the last run in a LAMMPS output, each a dictionary of its column names."""
     rows, columns = [], None
     for line in output.splitlines():
         words = line.split()
         if words[:1] == ["Step"]:
-            columns = words
+            rows, columns = [], words
         elif line.startswith("Loop time"):
             columns = None
         elif columns and len(words) == len(columns):

@@ -100,8 +100,9 @@ def map_of_frames(table, best):
             part["x"], part["y"], c=part["temperature_k"], s=7, marker=marker, cmap="plasma", vmin=table["temperature_k"].min(),
             vmax=table["temperature_k"].max() * 1.1, label=name,
         )  # fmt: skip
-    for handle in right.legend(title="marker").legend_handles:
-        handle.set(color="0.3", sizes=[16])
+    if table["trajectory"].nunique() > 1:
+        for handle in right.legend().legend_handles:
+            handle.set(color="0.3", sizes=[16])
     figure.colorbar(second, ax=right, label="temperature (K)")
     for axes in (left, right):
         axes.set_aspect("equal")
