@@ -67,6 +67,7 @@ BAD = [
     (["potential", "hyperparameters", "cutof"], 4, "did you mean `cutoff`?"),
     (["potential", "hyperparameters", "cutoff"], {"low": 5, "high": 4}, "low must be smaller"),
     (["potential", "hyperparameters", "cutoff"], {"low": 5}, "`potential.hyperparameters.cutoff`"),
+    (["potential", "hyperparameters", "n_max"], {"choices": [8, 10]}, "allowed with soap_turbo: at most 8"),
     (["potential", "hyperparameters", "n_max"], 4.5, "`potential.hyperparameters.n_max` is 4.5"),
     (["potential", "hyperparameters", "sigma_energy"], 0, "`potential.hyperparameters.sigma_energy` is 0"),
     (["potential", "hyperparameters", "cutoff_width"], 4.5, "the width must be smaller"),

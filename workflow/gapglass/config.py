@@ -177,7 +177,7 @@ def _sense(config):
             f"{', '.join(map(str, temperatures))} K); set structure.reference_temperature to one of them"
         )
 
-    yield from _sense_hyperparameters(config["potential"]["hyperparameters"])
+    yield from _sense_hyperparameters(config["potential"])
     yield from _sense_species(config)
     yield from _sense_glass(config)
 
@@ -191,7 +191,14 @@ def bounds(setting):
     return setting["low"], setting["high"]
 
 
-def _sense_hyperparameters(settings):
+def _sense_hyperparameters(potential):
+    settings = potential["hyperparameters"]
+    n_max = bounds(settings["n_max"])[1]
+    if potential["descriptor"] == "soap_turbo" and n_max > 8:
+        yield (
+            f"`potential.hyperparameters.n_max` reaches {n_max}; allowed with soap_turbo: at most 8, beyond it QUIP warns of an unstable "
+            "radial basis; lower it or use descriptor soap"
+        )
     for name, setting in settings.items():
         low, high = bounds(setting)
         if isinstance(setting, dict) and low >= high:
