@@ -6,6 +6,7 @@ import pytest
 from ase import Atoms, units
 from gapglass import gap, glass, lammps
 from gapglass.errors import UserError
+from gapglass.programs import program
 
 SETTINGS = {
     "composition": {"Te": 1, "O": 2}, "density": 5.0, "timestep": 1.0, "ranks": 2, "sample_interval": 5, "min_distance": 1.0,
@@ -90,7 +91,7 @@ def test_own_lammps_with_the_pair_style_is_used(tmp_path, fitted, plugin, frame,
     (tmp_path / "plugins" / "quipplugin.so").symlink_to(plugin)
     monkeypatch.setenv("LAMMPS_PLUGIN_PATH", str(tmp_path / "plugins"))
     potential, _ = fitted
-    energy, *_ = single_point(tmp_path, frame, potential, ranks=1, load="", own=[gap.program("lmp")])
+    energy, *_ = single_point(tmp_path, frame, potential, ranks=1, load="", own=[program("lmp")])
     frame.calc = gap.load_potential(potential)
     assert abs(energy - frame.get_potential_energy()) < 1e-6
     text = glass.stage_input(STAGE, SETTINGS, title="t", potential=potential, plugin=None, restart=False, velocity_seed=1)
@@ -104,7 +105,7 @@ def test_lammps_without_the_pair_style_is_told(tmp_path, fitted, frame):
 
 def test_launcher_that_does_not_fit_is_told(tmp_path, fitted, plugin, frame):
     with pytest.raises(UserError, match="ran on 1 MPI rank"):
-        single_point(tmp_path, frame, fitted[0], ranks=2, load=f'plugin load "{plugin}"', own=[gap.program("lmp")])
+        single_point(tmp_path, frame, fitted[0], ranks=2, load=f'plugin load "{plugin}"', own=[program("lmp")])
 
 
 def test_absent_compiler_and_launcher_are_told(tmp_path, fitted, frame):

@@ -11,7 +11,6 @@ import re
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +24,7 @@ from ase.data import atomic_numbers
 from gapglass.errors import UserError
 from gapglass.files import whole_file
 from gapglass.log import Progress
+from gapglass.programs import program
 from gapglass.trajectory import write_frames
 
 log = logging.getLogger("gapglass")
@@ -32,21 +32,6 @@ log = logging.getLogger("gapglass")
 
 class FitFailed(Exception):
     """gap_fit ended without a usable potential; the message says why."""
-
-
-def program(name):
-    """Return the path of a program of this Python environment, or of PATH.
-
-    Raises
-    ------
-    UserError
-        When it is absent.
-    """
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        raise UserError(f"the program {name} is not installed beside {sys.executable} nor on PATH; run `make setup`")
-    return found
 
 
 def isolated_atom_energies(frames, e0="fitted"):

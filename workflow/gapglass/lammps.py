@@ -16,8 +16,8 @@ import jinja2
 
 from gapglass.errors import UserError
 from gapglass.files import whole_file
-from gapglass.gap import program
 from gapglass.log import duration, notice
+from gapglass.programs import program
 
 log = logging.getLogger("gapglass")
 
