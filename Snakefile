@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 min_version("9.21.1")
 
 # A user's --configfile replaces the example study as a whole instead of being merged into it.
-if "study" not in config:
+if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 

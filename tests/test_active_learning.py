@@ -141,3 +141,16 @@ def test_summary_counts():
     summary, history = active_learning.summarise(closing, evaluations)
     assert summary["converged"] and summary["iterations"] == 2 and summary["n_train"] == 100
     assert summary["fraction"] == 0.5 and len(history) == 2
+
+
+def test_looser_tolerance_leaves_the_decisions_that_fits_depend_on():
+    tight, loose = (run_loop(SETTINGS | {"energy_tolerance": value})[0] for value in (2.0, 3.2))
+    fits = [decision for decision in loose if decision["action"] == "fit"]
+    assert len(fits) > 4 and all(decision in tight for decision in fits)
+
+
+def test_choices_are_taken_as_they_are():
+    space = SearchSpace({"delta": {"choices": [0.123456, 0.2345678]}, "cutoff": {"low": 4.0, "high": 5.0, "scale": "linear"}})
+    results = [(point, 1.0 + number) for number, point in enumerate(space.explore(3, 1))]
+    assert {h["delta"] for h, _ in results} <= {0.123456, 0.2345678}
+    assert space.exploit(results, 2, 1)

@@ -81,10 +81,16 @@ BAD = [
     (["glass", "cycle", 0, "temperature"], 0, "`glass.cycle[0].temperature` is 0"),
     (["glass", "cycle", 0, "time"], 0.0001, "shorter than one time step"),
     (["glass", "sample_interval"], 1e6, "would leave no frame"),
-    (["glass", "lammps_command"], ["lmp"], "put your MPI launcher in front"),
+    (["glass", "lammps_command"], ["lmp"], "as many ranks"),
     (["glass", "lammps_command"], "mpirun lmp", "`glass.lammps_command` is 'mpirun lmp'"),
     (["structure", "coordination_cutoffs"], {"TeO": 2.4}, "write it like Te-O"),
     (["structure", "coordination_cutoffs"], {"As-O": 2.4}, "that glass.composition"),
+    (["clustering", "d_tol"], "1e-4", "YAML reads this as text, write 1.0e-4"),
+    (["clustering", "d_tol"], float("nan"), "`clustering.d_tol` is not a finite number"),
+    (["glass", "density"], 5600, "`glass.density` is 5600; allowed: number > 0 and <= 30 (in g/cm³)"),
+    (["glass", "cycle", 0, "pressure"], 5.0, "in an nvt stage"),
+    (["glass", "lammps_command"], ["mpirun", "-np", "8", "lmp"], "as many ranks"),
+    (["trajectories"], [{}], "`trajectories[0].file` is missing"),
     (["structure", "window"], "hann", "one of none, lorch"),
 ]
 
@@ -117,6 +123,28 @@ def test_defaults_are_filled_and_input_is_left_alone():
     assert complete["glass"]["cycle"][0]["ensemble"] == "nvt"
     assert complete["potential"]["hyperparameters"]["cutoff"]["scale"] == "linear"
     assert config.complete(complete) == complete
+
+
+def test_numbers_are_of_the_kind_that_is_meant():
+    data = changed(["potential", "hyperparameters", "cutoff"], {"low": 4, "high": 5})
+    data["potential"]["hyperparameters"]["n_sparse"] = {"low": 100.0, "high": 300.0}
+    data["glass"]["sizes"] = [96.0]
+    complete = config.complete(data)
+    found = complete["potential"]["hyperparameters"]
+    assert [type(found["cutoff"][key]) for key in ("low", "high")] == [float, float]
+    assert [type(found["n_sparse"][key]) for key in ("low", "high")] == [int, int]
+    assert type(complete["glass"]["sizes"][0]) is int and type(complete["seed"]) is int
+
+
+def test_reference_must_have_the_formula_of_the_glass(blyp_frames):
+    frame = blyp_frames[0].copy()
+    frame.info |= {"role": "reference", "trajectory": "run"}
+    config.check_reference({"Te": 1, "O": 2}, [frame])
+    for composition in ({"Te": 1}, {"Te": 2, "O": 5}, {"Te": 1, "O": 1}):
+        with pytest.raises(UserError, match="role reference and holds O32Te16"):
+            config.check_reference(composition, [frame])
+    frame.info["role"] = "extra"
+    config.check_reference({"Te": 1}, [frame])
 
 
 def test_order_of_the_keys_does_not_matter():

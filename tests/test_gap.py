@@ -1,5 +1,7 @@
 """gap_fit for real: both descriptors, its silent failures caught, and what quippy makes of the result."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from gapglass import gap
@@ -105,6 +107,20 @@ def test_slow_fit_is_stopped(tmp_path, blyp_frames, hyperparameters):
     with pytest.raises(gap.FitFailed, match="was stopped after"):
         fit(tmp_path, blyp_frames[::2], hyperparameters | {"n_sparse": 400, "n_max": 10, "l_max": 8}, max_seconds=0.5)
     assert not (tmp_path / "gap.xml").exists()
+    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not [command for command in running if b"n_sparse=400" in command]
+
+
+def test_potential_that_quip_cannot_load_is_a_failed_fit(tmp_path, blyp_frames):
+    (tmp_path / "gap.xml").write_text("<broken>\n")
+    with pytest.raises(gap.FitFailed, match="QUIP could not evaluate"):
+        gap.predict(tmp_path / "gap.xml", blyp_frames[:2])
+
+
+def test_training_frames_without_a_species_are_a_failed_fit(blyp_frames):
+    gap.refuse_missing_species(blyp_frames[:1], ["O", "Te"])
+    with pytest.raises(gap.FitFailed, match="hold no As"):
+        gap.refuse_missing_species(blyp_frames[:1], ["As", "O", "Te"])
 
 
 def test_fitted_e0_is_the_mean_for_one_composition_and_exact_for_two(blyp_frames):

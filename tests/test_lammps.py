@@ -136,20 +136,21 @@ def test_packing_too_dense_or_too_small_is_refused(tmp_path):
         glass.pack(tmp_path / "packed.data", 6, SETTINGS, closest, seed=3)
 
 
-def run(folder, frame, fitted, plugin, stage=STAGE, settings=SETTINGS, place=(1, 2), start=None):
+def run(folder, frame, fitted, plugin, stage=STAGE, settings=SETTINGS, number=1, start=None, before=None):
     folder.mkdir(exist_ok=True)
     glass._write_data(folder / "start.data", frame, ["O", "Te"])
     outputs = {
         "restart": folder / "final.restart", "thermo": folder / "thermo.csv", "trajectory": folder / "t.dump", "log": folder / "log",
     }  # fmt: skip
-    glass.run_stage(stage, place, settings, start or folder / "start.data", outputs, potential=fitted[0], plugin=plugin, seed=11)
+    paths = {"potential": fitted[0], "plugin": plugin}
+    glass.run_stage(stage, number, settings, start or folder / "start.data", outputs, seed=11, before=before, **paths)
     return outputs
 
 
 def test_stages_follow_each_other_and_repeat_exactly(tmp_path, frame, fitted, plugin):
     first = run(tmp_path / "one", frame, fitted, plugin)
-    second = run(tmp_path / "two", frame, fitted, plugin, place=(2, 2), start=first["restart"])
-    again = run(tmp_path / "again", frame, fitted, plugin, place=(2, 2), start=first["restart"])
+    second = run(tmp_path / "two", frame, fitted, plugin, number=2, start=first["restart"])
+    again = run(tmp_path / "again", frame, fitted, plugin, number=2, start=first["restart"])
     thermo = pd.read_csv(second["thermo"])
     # velocities and positions come with the restart
     assert thermo["total_energy_ev"][0] == pytest.approx(pd.read_csv(first["thermo"])["total_energy_ev"].iloc[-1], abs=1e-4)
@@ -176,10 +177,43 @@ def test_npt_changes_the_cell(tmp_path, frame, fitted, plugin):
 
 def test_runaway_temperature_is_stopped_and_named(tmp_path, frame, fitted, plugin):
     settings = SETTINGS | {"max_temperature_factor": 0.5}  # the schema refuses it: every run is too hot then
-    with pytest.raises(UserError, match=r"stage 1 of 2 \(300 K.*temperature ran away.*at step 1 "):
+    with pytest.raises(UserError, match=r"stage 1 \(300 K.*temperature ran away.*at step 1 "):
         run(tmp_path / "hot", frame, fitted, plugin, settings=settings)
     assert (tmp_path / "hot" / "failed" / "log.lammps").exists()
     assert not (tmp_path / "hot" / "final.restart").exists()
+
+
+def test_step_down_from_a_hot_stage_is_no_runaway(tmp_path, frame, fitted, plugin):
+    hot = run(tmp_path / "hot", frame, fitted, plugin)
+    cold = STAGE | {"temperature": 40.0}
+    run(tmp_path / "cold", frame, fitted, plugin, stage=cold, number=2, start=hot["restart"], before=300.0)
+    with pytest.raises(UserError, match=r"stage 2 \(40 K.*ran away"):
+        run(tmp_path / "told", frame, fitted, plugin, stage=cold, number=2, start=hot["restart"])
+
+
+def test_leftovers_of_a_killed_run_are_cleared(tmp_path, frame, fitted, plugin):
+    (tmp_path / "one" / ".running-killed").mkdir(parents=True)
+    run(tmp_path / "one", frame, fitted, plugin)
+    assert not (tmp_path / "one" / ".running-killed").exists()
+
+
+def test_failure_of_the_estimate_is_told(tmp_path, frame, fitted, plugin):
+    glass._write_data(tmp_path / "packed.data", frame, ["O", "Te"])
+    (tmp_path / "gap.xml").write_text('<Potential label="x">\n')
+    with pytest.raises(UserError, match="the first 20 steps: LAMMPS failed"):
+        glass.estimate(tmp_path / "packed.data", tmp_path / "gap.xml", plugin, SETTINGS, [STAGE])
+    speed = glass.estimate(tmp_path / "packed.data", fitted[0], plugin, SETTINGS, [STAGE])
+    assert speed["ns_per_day"] == pytest.approx(speed["steps_per_second"] * 86400e-6)
+
+
+@pytest.mark.parametrize("steps", [(0, 7, 0, 30), (0, 0, 0, 5), (0, 50, 0, 0, 10)])
+def test_progress_lines_survive_a_minimisation_before(steps, monkeypatch):
+    told = []
+    monkeypatch.setattr(lammps, "notice", lambda *values: told.append(values))
+    clock = lammps._Clock(100, 1.0, "x", interval=-1)
+    for step in steps:
+        clock.see(f"  {step}  300.0 -1.0 -1.0 0.5")
+    assert all(values[2] > 0 for values in told)
 
 
 def test_atoms_too_close_are_stopped_and_named(tmp_path, frame, fitted, plugin):

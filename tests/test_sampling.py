@@ -68,3 +68,9 @@ def test_allocation_adds_up_and_stays_inside(sizes, total):
     picks = sampling.allocate(sizes, total)
     assert picks.sum() == total and (picks <= sizes).all() and (picks >= 0).all()
     assert (picks >= 1).all() or total < len(sizes)
+
+
+@pytest.mark.parametrize("train_fraction", [0.01, 0.1, 0.9, 0.99])
+def test_neither_set_is_ever_empty(labels, train_fraction):
+    database = sampling.enlarge({"train": [], "test": []}, labels, size=4, train_fraction=train_fraction, seed=1)
+    assert database["train"] and database["test"]

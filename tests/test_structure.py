@@ -46,7 +46,7 @@ def test_first_peak_of_a_crystal_counts_its_neighbours():
 
 def test_ideal_gas_has_no_structure(ideal_gas):
     r, g = structure.pair_distributions(ideal_gas, 0.1)
-    q, s, n_vectors = structure.structure_factors(ideal_gas, 8.0, 0.1)
+    q, s, n_vectors, _ = structure.structure_factors(ideal_gas, 8.0, 0.1)
     for values in g.values():
         mean = np.average(values, axis=1, weights=r**2)
         assert abs(mean.mean() - 1) < 5 * structure.standard_error(mean) < 0.02
@@ -71,7 +71,7 @@ def test_long_range_limits_are_one(blyp_frames):
 def test_direct_sum_equals_the_definition(gamma_teo2):
     """One frame, one vector, summed atom by atom in plain Python."""
     frame = gamma_teo2[np.argsort(gamma_teo2.numbers, kind="stable")]
-    q, s, n_vectors = structure.structure_factors([frame], 1.0, 0.01)
+    q, s, n_vectors, _ = structure.structure_factors([frame], 1.0, 0.01)
     vector = 2 * np.pi / 8.576
     place = np.argmin(np.abs(q - vector))
     assert n_vectors[place] == 1
@@ -89,6 +89,7 @@ def test_triclinic_cell_equals_its_cubic_twin():
     skewed.set_cell(np.array(cubic.cell) + np.array([[0, 0, 0], [11.2, 0, 0], [0, 0, 0]]), scale_atoms=False)
     skewed.rotate(25, (1, 1, 0), rotate_cell=True)
     first, second = (structure.structure_factors([atoms], 6.0, 0.2) for atoms in (cubic, skewed))
+    np.testing.assert_allclose(first[3], second[3])
     np.testing.assert_array_equal(first[2], second[2])
     for pair in first[1]:
         np.testing.assert_allclose(first[1][pair], second[1][pair], atol=1e-8)
@@ -111,7 +112,7 @@ def test_transform_of_a_single_shell(window):
     """q [S - 1] = A sin(q R) / R has its G(r) peak at R."""
     q = np.linspace(0.05, 30, 1200)
     r = np.linspace(0.5, 5, 451)
-    g = structure.transform_to_r(q, 1 + np.sin(2.2 * q) / (2.2 * q), r, window)
+    g = structure.transform_to_r(q, 1 + np.sin(2.2 * q) / (2.2 * q), r, 30, window)
     assert r[g.argmax()] == pytest.approx(2.2, abs=0.02)
     height = 1 / np.pi / 2.2 * (30 if window == "none" else 30 * 0.58949)  # int_0^Q M(q) dq; Lorch: Q Si(pi) / pi
     assert g.max() == pytest.approx(height, rel=0.02)
@@ -121,8 +122,42 @@ def test_lorch_window_removes_ripples():
     q = np.linspace(0.05, 15, 600)
     r = np.linspace(3.2, 6, 200)
     s = 1 + np.sin(2.0 * q) / (2.0 * q)
-    ripples = {window: np.abs(structure.transform_to_r(q, s, r, window)).max() for window in ("none", "lorch")}
+    ripples = {window: np.abs(structure.transform_to_r(q, s, r, 15, window)).max() for window in ("none", "lorch")}
     assert ripples["lorch"] < 0.15 * ripples["none"]
+
+
+def reduced_pair_distribution(frames, q_bin, r_max=4.5):
+    return structure.analyse(frames, SETTINGS | {"q_max": 15.0, "q_bin": q_bin})[1].query("r_angstrom < @r_max")["G_X"].to_numpy()
+
+
+def test_g_of_r_does_not_depend_on_the_bins_nor_on_the_cell_chosen(blyp_frames):
+    glass = blyp_frames[-10:]
+    fine = reduced_pair_distribution(glass, 0.05)
+    assert structure.wright_parameter(fine, reduced_pair_distribution(glass, 0.1)) < 0.05
+    # the same structure in a doubled cell has three times as many wave vectors with nothing in them
+    doubled = reduced_pair_distribution([frame * (2, 1, 1) for frame in glass], 0.05)
+    assert structure.wright_parameter(fine, doubled[: len(fine)]) < 0.15
+
+
+def test_breathing_cell_keeps_its_bins(blyp_frames, rng):
+    glass = blyp_frames[-10:]
+    breathing = []
+    for frame in glass:
+        breathing.append(frame.copy())
+        breathing[-1].set_cell(frame.cell * (1 + rng.normal(0, 0.003)), scale_atoms=True)
+    still, moved = (structure.analyse(frames, SETTINGS)[0] for frames in (glass, breathing))
+    assert abs(len(still) - len(moved)) <= 2
+    assert moved["q_inverse_angstrom"].iloc[0] == pytest.approx(still["q_inverse_angstrom"].iloc[0], rel=0.01)
+    change = structure.wright_parameter(reduced_pair_distribution(glass, 0.1), reduced_pair_distribution(breathing, 0.1))
+    assert change < 0.1
+
+
+def test_neighbours_of_all_kinds_are_added_atom_by_atom():
+    salt = bulk("NaCl", "rocksalt", a=5.6, cubic=True) * (2, 2, 2)
+    table = structure.coordination([salt], {"Na-Cl": 3.0, "Na-Na": 4.2, "Cl-Cl": 4.2}).set_index(["centre", "neighbour"])
+    assert table.loc[("Na", "Cl"), "coordination_number"] == 6 and table.loc[("Na", "Na"), "coordination_number"] == 12
+    assert table.loc[("Na", "all"), "coordination_number"] == 18 and table.loc[("Cl", "all"), "percent_18_fold"] == 100
+    assert np.isnan(table["standard_error"]).all()
 
 
 def test_wright_parameter():
@@ -148,7 +183,7 @@ def test_standard_error_of_independent_samples(rng):
 def test_impossible_requests_are_refused(blyp_frames, gamma_teo2):
     with pytest.raises(UserError, match=r"coordination_cutoffs\.Te-O is 9\.0 Å"):
         structure.coordination(blyp_frames[:1], {"Te-O": 9.0})
-    with pytest.raises(UserError, match="one composition"):
+    with pytest.raises(UserError, match="must hold the same atoms"):
         structure.analyse([blyp_frames[0], gamma_teo2[:24]], SETTINGS)
     frame = blyp_frames[0].copy()
     frame.info |= {"role": "reference", "temperature": 650.0}

@@ -115,9 +115,23 @@ def nan_position(frame):
     frame.positions[0, 0] = np.nan
 
 
+def short_virial(frame):
+    frame.info["REF_virial"] = np.ones(6)
+
+
+def stress_without_a_cell(frame):
+    energy, forces = frame.info.pop("REF_energy"), frame.arrays.pop("REF_forces")
+    frame.info.pop("REF_virial")
+    frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces, stress=np.ones(6))
+    frame.cell[:] = 0
+    frame.pbc = False
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
+        (short_virial, "a virial that is not nine finite numbers"),
+        (stress_without_a_cell, "no cell"),
         (nan_force, "forces that are not finite"),
         (huge_force, "above import.max_force"),
         (no_energy, "no energy"),
@@ -137,6 +151,12 @@ def test_bad_frame_is_rejected_counted_and_named(tmp_path, blyp_frames, spoil, r
     assert reason in summary["rejected"][0]["reasons"][0]
     with pytest.raises(UserError, match=r"1 of 20 frames fail.*max_rejected_fraction"):
         trajectory.import_frames([entry(path)], SETTINGS | {"max_rejected_fraction": 0.01})
+
+
+def test_frame_without_a_temperature_is_rejected(tmp_path, blyp_frames):
+    path = spoilt(tmp_path, blyp_frames, lambda frame: frame.info.pop("temperature"))
+    _, _, summary = trajectory.import_frames([entry(path, temperature=None, temperature_key="temperature")], SETTINGS)
+    assert "no number under temperature_key 'temperature'" in summary["rejected"][0]["reasons"][0]
 
 
 def test_repeated_frame_is_rejected(tmp_path, blyp_frames):

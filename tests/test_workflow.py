@@ -134,13 +134,13 @@ def test_databases_are_nested_and_the_holdout_untouched(finished):
 
 def test_report_tells_the_study(finished):
     page = (finished / RESULTS / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 10 and "http" not in page.replace("https://doi.org", "")
+    assert page.count("data:image/png;base64,") == 11 and "http" not in page.replace("https://doi.org", "")
     for text in ("Real DFT labels, but far too few frames", "hold-out", "R<sub>X</sub>", "max_iterations reached", "seed 7"):
         assert text in page
 
 
 def test_figures_are_not_empty(finished):
-    for name in ("delta", "clusters", "map", "active_learning", "parity", "structure_factor", "pair_distribution"):
+    for name in ("delta", "clusters", "map", "active_learning", "parity", "structure_factor", "pair_distribution", "coordination"):
         for kind in ("png", "pdf"):
             assert (finished / RESULTS / f"figures/{name}.{kind}").stat().st_size > 5000
 
@@ -184,7 +184,7 @@ def test_killed_runs_resume_to_the_same_numbers(finished, tmp_path):
     kill_when(folder, "glass/optimal/48/1/stage_2/.running-*/log.lammps")
     assert not (folder / RESULTS / "glass/optimal/48/1/final.extxyz").exists()
     output = snakemake(folder)
-    assert "stage 1 of 3" not in output and "Fitting trial" not in output  # what was there is kept
+    assert "stage 1 (" not in output and "Fitting trial" not in output  # what was there is kept
     assert numbers(folder) == numbers(finished)
 
 
@@ -196,6 +196,14 @@ def test_broken_configuration_ends_before_any_job(tmp_path):
     output = snakemake(folder, ok=False)
     assert "`clustering.dtol` is not a known key; did you mean `d_tol`?" in output
     assert "Traceback" not in output and not (folder / "results").exists()
+
+
+def test_configuration_without_a_study_is_not_the_example(tmp_path):
+    folder = copy_project(tmp_path)
+    study = yaml.safe_load((folder / "config/tiny.yaml").read_text())
+    del study["study"]
+    (folder / "config/tiny.yaml").write_text(yaml.safe_dump(study))
+    assert "`study` is missing" in snakemake(folder, "--dry-run", ok=False)
 
 
 def test_users_mistake_in_a_job_is_one_message(tmp_path):

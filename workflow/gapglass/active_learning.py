@@ -154,7 +154,6 @@ def decide(iteration, number, ledger, database, settings, space, seed):
         "n_train": len(database["train"]),
         "n_test": len(database["test"]),
         "n_frames_reference": sum(len(database[part]) for part in ("train", "test", "holdout")),
-        "energy_tolerance": settings["energy_tolerance"],
         "n_fits": len(ledger),
         "best": best,
         "proposals": [],
@@ -176,6 +175,9 @@ def decide(iteration, number, ledger, database, settings, space, seed):
             decision |= {"action": "stop", "reason": "max_iterations reached and the energy tolerance is not met"}
         else:
             decision |= {"action": "enlarge", "reason": "budget of the iteration spent, energy tolerance not met"}
+    if decision["action"] != "fit":
+        # kept out of the decisions that fits depend on: another tolerance must not redo them
+        decision["energy_tolerance"] = settings["energy_tolerance"]
     decision["delivered"] = _delivered(ledger) if decision["action"] == "stop" else None
     return decision
 
@@ -186,8 +188,8 @@ def _delivered(ledger):
     return successes(of_iteration(ledger, last))[0]
 
 
-def announce(decision):
-    """Tell the decision in one line on the terminal."""
+def announce(decision, energy_tolerance):
+    """Tell the decision and how far the error is from the tolerance (meV/atom) in one line on the terminal."""
     best = decision["best"]
     error = f"best test RMSE {best['rmse_energy_mev_per_atom']:.2f} meV/atom" if best else "no fit yet"
     following = {
@@ -203,7 +205,7 @@ def announce(decision):
         decision["n_test"],
         decision["n_frames_reference"],
         error,
-        decision["energy_tolerance"],
+        energy_tolerance,
         decision["n_fits"],
         following[decision["action"]],
     )

@@ -6,8 +6,12 @@ allowed and a fix. The schema is ``workflow/schemas/config.schema.yaml``.
 
 import copy
 import difflib
+import math
+import re
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import yaml
 from ase.data import atomic_numbers
 from jsonschema import Draft202012Validator
@@ -43,6 +47,7 @@ def complete(config, source="config"):
     problems = []
     for error in sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.absolute_path))):
         problems += _explain(error, schema)
+    problems += [f"`{_key(path)}` is not a finite number; give one" for path in _not_finite(config)]
     if not problems:
         config = _fill(copy.deepcopy(config), schema, schema)
         problems = list(_sense(config))
@@ -86,7 +91,29 @@ def _fill(value, node, schema):
         return filled | {key: value[key] for key in sorted(set(value) - set(filled))}
     if isinstance(value, list) and isinstance(node.get("items"), dict):
         return [_fill(item, node["items"], schema) for item in value]
+    return _number(value, node)
+
+
+def _number(value, node):
+    """Return a number in the kind its schema node asks for: 5 is a real where a real is meant, 100.0 a whole number."""
+    kinds = {kind for option in (node, *node.get("anyOf", [])) for kind in np.atleast_1d(option.get("type", []))}
+    if "number" in kinds and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if "integer" in kinds and isinstance(value, float):
+        return int(value)
     return value
+
+
+def _not_finite(value, path=()):
+    """Yield the places of numbers that are not finite; comparisons with them pass every bound."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _not_finite(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _not_finite(item, (*path, index))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path
 
 
 def _key(path):
@@ -131,11 +158,15 @@ def _explain(error, schema):
                 lines.append(f"`{where}` is not a known key; {fix} Known here: {', '.join(known)}")
         return lines
     if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return [f"`{_key([*error.absolute_path, name])}` is missing; add it" for name in missing[:1]]
+        name = re.match(r"'(.*)' is a required", error.message).group(1)
+        return [f"`{_key([*error.absolute_path, name])}` is missing; add it"]
     unit = f" (in {error.schema['unit']})" if "unit" in error.schema else ""
     allowed = _allowed(_resolve(error.schema, schema))
-    return [f"`{key}` is {error.instance!r}; allowed: {allowed}{unit}; change the value"]
+    fix = "change the value"
+    if isinstance(error.instance, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", error.instance):
+        mantissa, exponent = re.split("[eE]", error.instance)
+        fix = f"YAML reads this as text, write {mantissa}.0e{exponent}"
+    return [f"`{key}` is {error.instance!r}; allowed: {allowed}{unit}; {fix}"]
 
 
 def _sense(config):
@@ -244,16 +275,20 @@ def _sense_glass(config):
     for index, stage in enumerate(glass["cycle"]):
         if stage["time"] * 1000 < glass["timestep"]:
             yield f"`glass.cycle[{index}].time` is {stage['time']} ps, shorter than one time step ({glass['timestep']} fs); raise it"
+        if stage["ensemble"] == "nvt" and stage["pressure"]:
+            yield f"`glass.cycle[{index}].pressure` is {stage['pressure']} GPa in an nvt stage, where it has no effect; use npt or drop it"
     last = glass["cycle"][-1]
     if last["time"] * 1000 * (1 - config["structure"]["discard_fraction"]) < glass["sample_interval"]:
         yield (
             f"`glass.sample_interval` is {glass['sample_interval']} fs; the last stage of {last['time']} ps would leave no frame "
             "to analyse; lower it or lengthen the stage"
         )
-    if glass["lammps_command"] and glass["ranks"] > 1 and glass["lammps_command"][0].endswith("lmp"):
+    command = glass["lammps_command"]
+    asked = [count for flag, count in pairwise(command) if flag in ("-n", "-np", "--np", "--ntasks")]
+    if command and (asked[:1] or ["1"]) != [str(glass["ranks"])]:
         yield (
-            f"`glass.lammps_command` is {glass['lammps_command']} with glass.ranks {glass['ranks']}; put your MPI launcher in front, "
-            "for example [mpirun, -np, '2', lmp], or set ranks to 1"
+            f"`glass.lammps_command` is {command} and glass.ranks {glass['ranks']}; the launcher in the command must start as many ranks, "
+            f"for example [mpirun, -np, '{glass['ranks']}', lmp], and ranks must be 1 for a command without one"
         )
 
 
@@ -271,6 +306,33 @@ def check_files(config):
     ]
     if absent:
         raise UserError("\n".join(["trajectory files are looked for relative to " + str(Path.cwd()), *absent]))
+
+
+def check_reference(composition, frames):
+    """Refuse frames of role reference whose formula is not that of the glass: the two structures are compared.
+
+    Parameters
+    ----------
+    composition : dict
+        ``glass.composition``.
+    frames : list of ase.Atoms
+        Canonical frames.
+
+    Raises
+    ------
+    UserError
+    """
+    total = sum(composition.values())
+    for frame in frames:
+        if frame.info["role"] != "reference":
+            continue
+        counts = {symbol: int((frame.symbols == symbol).sum()) for symbol in set(frame.symbols)}
+        if any(counts.get(symbol, 0) * total != n * len(frame) for symbol, n in composition.items()) or set(counts) != set(composition):
+            raise UserError(
+                f"trajectory {frame.info['trajectory']!r} has role reference and holds {frame.get_chemical_formula()}, "
+                f"glass.composition is {composition}: their structures cannot be compared. "
+                "Give the trajectory role extra, or mend glass.composition."
+            )
 
 
 def check_species(composition, e0, species):

@@ -4,6 +4,7 @@ gap_fit reports success after many mistakes (no targets found, a species without
 log is read and compared with what the training frames hold. Traps: docs/method.md. Method: doi:10.1103/PhysRevLett.104.136403.
 """
 
+import importlib.util
 import logging
 import math
 import os
@@ -14,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -169,6 +171,13 @@ def check_fit_log(text, *, n_frames, n_atoms, virials, n_terms):
             raise FitFailed(f"gap_fit found {count} {what}, the training frames hold {expected}")
 
 
+def gap_fit_program():
+    """Return the path of gap_fit itself: what pip puts on the path is a Python wrapper, and killing that leaves the fit running."""
+    package = importlib.util.find_spec("quippy")
+    binary = Path(package.submodule_search_locations[0]) / "gap_fit" if package else None
+    return str(binary) if binary and binary.exists() else program("gap_fit")
+
+
 def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, max_seconds, log_path):
     """Fit a potential and write it to ``target`` as one file.
 
@@ -204,7 +213,7 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     if held != set(species):
         raise FitFailed(f"e0 is given for {', '.join(species)}, the training frames hold {', '.join(sorted(held))}")
     arguments = fit_arguments(hyperparameters, species, e0, descriptor=descriptor, virials=virials, seed=seed)
-    command = [program("gap_fit"), *arguments]
+    command = [gap_fit_program(), *arguments]
     keys = ["REF_energy", "REF_virial"] if virials else ["REF_energy"]
     start = time.monotonic()
     # gap_fit writes index files beside its input and unpredictable names beside its output: it gets a folder of its own.
@@ -279,14 +288,23 @@ def predict(potential, frames, workers=1):
     -------
     energies : numpy.ndarray, shape (n_frames,), eV
     forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
+
+    Raises
+    ------
+    FitFailed
+        When QUIP aborts or is killed.
     """
     progress = Progress(len(frames), "frames evaluated")
     energies, forces = [], []
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_load, initargs=(str(potential),)) as pool:
-        for energy, force in pool.map(_predict_one, frames, chunksize=max(1, min(8, len(frames) // (4 * workers) or 1))):
-            energies.append(energy)
-            forces.append(force)
-            progress.update(len(energies))
+    chunk = max(1, min(8, len(frames) // (4 * workers)))
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_load, initargs=(str(potential),)) as pool:
+            for energy, force in pool.map(_predict_one, frames, chunksize=chunk):
+                energies.append(energy)
+                forces.append(force)
+                progress.update(len(energies))
+    except (BrokenProcessPool, RuntimeError) as error:
+        raise FitFailed(f"QUIP could not evaluate {potential} on frame {len(energies)} or one soon after it: {error}") from error
     return np.array(energies), forces
 
 
@@ -312,3 +330,10 @@ def refuse_unusable(errors):
     """Raise ``FitFailed`` when a potential's errors are not finite numbers."""
     if not all(np.isfinite(value) for value in errors.values()):
         raise FitFailed(f"the potential gives energies or forces that are not finite: {errors}")
+
+
+def refuse_missing_species(frames, species):
+    """Raise ``FitFailed`` when training frames lack a species of the study: the potential would pass over its atoms in silence."""
+    missing = sorted(set(species) - {symbol for frame in frames for symbol in frame.symbols})
+    if missing:
+        raise FitFailed(f"the training frames hold no {', '.join(missing)}; raise active_learning.increment")

@@ -79,7 +79,7 @@ def pack(target, n_atoms, settings, closest, seed):
     settings : dict
         Section ``glass``.
     closest : dict
-        "O-Te" -> smallest distance (Å) of the pair in the reference frames; the push-off aims at it.
+        "O-Te" -> smallest distance (Å) of the pair in the frames; the push-off aims at it. 2 Å for a pair that never meets.
     seed : int
 
     Raises
@@ -93,7 +93,7 @@ def pack(target, n_atoms, settings, closest, seed):
     for i, first in enumerate(species):
         for j in range(i, len(species)):
             pair = "-".join(sorted((first, species[j])))
-            cutoffs.append((i + 1, j + 1, round(1.2 * closest[pair], 4)))
+            cutoffs.append((i + 1, j + 1, round(1.2 * closest.get(pair, 2.0), 4)))
     longest = max(cutoff for *_, cutoff in cutoffs)
     if longest >= atoms.cell.lengths().min() / 2:
         raise UserError(f"glass.sizes holds {n_atoms}: the cell of {atoms.cell.lengths()[0]:.2f} Å is too small to pack; take more atoms")
@@ -120,6 +120,8 @@ class _Scratch:
 
     def __enter__(self):
         self.parent.mkdir(parents=True, exist_ok=True)
+        for left_by_a_kill in self.parent.glob(".running-*"):
+            shutil.rmtree(left_by_a_kill, ignore_errors=True)
         self.folder = Path(tempfile.mkdtemp(dir=self.parent, prefix=".running-"))
         return self.folder
 
@@ -142,7 +144,7 @@ def potential_label(path):
     return match.group(1)
 
 
-def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_seed):
+def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_seed, before=None):
     """Return the LAMMPS input of one stage.
 
     Parameters
@@ -161,6 +163,8 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         Continue from start.restart, else begin from start.data.
     velocity_seed : int or None
         Draw new velocities.
+    before : float, optional
+        Temperature at the end of the stage before (K): a quench begins as hot as that.
     """
     step = settings["timestep"]
     species = species_order(settings["composition"])
@@ -184,7 +188,7 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         damp_t=100 * step / 1000,
         damp_p=1000 * step / 1000,
         min_distance=settings["min_distance"],
-        max_temperature=settings["max_temperature_factor"] * max(start, stage["temperature"]),
+        max_temperature=settings["max_temperature_factor"] * max(start, stage["temperature"], before or 0.0),
         thermo_every=max(1, min(20, n_steps // 20)),
         dump_every=max(1, round(settings["sample_interval"] / step)),
         n_steps=n_steps,
@@ -214,7 +218,10 @@ def estimate(data, potential, plugin, settings, cycle):
     with _Scratch(data) as folder:
         shutil.copyfile(data, folder / "start.data")
         text = stage_input(trial, relaxed, title="speed", potential=potential, plugin=plugin, restart=False, velocity_seed=1)
-        lammps.run(folder, text, ranks=settings["ranks"], own=settings["lammps_command"])
+        try:
+            lammps.run(folder, text, ranks=settings["ranks"], own=settings["lammps_command"])
+        except lammps.LammpsFailed as error:
+            raise _explained(error, "the first 20 steps", settings, Path(data).parent / "failed") from error
         steps_per_second = lammps.rate((folder / "screen.txt").read_text())
     total = sum(stage["time"] for stage in cycle) * 1000 / settings["timestep"]
     result = {
@@ -238,15 +245,25 @@ EXPLANATIONS = {
 }
 
 
-def run_stage(stage, place, settings, start, outputs, *, potential, plugin, seed):
+def _explained(error, name, settings, folder):
+    """Return the message for a run that failed: what happened, where, where its files are, what helps."""
+    why = EXPLANATIONS.get(error.kind, EXPLANATIONS["other"]).format(**settings)
+    return UserError(
+        f"{name}: {why} at step {error.step if error.step is not None else 'unknown'} ({error}). "
+        f"Input, log and frames are in {folder}. If LAMMPS itself is sound, the potential lacks such configurations: "
+        "lower active_learning.energy_tolerance, add frames of this state, or shorten glass.timestep."
+    )
+
+
+def run_stage(stage, number, settings, start, outputs, *, potential, plugin, seed, before=None):
     """Run one stage of the thermal cycle.
 
     Parameters
     ----------
     stage : dict
         Item of ``glass.cycle``.
-    place : (int, int)
-        Its number, from 1, and the number of stages.
+    number : int
+        From 1.
     settings : dict
         Section ``glass`` without the cycle.
     start : path-like
@@ -256,6 +273,8 @@ def run_stage(stage, place, settings, start, outputs, *, potential, plugin, seed
     potential, plugin : path-like
     seed : int
         Of the velocities.
+    before : float, optional
+        Temperature at the end of the stage before (K).
 
     Raises
     ------
@@ -263,11 +282,11 @@ def run_stage(stage, place, settings, start, outputs, *, potential, plugin, seed
         Naming stage and step when the run explodes; the run's files are kept in the folder ``failed`` beside the outputs.
     """
     ramp = f"{stage['temperature_start']:g} -> " if stage["temperature_start"] else ""
-    name = f"stage {place[0]} of {place[1]} ({ramp}{stage['temperature']:g} K, {stage['time']:g} ps, {stage['ensemble']})"
-    first = place[0] == 1
+    name = f"stage {number} ({ramp}{stage['temperature']:g} K, {stage['time']:g} ps, {stage['ensemble']})"
+    first = number == 1
     text = stage_input(
         stage, settings, title=name, potential=potential, plugin=plugin, restart=not first,
-        velocity_seed=derive(seed, "velocity") if first else None,
+        velocity_seed=derive(seed, "velocity") if first else None, before=before,
     )  # fmt: skip
     n_steps = max(1, round(stage["time"] * 1000 / settings["timestep"]))
     notice("%s begins: %d steps", name, n_steps)
@@ -279,16 +298,11 @@ def run_stage(stage, place, settings, start, outputs, *, potential, plugin, seed
                 timestep=settings["timestep"], what=name,
             )  # fmt: skip
         except lammps.LammpsFailed as error:
-            why = EXPLANATIONS.get(error.kind, EXPLANATIONS["other"]).format(**settings)
-            raise UserError(
-                f"{name}: {why} at step {error.step if error.step is not None else 'unknown'} ({error}). "
-                f"Input, log and frames are in {Path(outputs['restart']).parent / 'failed'}. The potential lacks such configurations: "
-                "lower active_learning.energy_tolerance, add frames of this state, or shorten glass.timestep."
-            ) from error
+            raise _explained(error, name, settings, Path(outputs["restart"]).parent / "failed") from error
         table = pd.DataFrame(rows)
         table = pd.DataFrame(
             {
-                "stage": place[0],
+                "stage": number,
                 "step": table["Step"].astype(int),
                 "time_ps": table["Step"] * settings["timestep"] / 1000,
                 "temperature_k": table["Temp"],

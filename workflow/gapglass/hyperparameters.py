@@ -36,7 +36,10 @@ class SearchSpace:
 
     def complete(self, point):
         """Return the full set of hyperparameters for one point of the tuned ones, as plain Python numbers."""
-        tuned = {name: _rounded(value) for name, value in zip(self.tuned, point, strict=True)}
+        tuned = {
+            dimension.name: _plain(value) if isinstance(dimension, Categorical) else _rounded(value)
+            for value, dimension in zip(point, self.space.dimensions, strict=True)
+        }
         return {**self.fixed, **tuned}
 
     def point(self, hyperparameters):
@@ -110,6 +113,11 @@ def _dimension(setting, name):
     prior = "log-uniform" if setting["scale"] == "log" else "uniform"
     kind = Integer if isinstance(setting["low"], int) and isinstance(setting["high"], int) else Real
     return kind(setting["low"], setting["high"], prior=prior, name=name)
+
+
+def _plain(value):
+    """Turn a numpy number into a plain one."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _rounded(value):

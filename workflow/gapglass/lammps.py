@@ -182,7 +182,7 @@ class _Clock:
         if not (self.n_steps and match):
             return
         now, step = time.monotonic(), int(match.group(1))
-        if self.begun is None or step < self.told[1]:  # the first row, or a minimisation came before
+        if self.begun is None or step <= self.begun[1]:  # the first row, or a minimisation came before
             self.begun = self.told = (now, step)
         elif now - self.told[0] > self.interval and step < self.n_steps:
             rate = (step - self.begun[1]) / (now - self.begun[0])

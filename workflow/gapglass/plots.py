@@ -1,5 +1,6 @@
 """Every figure: functions that take tables and return a matplotlib figure; nothing here computes physics."""
 
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -95,7 +96,7 @@ def map_of_frames(table, best):
         table["x"], table["y"], c=table["cluster"], s=7, cmap=cluster_colours(best["n_clusters"]), vmin=-0.5, vmax=best["n_clusters"] - 0.5
     )
     figure.colorbar(first, ax=left, label="cluster, by rising energy", ticks=MaxNLocator(integer=True, nbins=6))
-    for marker, (name, part) in zip("os^Dv", table.groupby("trajectory", sort=False), strict=False):
+    for marker, (name, part) in zip(cycle("os^Dv"), table.groupby("trajectory", sort=False), strict=False):
         second = right.scatter(
             part["x"], part["y"], c=part["temperature_k"], s=7, marker=marker, cmap="plasma", vmin=table["temperature_k"].min(),
             vmax=table["temperature_k"].max() * 1.1, label=name,
@@ -252,4 +253,33 @@ def melt_quench(tables):
     panels[0].legend()
     panels[0].set_ylim(bottom=0)
     panels[2].set_xlabel("time (ps)")
+    return figure
+
+
+def coordination(tables):
+    """Return the l-fold shares of every counted pair as bars, models beside the reference, the mean in the legend.
+
+    Parameters
+    ----------
+    tables : dict
+        Model name -> coordination table.
+    """
+    first = next(iter(tables.values()))
+    pairs = list(zip(first["centre"], first["neighbour"], strict=True))
+    figure, panels = plt.subplots(1, max(len(pairs), 1), figsize=(PAGE, 2.9), squeeze=False, sharey=True)
+    for axes, (centre, neighbour) in zip(panels[0], pairs, strict=False):
+        for number, (name, table) in enumerate(tables.items()):
+            row = table[(table["centre"] == centre) & (table["neighbour"] == neighbour)].iloc[0]
+            shares = {int(key.split("_")[1]): row[key] for key in table if key.startswith("percent_") and row[key] >= 0.05}
+            width = 0.8 / len(tables)
+            places = [fold + (number - (len(tables) - 1) / 2) * width for fold in shares]
+            colour = "0.25" if name == "reference" else f"C{1 + (number - 1) % 7}"
+            axes.bar(places, list(shares.values()), width, color=colour, label=f"{model_label(name)}: {row['coordination_number']:.2f}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel(f"number of {'neighbours' if neighbour == 'all' else neighbour} around {centre}")
+        axes.legend(title="mean", fontsize=7)
+        axes.set_ylim(0, 119)
+    if not pairs:
+        panels[0, 0].text(0.5, 0.5, "no structure.coordination_cutoffs are given", ha="center", transform=panels[0, 0].transAxes)
+    panels[0, 0].set_ylabel("share of atoms (%)")
     return figure

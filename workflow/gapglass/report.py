@@ -38,6 +38,7 @@ def captions(settings, best):
         f"bins of {structure['q_bin']:g} Å⁻¹. {band}",
         "partial_structure_factors": f"Faber-Ziman partial structure factors. {band}",
         "pair_distribution": f"G(r) transformed from S(q) up to Q_max = {structure['q_max']:g} Å⁻¹ {window}. {band}",
+        "coordination": "Share of atoms with l neighbours within the cutoffs; in the legend the mean coordination number.",
         "partial_pair_distributions": f"Partial pair distribution functions, bins of {structure['r_bin']:g} Å. {band}",
     }
 
@@ -89,7 +90,7 @@ def _coordination_rows(tables):
                 {
                     "model": model_label(name),
                     "pair": f"{row['neighbour']} around {row['centre']}",
-                    "cutoff (Å)": f"{row['cutoff_angstrom']:g}",
+                    "cutoff (Å)": _number(row["cutoff_angstrom"]),
                     "coordination number": f"{row['coordination_number']:.2f} ± {_number(row['standard_error'])}",
                     "l-fold (%)": ", ".join(f"{fold}: {share:.0f}" for fold, share in folds.items() if share >= 0.5),
                 }

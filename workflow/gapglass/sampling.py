@@ -77,7 +77,8 @@ def enlarge(database, labels, *, size, train_fraction, seed):
         order = np.random.default_rng(derive(seed, "sampling", int(name))).permutation(len(labels))
         new += sorted(pool, key=order.__getitem__)[:count]
 
-    n_train = round(train_fraction * (len(have) + len(new))) - len(database["train"])
+    total = len(have) + len(new)
+    n_train = min(max(round(train_fraction * total), 1), total - 1) - len(database["train"])
     share = np.clip(n_train / max(len(new), 1), 0, 1)
     # Rounding errors are carried along the list, which is ordered by cluster: each cluster is split near the same ratio.
     trains = np.diff(np.floor(np.arange(len(new) + 1) * share + 0.5)).astype(bool)

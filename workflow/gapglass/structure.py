@@ -112,6 +112,8 @@ def wave_vectors(cell, q_max, q_bin, max_per_bin):
     indices : numpy.ndarray of int, shape (n, 3)
         Multiples of the reciprocal vectors.
     q : numpy.ndarray, shape (n,), 1/Å
+    n_all : numpy.ndarray of int, shape (n_bins,)
+        Vectors in each bin before the choice.
     """
     reciprocal = 2 * np.pi * np.linalg.inv(np.asarray(cell)).T
     limits = [int(q_max * np.linalg.norm(vector) / (2 * np.pi)) for vector in np.asarray(cell)]
@@ -122,13 +124,11 @@ def wave_vectors(cell, q_max, q_bin, max_per_bin):
     grid, q = grid[keep], q[keep]
     order = np.argsort(q, kind="stable")
     grid, q = grid[order], q[order]
-    chosen = []
-    edges = np.searchsorted(q, np.arange(0, q_max + q_bin, q_bin))
-    for low, high in pairwise(edges):
-        count = min(high - low, max_per_bin)
-        chosen.append(low + np.linspace(0, high - low - 1, count).astype(int) if count else np.empty(0, int))
+    edges = np.searchsorted(q, np.arange(int(np.ceil(q_max / q_bin)) + 1) * q_bin)
+    edges[-1] = len(q)
+    chosen = [low + np.linspace(0, high - low - 1, min(high - low, max_per_bin)).astype(int) for low, high in pairwise(edges)]
     chosen = np.concatenate(chosen)
-    return grid[chosen], q[chosen]
+    return grid[chosen], q[chosen], np.diff(edges)
 
 
 def structure_factors(frames, q_max, q_bin):
@@ -136,9 +136,13 @@ def structure_factors(frames, q_max, q_bin):
 
     S_ab(q) = 1 + (<rho_a(q) rho_b*(q)> / N - c_a delta_ab) / (c_a c_b)
 
+    The vectors are those of the mean cell; each frame is taken at its own scaled positions, so that a cell that breathes
+    (NPT) does not move vectors from bin to bin.
+
     Parameters
     ----------
     frames : list of ase.Atoms
+        With one order of species.
     q_max, q_bin : float
         1/Å.
 
@@ -148,49 +152,46 @@ def structure_factors(frames, q_max, q_bin):
         Mean |q| of each bin that holds a wave vector; the first is 2 pi / L of the cell.
     s : dict of numpy.ndarray, shape (n_frames, n_q)
     n_vectors : numpy.ndarray of int, shape (n_q,)
-        Wave vectors in each bin.
+        Wave vectors summed in each bin.
+    widths : numpy.ndarray, shape (n_q,), 1/Å
+        The width dq of reciprocal space that each bin stands for in integrals over q: all its vectors, times
+        the volume of one, over 4 pi q^2.
     """
     names = sorted(set(frames[0].symbols))
     species = np.array([names.index(symbol) for symbol in frames[0].symbols])
     fractions = np.bincount(species) / len(species)
-    volume = max(atoms.get_volume() for atoms in frames)
+    cell = np.mean([np.asarray(atoms.cell) for atoms in frames], axis=0)
+    volume = abs(np.linalg.det(cell))
     n_bins = int(np.ceil(q_max / q_bin))
-    n_all = 4 / 3 * np.pi * q_max**3 * volume / (2 * np.pi) ** 3 / 2
+    n_total = 4 / 3 * np.pi * q_max**3 * volume / (2 * np.pi) ** 3 / 2
     per_bin = max(10, int(COST_BUDGET / (len(species) * len(frames) * n_bins)))
-    per_bin = per_bin if n_all > per_bin * n_bins / 3 else int(n_all) + 1
+    per_bin = per_bin if n_total > per_bin * n_bins / 3 else int(2 * n_total) + 1
+    vectors, q, n_all = wave_vectors(cell, q_max, q_bin, per_bin)
+    index = np.minimum((q / q_bin).astype(int), n_bins - 1)
+    counts = np.bincount(index, minlength=n_bins)
+    filled = counts > 0
+    multiples = np.arange(-np.abs(vectors).max(), np.abs(vectors).max() + 1)
 
-    bins = np.full((len(frames), n_bins, len(names), len(names)), np.nan)
-    q_mean = np.full((len(frames), n_bins), np.nan)
-    counts = np.zeros(n_bins, dtype=int)
+    products = np.empty((len(frames), filled.sum(), len(names), len(names)))
     progress = Progress(len(frames), "frames summed over wave vectors")
-    cell = None
     for number, atoms in enumerate(frames):
-        if cell is None or not np.allclose(cell, atoms.cell, rtol=0, atol=1e-9):
-            cell = np.array(atoms.cell)
-            vectors, q = wave_vectors(cell, q_max, q_bin, per_bin)
-            index = np.minimum((q / q_bin).astype(int), n_bins - 1)
-            counts = np.bincount(index, minlength=n_bins)
-            filled = counts > 0
-            largest = np.abs(vectors).max()
-        multiples = np.arange(-largest, largest + 1)
         tables = np.exp(2j * np.pi * multiples[None, :, None] * atoms.get_scaled_positions().T[:, None, :])
         real, imaginary = np.zeros((len(vectors), len(names))), np.zeros((len(vectors), len(names)))
         _density_waves(tables, vectors, species, len(names), real, imaginary)
         for i in range(len(names)):
             for j in range(i, len(names)):
                 product = (real[:, i] * real[:, j] + imaginary[:, i] * imaginary[:, j]) / len(species)
-                total = np.bincount(index, weights=product, minlength=n_bins)
-                bins[number, filled, i, j] = total[filled] / counts[filled]
-        q_mean[number, filled] = np.bincount(index, weights=q, minlength=n_bins)[filled] / counts[filled]
+                products[number, :, i, j] = np.bincount(index, weights=product, minlength=n_bins)[filled] / counts[filled]
         progress.update(number + 1)
 
-    usable = np.isfinite(q_mean).all(axis=0)
+    q_mean = np.bincount(index, weights=q, minlength=n_bins)[filled] / counts[filled]
     s = {}
     for i, a in enumerate(names):
         for j in range(i, len(names)):
             ca, cb = fractions[i], fractions[j]
-            s[f"{a}-{names[j]}"] = 1 + (bins[:, usable, i, j] - (ca if i == j else 0)) / (ca * cb)
-    return q_mean.mean(axis=0)[usable], s, counts[usable]
+            s[f"{a}-{names[j]}"] = 1 + (products[:, :, i, j] - (ca if i == j else 0)) / (ca * cb)
+    widths = 2 * n_all[filled] * (2 * np.pi) ** 3 / volume / (4 * np.pi * q_mean**2)
+    return q_mean, s, counts[filled], widths
 
 
 def xray_weights(symbols, q):
@@ -225,31 +226,32 @@ def xray_structure_factor(q, s, symbols):
     return sum(weights[pair] * s[pair] for pair in weights)
 
 
-def transform_to_r(q, s, r, window="lorch"):
+def transform_to_r(q, s, r, q_max, window="lorch", widths=None):
     """Return G(r) = 2/pi int_0^Qmax q [S(q) - 1] M(q) sin(q r) dq.
 
     Parameters
     ----------
     q : numpy.ndarray, shape (n_q,), 1/Å
-        Ascending, Q_max last.
+        Ascending.
     s : numpy.ndarray, shape (..., n_q)
-        Below the first q, q [S - 1] is taken to fall linearly to 0.
     r : numpy.ndarray, shape (n_r,), Å
+    q_max : float
+        Q_max of the window, 1/Å.
     window : {"lorch", "none"}
         M(q) = sin(pi q / Q_max) / (pi q / Q_max), or 1.
+    widths : numpy.ndarray, shape (n_q,), 1/Å, optional
+        dq of each point. For a periodic cell those of ``structure_factors``: bins hold unlike numbers of vectors, and only with
+        these weights is the result independent of the bins. Without them the trapezoid rule on the grid.
 
     Returns
     -------
     numpy.ndarray, shape (..., n_r), 1/Å²
     """
-    modification = np.sinc(q / q[-1]) if window == "lorch" else np.ones_like(q)
-    integrand = q * (s - 1) * modification
-    q = np.concatenate([[0.0], q])
-    integrand = np.concatenate([np.zeros((*integrand.shape[:-1], 1)), integrand], axis=-1)
-    weight = np.zeros_like(q)
-    weight[:-1] += np.diff(q) / 2
-    weight[1:] += np.diff(q) / 2
-    return 2 / np.pi * (integrand * weight) @ np.sin(np.outer(q, r))
+    if widths is None:
+        widths = np.gradient(q)
+        widths[[0, -1]] /= 2
+    modification = np.sinc(q / q_max) if window == "lorch" else np.ones_like(q)
+    return 2 / np.pi * (q * (s - 1) * modification * widths) @ np.sin(np.outer(q, r))
 
 
 def wright_parameter(reference, model):
@@ -270,12 +272,13 @@ def coordination(frames, cutoffs):
     Returns
     -------
     pandas.DataFrame
-        One row per centre and neighbour species: mean coordination number, its standard error, and percent_0 ... percent_l,
-        the share of atoms with l neighbours.
+        One row per centre and neighbour species, and one with neighbour "all" where several species are counted around
+        a centre: mean coordination number, its standard error (NaN for one frame), and percent_l_fold, the share of
+        atoms with l neighbours.
     """
-    rows = []
+    reach = min(map(half_height, frames))
+    counted = {}
     for pair, cutoff in cutoffs.items():
-        reach = min(map(half_height, frames))
         if cutoff >= reach:
             raise UserError(
                 f"structure.coordination_cutoffs.{pair} is {cutoff} Å; a cell here allows less than {reach:.2f} Å; "
@@ -284,16 +287,31 @@ def coordination(frames, cutoffs):
         first, second = pair.split("-")
         for centre, neighbour in dict.fromkeys([(first, second), (second, first)]):
             numbers = np.array([_count(atoms, centre, neighbour, cutoff) for atoms in frames])
-            shares = np.bincount(numbers.ravel()) / numbers.size * 100
-            row = {
-                "centre": centre,
-                "neighbour": neighbour,
-                "cutoff_angstrom": cutoff,
-                "coordination_number": numbers.mean(),
-                "standard_error": float(standard_error(numbers.mean(axis=1))),
-            }
-            rows.append(row | {f"percent_{count}_fold": share for count, share in enumerate(shares)})
-    return pd.DataFrame(rows).fillna(0.0) if rows else pd.DataFrame(columns=["centre", "neighbour", "cutoff_angstrom"])
+            counted.setdefault(centre, {})[neighbour] = (cutoff, numbers)
+    rows = []
+    for centre, neighbours in counted.items():
+        rows += [_coordination_row(centre, neighbour, *found) for neighbour, found in neighbours.items()]
+        if len(neighbours) > 1:
+            rows.append(_coordination_row(centre, "all", np.nan, sum(numbers for _, numbers in neighbours.values())))
+    if not rows:
+        return pd.DataFrame(columns=["centre", "neighbour", "cutoff_angstrom", "coordination_number", "standard_error"])
+    table = pd.DataFrame(rows)
+    shares = [column for column in table if column.startswith("percent_")]
+    table[shares] = table[shares].fillna(0.0)
+    return table[[column for column in table if column not in shares] + sorted(shares, key=lambda name: int(name.split("_")[1]))]
+
+
+def _coordination_row(centre, neighbour, cutoff, numbers):
+    """Return one row of the coordination table from the neighbours of every centre, shape (n_frames, n_centres)."""
+    row = {
+        "centre": centre,
+        "neighbour": neighbour,
+        "cutoff_angstrom": cutoff,
+        "coordination_number": numbers.mean(),
+        "standard_error": float(standard_error(numbers.mean(axis=1))),
+    }
+    shares = np.bincount(numbers.ravel()) / numbers.size * 100
+    return row | {f"percent_{count}_fold": share for count, share in enumerate(shares)}
 
 
 def _count(atoms, centre, neighbour, cutoff):
@@ -322,16 +340,19 @@ def analyse(frames, settings):
     """
     symbols = list(frames[0].symbols)
     if any(sorted(frame.symbols) != sorted(symbols) for frame in frames):
-        raise UserError("the frames of one structure analysis must have one composition; use role extra for the others")
+        raise UserError(
+            "the frames of one structure analysis must hold the same atoms, here they differ in size or composition; "
+            "give all but one kind of trajectory the role extra"
+        )
     frames = [frame[np.argsort(frame.numbers, kind="stable")] for frame in frames]
     symbols = list(frames[0].symbols)
-    q, s, n_vectors = structure_factors(frames, settings["q_max"], settings["q_bin"])
+    q, s, n_vectors, widths = structure_factors(frames, settings["q_max"], settings["q_bin"])
     total = xray_structure_factor(q, s, symbols)
     sq = {"q_inverse_angstrom": q, "n_vectors": n_vectors, "S_X": total.mean(axis=0), "S_X_error": standard_error(total)}
     for pair, values in s.items():
         sq |= {f"S_{pair}": values.mean(axis=0), f"S_{pair}_error": standard_error(values)}
     r, g = pair_distributions(frames, settings["r_bin"])
-    reduced = transform_to_r(q, total, r, settings["window"])
+    reduced = transform_to_r(q, total, r, settings["q_max"], settings["window"], widths)
     gr = {"r_angstrom": r, "G_X": reduced.mean(axis=0), "G_X_error": standard_error(reduced)}
     for pair, values in g.items():
         gr |= {f"g_{pair}": values.mean(axis=0), f"g_{pair}_error": standard_error(values)}
@@ -354,7 +375,7 @@ def header(kind, n_frames, n_atoms, settings):
         return [
             "partial pair distribution functions g_ab(r), tending to 1, up to half the smallest height of the cell",
             "G_X(r) = 2/pi int_0^Qmax q [S_X(q) - 1] M(q) sin(q r) dq in 1/A^2",
-            "below the first wave vector q [S_X - 1] falls linearly to 0",
+            "each bin of q weighs as much as the wave vectors in it; nothing below the first one",
             f"Qmax {settings['q_max']} 1/A, window M(q): {settings['window']}; bins of {settings['r_bin']} A",
             *common,
         ]

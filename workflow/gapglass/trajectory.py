@@ -115,12 +115,12 @@ def labels(atoms, source="auto"):
         if stress.shape == (6,):
             xx, yy, zz, yz, xz, xy = stress
             stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        virial = -stress.reshape(3, 3) * atoms.get_volume()
+        virial = -stress.reshape(3, 3) * abs(np.linalg.det(np.asarray(atoms.cell)))
     return {
         "energy": None if kind is None else float(energies[kind]),
         "energy_source": kind,
         "forces": None if forces is None else np.asarray(forces, float),
-        "virial": None if virial is None else np.asarray(virial, float).reshape(3, 3),
+        "virial": None if virial is None else np.asarray(virial, float),
     }
 
 
@@ -174,8 +174,8 @@ def faults(atoms, label, settings):
         found.append("forces that are not finite numbers")
     elif np.abs(label["forces"]).max() > settings["max_force"]:
         found.append(f"a force of {np.abs(label['forces']).max():.1f} eV/Å, above import.max_force")
-    if label["virial"] is not None and not np.isfinite(label["virial"]).all():
-        found.append("a virial that is not finite")
+    if label["virial"] is not None and (label["virial"].size != 9 or not np.isfinite(label["virial"]).all()):
+        found.append("a virial that is not nine finite numbers")
     if not found:
         closest = closest_distance(atoms)
         if closest < settings["min_distance"]:
@@ -190,16 +190,13 @@ def _fingerprint(atoms):
 
 
 def _temperature(entry, atoms):
+    """Return the temperature of a frame (K), NaN where its key holds no number."""
     if entry["temperature"] is not None:
         return float(entry["temperature"])
-    value = atoms.info.get(entry["temperature_key"])
     try:
-        return float(value)
+        return float(atoms.info.get(entry["temperature_key"]))
     except (TypeError, ValueError):
-        raise UserError(
-            f"trajectory {entry['name']!r}: a frame has no number under temperature_key {entry['temperature_key']!r} "
-            f"(its keys: {', '.join(sorted(map(str, atoms.info)))}); mend trajectories.temperature_key or give temperature"
-        ) from None
+        return np.nan
 
 
 def import_frames(trajectories, settings):
@@ -234,6 +231,9 @@ def import_frames(trajectories, settings):
             total += 1
             label = labels(atoms, settings["energy_source"])
             wrong = faults(atoms, label, settings)
+            if not np.isfinite(_temperature(entry, atoms)):
+                keys = ", ".join(sorted(map(str, atoms.info)))
+                wrong.append(f"no number under temperature_key {entry['temperature_key']!r} (its keys: {keys})")
             digest = None if wrong else _fingerprint(atoms)
             if digest in seen and not wrong:
                 wrong = [f"a repetition of frame {seen[digest][1]} of trajectory {seen[digest][0]!r}"]
@@ -294,7 +294,7 @@ def _canonical(atoms, label, entry, number, position):
     if entry["interval"] is not None:
         frame.info["time_ps"] = (entry["start"] + position * entry["stride"]) * entry["interval"] / 1000
     if label["virial"] is not None:
-        frame.info["REF_virial"] = label["virial"]
+        frame.info["REF_virial"] = label["virial"].reshape(3, 3)
     frame.arrays["REF_forces"] = label["forces"]
     return frame
 

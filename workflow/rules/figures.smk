@@ -64,11 +64,16 @@ rule plot_structure:
     input:
         sq=[at("structure/reference/sq.csv"), *structure_files("sq.csv")],
         gr=[at("structure/reference/gr.csv"), *structure_files("gr.csv")],
+        coordination=[
+            at("structure/reference/coordination.csv"),
+            *structure_files("coordination.csv"),
+        ],
     output:
         figure("structure_factor", "structure_factor", "Structure"),
         figure("partial_structure_factors", "structure_factor", "Structure"),
         figure("pair_distribution", "pair_distribution", "Structure"),
         figure("partial_pair_distributions", "pair_distribution", "Structure"),
+        figure("coordination", "coordination", "Structure"),
         [at(f"figures/{name}.pdf") for name in FIGURE_NAMES[6:]],
     log:
         at("logs/plot_structure.log"),

@@ -11,6 +11,8 @@ rule build_plugin:
         compiler=at("logs/build_plugin.compiler.log"),
     conda:
         "../../envs/lammps.yaml"
+    params:
+        built_against=plugin_environment(),
     message:
         "Building pair_style quip for LAMMPS"
     script:
@@ -61,7 +63,8 @@ rule run_stage:
         start=stage_start,
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
-        speed=f"{GLASS_FOLDER}/speed.json",
+        # only so that the estimate is told first: another one must not redo the stages
+        speed=ancient(f"{GLASS_FOLDER}/speed.json"),
     output:
         restart=f"{GLASS_FOLDER}/stage_{{stage}}/final.restart",
         thermo=f"{GLASS_FOLDER}/stage_{{stage}}/thermo.csv",
@@ -77,7 +80,7 @@ rule run_stage:
     params:
         settings=STAGE_SETTINGS,
         stage=lambda wildcards: config["glass"]["cycle"][int(wildcards.stage) - 1],
-        n_stages=N_STAGES,
+        before=temperature_before,
         seed=config["seed"],
     message:
         "Melt-quench of {wildcards.atoms} atoms, stage {wildcards.stage}"

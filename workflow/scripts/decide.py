@@ -14,6 +14,6 @@ decision = active_learning.decide(
     SearchSpace(snakemake.params.hyperparameters),
     snakemake.params.seed,
 )
-active_learning.announce(decision)
+active_learning.announce(decision, snakemake.params.settings["energy_tolerance"])
 files.write_json_lines(snakemake.output.ledger, ledger)
 files.write_json(snakemake.output.decision, decision)

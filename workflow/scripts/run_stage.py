@@ -6,11 +6,12 @@ atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "r
 log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms")
 glass.run_stage(
     snakemake.params.stage,
-    (stage, snakemake.params.n_stages),
+    stage,
     snakemake.params.settings,
     snakemake.input.start,
     {name: snakemake.output[name] for name in ("restart", "thermo", "trajectory")} | {"log": snakemake.log.lammps},
     potential=snakemake.input.potential,
     plugin=snakemake.input.plugin or None,
+    before=snakemake.params.before,
     seed=seeds.derive(snakemake.params.seed, "glass", atoms, replica),
 )
