@@ -46,6 +46,9 @@ rule estimate_speed:
         f"{GLASS_FOLDER}/speed.json",
     log:
         at("logs/estimate_speed/{potential}_{atoms}_{replica}.log"),
+    # Told before the first stage begins; as an input of the stages it would redo them, and Snakemake (9.27) overlooks
+    # other reasons to run a job whose ancient() input is made again.
+    priority: 1
     conda:
         "../../envs/lammps.yaml"
     threads: config["glass"]["ranks"]
@@ -63,8 +66,6 @@ rule run_stage:
         start=stage_start,
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
-        # only so that the estimate is told first: another one must not redo the stages
-        speed=ancient(f"{GLASS_FOLDER}/speed.json"),
     output:
         restart=f"{GLASS_FOLDER}/stage_{{stage}}/final.restart",
         thermo=f"{GLASS_FOLDER}/stage_{{stage}}/thermo.csv",
