@@ -124,21 +124,10 @@ def active_learning(history, ledger, summary):
         values = history[f"rmse_energy_mev_per_atom_{part}"]
         axes.plot(history["n_train"], values, marker=marker, color=colour, label=f"{label}, best fit")
     axes.axhline(summary["energy_tolerance"], color="0.4", linestyle=":")
-    axes.annotate(
-        "$E_{tol}$",
-        (1, summary["energy_tolerance"]),
-        xycoords=("axes fraction", "data"),
-        va="bottom",
-        ha="right",
-        xytext=(-2, 1),
-        textcoords="offset points",
-        fontsize=8,
-    )
+    axes.annotate("$E_{tol}$", (0.25, summary["energy_tolerance"]), xycoords=("axes fraction", "data"), va="top", ha="center", fontsize=8)
     axes.set_xlabel("training frames")
     axes.set_ylabel("energy RMSE (meV/atom)")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
-    axes.yaxis.set_minor_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:g}" if f"{v:g}"[0] in "235" else ""))
+    axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     figure.legend(loc="outside upper center", ncols=2)
     return figure
