@@ -230,7 +230,7 @@ def pair_style_plugin(wildcards):
 
 
 def figure(name, caption, category):
-    """Return the PNG, kept for Snakemake's report, and the PDF of a figure."""
+    """Return the PNG of a figure, marked for Snakemake's report."""
     return report(at(f"figures/{name}.png"), caption=f"../report/{caption}.rst", category=category)
 
 
