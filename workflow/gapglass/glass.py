@@ -17,7 +17,7 @@ from ase.io import read, write
 
 from gapglass import lammps
 from gapglass.errors import UserError
-from gapglass.files import whole_file
+from gapglass.files import whole_file, write_table
 from gapglass.log import duration, notice
 from gapglass.seeds import derive
 from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3, closest_distance
@@ -144,6 +144,11 @@ def potential_label(path):
     return match.group(1)
 
 
+def steps_of(stage, timestep):
+    """Return the number of steps of a stage at a time step in fs."""
+    return max(1, round(stage["time"] * 1000 / timestep))
+
+
 def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_seed, before=None):
     """Return the LAMMPS input of one stage.
 
@@ -168,7 +173,7 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
     """
     step = settings["timestep"]
     species = species_order(settings["composition"])
-    n_steps = max(1, round(stage["time"] * 1000 / step))
+    n_steps = steps_of(stage, step)
     start = stage["temperature_start"] or stage["temperature"]
     return lammps.render(
         "stage.in.j2",
@@ -288,7 +293,7 @@ def run_stage(stage, number, settings, start, outputs, *, potential, plugin, see
         stage, settings, title=name, potential=potential, plugin=plugin, restart=not first,
         velocity_seed=derive(seed, "velocity") if first else None, before=before,
     )  # fmt: skip
-    n_steps = max(1, round(stage["time"] * 1000 / settings["timestep"]))
+    n_steps = steps_of(stage, settings["timestep"])
     notice("%s begins: %d steps", name, n_steps)
     with _Scratch(outputs["restart"]) as folder:
         shutil.copyfile(start, folder / ("start.data" if first else "start.restart"))
@@ -314,8 +319,7 @@ def run_stage(stage, number, settings, start, outputs, *, potential, plugin, see
                 "min_distance_angstrom": table["c_closest"],
             }
         )
-        with whole_file(outputs["thermo"]) as temporary:
-            table.to_csv(temporary, index=False)
+        write_table(outputs["thermo"], table)
         for key, made in (("trajectory", "trajectory.lammpstrj"), ("log", "log.lammps"), ("restart", "final.restart")):
             with whole_file(outputs[key]) as temporary:
                 shutil.copyfile(folder / made, temporary)

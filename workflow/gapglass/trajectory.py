@@ -92,7 +92,7 @@ def labels(atoms, source="auto"):
     Returns
     -------
     dict
-        energy (eV), energy_source, forces (eV/Å, shape (n_atoms, 3)), virial (eV, 3 x 3, or None). An absent label is None.
+        energy (eV), energy_source, forces (eV/Å), virial (eV), both in the shape found: ``faults`` judges it. An absent label is None.
     """
     results = {}
     if atoms.calc is not None:
@@ -130,16 +130,14 @@ def closest_distance(atoms, reach=3.5):
     return float(distances.min()) if len(distances) else reach
 
 
-def closest_pairs(frames, reach=6.0):
-    """Return the smallest distance (Å) of each pair of species over all frames, {"O-Te": 1.75, ...}, up to ``reach``."""
+def closest_pairs(frame, reach=4.0):
+    """Return the smallest distance (Å) of each pair of species in a frame, {"O-Te": 1.75, ...}, up to ``reach``."""
+    symbols = np.array(frame.symbols)
+    i, j, distances = neighbor_list("ijd", frame, reach)
     closest = {}
-    for frame in frames:
-        symbols = np.array(frame.symbols)
-        i, j, distances = neighbor_list("ijd", frame, reach)
-        for first, second in combinations_with_replacement(sorted(set(frame.symbols)), 2):
-            here = distances[(symbols[i] == first) & (symbols[j] == second)]
-            pair = f"{first}-{second}"
-            closest[pair] = min(closest.get(pair, reach), float(here.min()) if len(here) else reach)
+    for first, second in combinations_with_replacement(sorted(set(frame.symbols)), 2):
+        here = distances[(symbols[i] == first) & (symbols[j] == second)]
+        closest[f"{first}-{second}"] = float(here.min()) if len(here) else reach
     return closest
 
 
@@ -224,7 +222,7 @@ def import_frames(trajectories, settings):
         When a file is unusable, too many frames fail, or the kinds of energy are mixed.
     """
     frames, rows, rejected, sources, seen = [], [], [], set(), {}
-    digests = {}
+    digests, closest = {}, {}
     total = 0
     for entry in trajectories:
         for position, (index, atoms) in enumerate(read_raw(entry)):
@@ -245,7 +243,9 @@ def import_frames(trajectories, settings):
             sources.add(label["energy_source"])
             frame = _canonical(atoms, label, entry, len(frames), position)
             frames.append(frame)
-            rows.append(_row(frame, entry, index))
+            pairs = closest_pairs(frame)
+            closest = {pair: min(distance, closest.get(pair, distance)) for pair, distance in (closest | pairs).items()}
+            rows.append(_row(frame, entry, index, min(pairs.values())))
         digests[entry["file"]] = hashlib.sha256(Path(entry["file"]).read_bytes()).hexdigest()
     summary = {
         "n_frames": len(frames),
@@ -257,7 +257,7 @@ def import_frames(trajectories, settings):
         "trajectories": {e["name"]: sum(f.info["trajectory"] == e["name"] for f in frames) for e in trajectories},
         "energy_source": sorted(sources),
         "virials": bool(frames) and all("REF_virial" in frame.info for frame in frames),
-        "closest_distance_angstrom": closest_pairs(frames, reach=4.0),
+        "closest_distance_angstrom": closest,
         "sha256": digests,
     }
     _refuse(summary, total, settings)
@@ -299,7 +299,7 @@ def _canonical(atoms, label, entry, number, position):
     return frame
 
 
-def _row(frame, entry, index):
+def _row(frame, entry, index, min_distance):
     volume = frame.get_volume()
     return {
         "frame": frame.info["frame"],
@@ -314,7 +314,7 @@ def _row(frame, entry, index):
         "energy_ev": frame.info["REF_energy"],
         "energy_ev_per_atom": frame.info["REF_energy"] / len(frame),
         "max_force_ev_per_angstrom": float(np.linalg.norm(frame.arrays["REF_forces"], axis=1).max()),
-        "min_distance_angstrom": closest_distance(frame),
+        "min_distance_angstrom": min_distance,
         "volume_angstrom3": volume,
         "density_g_per_cm3": frame.get_masses().sum() / volume * AMU_PER_A3_IN_G_PER_CM3,
     }
