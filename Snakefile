@@ -25,6 +25,7 @@ include: "workflow/rules/clustering.smk"
 include: "workflow/rules/active_learning.smk"
 include: "workflow/rules/glass.smk"
 include: "workflow/rules/structure.smk"
+include: "workflow/rules/learning_curves.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -56,6 +57,11 @@ rule glass:
 rule structure:
     input:
         structure_files("rx.json"),
+
+
+rule learning_curves:
+    input:
+        at("learning_curves/comparison.csv"),
 
 
 rule figures:

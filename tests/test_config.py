@@ -112,7 +112,7 @@ def test_all_problems_are_told_at_once():
 @pytest.mark.parametrize("name", ["config.yaml", "tiny.yaml"])
 def test_shipped_studies_are_valid(name):
     complete = config.read(ROOT / "config" / name)
-    assert complete["kernels"]["soap"] == {"degree": 4, "c0": 1.0, "slope": "auto"}
+    assert complete["kernels"]["soap"] == {"averaging": "fingerprint", "degree": 4, "c0": 1.0, "slope": "auto"}
 
 
 def test_defaults_are_filled_and_input_is_left_alone():

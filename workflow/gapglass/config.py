@@ -184,18 +184,26 @@ def _sense(config):
         yield "`trajectories` has no entry of role reference; give one the role reference"
 
     coulomb = config["descriptors"]["coulomb"]
-    if coulomb["distances"] == "minimum_image" and coulomb["permutation"] == "sorted_l2":
+    if coulomb["permutation"] == "sorted_l2" and (coulomb["distances"] == "minimum_image" or coulomb["matrix"] != "coulomb"):
+        how = "distances minimum_image" if coulomb["matrix"] == "coulomb" else f"matrix {coulomb['matrix']}"
         yield (
-            "`descriptors.coulomb.permutation` is sorted_l2 with distances minimum_image: with the cell respected all "
+            f"`descriptors.coulomb.permutation` is sorted_l2 with {how}: with the cell respected all "
             "row norms are nearly equal, their order is noise and the clusters are destroyed; "
-            "use permutation none or eigenspectrum, or distances as_given"
+            "use permutation none or eigenspectrum, or matrix coulomb with distances as_given"
+        )
+    if coulomb["distances"] == "minimum_image" and coulomb["matrix"] != "coulomb":
+        yield f"`descriptors.coulomb.distances` has no effect on the {coulomb['matrix']} matrix, which respects the cell by itself; drop it"
+    if coulomb["permutation"] == "eigenspectrum" and config["kernels"]["coulomb"]["averaging"] == "environments":
+        yield (
+            "`kernels.coulomb.averaging` is environments with descriptors.coulomb.permutation eigenspectrum: eigenvalues belong to no "
+            "atom, so there are no rows to compare; use permutation none or sorted_l2, or averaging fingerprint"
         )
     soap = config["descriptors"]["soap"]
     if soap["radial_basis"] == "gto" and soap["cutoff"] <= 1:
         yield f"`descriptors.soap.cutoff` is {soap['cutoff']}; radial_basis gto needs more than 1 Å; raise it"
     deltas = config["clustering"]["deltas"]
-    if not any(0 < delta < 1 for delta in deltas):
-        yield f"`clustering.deltas` is {deltas}; at least one value must lie inside 0 < delta < 1; add one"
+    if config["clustering"]["choose_from"] == "interior" and not any(0 < delta < 1 for delta in deltas):
+        yield f"`clustering.deltas` is {deltas}; at least one value must lie inside 0 < delta < 1; add one, or set choose_from all"
     if len({f"{delta:g}" for delta in deltas}) < len(deltas):
         yield f"`clustering.deltas` is {deltas}; two values are written alike with six digits; drop one"
 

@@ -7,7 +7,9 @@ ITERATION = at("potentials/{potential}/iteration_{iteration}")
 rule sample_frames:
     input:
         frames=at("frames/frames.extxyz"),
-        labels=at("clusters/best_labels.csv"),
+        table=at("frames/table.csv"),
+        labels=labels_to_sample,
+        kernels=kernels_for_drawing,
         previous=previous_database,
     output:
         database=f"{ITERATION}/database.json",
@@ -20,6 +22,8 @@ rule sample_frames:
     params:
         increment=config["active_learning"]["increment"],
         train_fraction=config["active_learning"]["train_fraction"],
+        allocation=config["active_learning"]["allocation"],
+        draw=config["active_learning"]["draw"],
         seed=config["seed"],
     message:
         "Sampling the clusters for iteration {wildcards.iteration}"

@@ -30,6 +30,9 @@ wildcard_constraints:
     atoms=r"\d+",
     replica=r"\d+",
     stage=r"\d+",
+    strategy=r"[a-z_]+",
+    size=r"\d+",
+    draw=r"\d+",
 
 
 def at(path):
@@ -58,6 +61,33 @@ def kernel_tiles(wildcards):
         for other in names
         if block >= other
     ]
+
+
+def descriptor_blocks(wildcards):
+    """Return the descriptors of every block of frames."""
+    return [at(f"descriptors/block_{name}") for name in block_names()]
+
+
+def coulomb_scale(wildcards):
+    """Return the file with zeta, where the tiles need one and the configuration gives none."""
+    settings = config["kernels"]["coulomb"]
+    needed = settings["averaging"] == "environments" and settings["zeta"] == "auto"
+    return at("kernels/scale.json") if needed else []
+
+
+def tile_settings():
+    """Return what a tile depends on, and nothing that comes in when the tiles are put together."""
+    soap, coulomb = config["kernels"]["soap"], config["kernels"]["coulomb"]
+    settings = {
+        "soap_averaging": soap["averaging"],
+        "coulomb_averaging": coulomb["averaging"],
+        "packed": config["descriptors"]["coulomb"]["permutation"] != "eigenspectrum",
+    }
+    if soap["averaging"] == "environments":
+        settings["degree"] = soap["degree"]
+    if coulomb["averaging"] == "environments":
+        settings["zeta"] = coulomb["zeta"]
+    return settings
 
 
 def delta_files(name):
@@ -113,6 +143,23 @@ def proposing_decision(wildcards):
     """Return the decision that proposed this trial: the one of the round before."""
     folder = iteration_folder(wildcards.potential, int(wildcards.iteration))
     return f"{folder}/round_{int(wildcards.round) - 1}/decision.json"
+
+
+def labels_to_sample(wildcards):
+    """Return the clusters that a potential's database is drawn from: those of the chosen delta, or of delta = 0."""
+    return at(
+        "clusters/best_labels.csv"
+        if wildcards.potential == "optimal"
+        else "clusters/delta_0/labels.csv"
+    )
+
+
+def kernels_for_drawing(wildcards):
+    """Return both kernels and the summary with delta, where frames are drawn by their distances."""
+    if config["active_learning"]["draw"] != "medoids":
+        return []
+    summary = "best.json" if wildcards.potential == "optimal" else "delta_0/summary.json"
+    return [at("kernels/soap.npy"), at("kernels/coulomb.npy"), at(f"clusters/{summary}")]
 
 
 def previous_database(wildcards):
@@ -227,6 +274,17 @@ def plugin_environment():
 def pair_style_plugin(wildcards):
     """Return our plug-in, nothing where the user's LAMMPS has pair_style quip itself."""
     return [] if config["glass"]["lammps_command"] else at("lammps/quip.so")
+
+
+def learning_points():
+    """Return the result of every strategy, size and draw of the learning curves."""
+    settings = config["learning_curves"]
+    return [
+        at(f"learning_curves/{strategy}/{size}_{draw}.json")
+        for size in sorted(settings["sizes"], reverse=True)
+        for draw in range(1, settings["seeds"] + 1)
+        for strategy in settings["strategies"]
+    ]
 
 
 def figure(name, caption, category):
