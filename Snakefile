@@ -36,6 +36,7 @@ rule all:
     default_target: True
     input:
         at("report.html"),
+        at("figures/README.md"),
 
 
 rule clusters:
@@ -46,7 +47,8 @@ rule clusters:
 
 rule potential:
     input:
-        at("potentials/optimal/summary.json"),
+        potential_files("summary.json"),
+        at("potentials/comparison.csv"),
 
 
 rule glass:
@@ -62,8 +64,15 @@ rule structure:
 rule learning_curves:
     input:
         at("learning_curves/comparison.csv"),
+        [
+            at(f"figures/{figure.name}.{kind}")
+            for figure in figures.LEARNING_CURVES
+            for kind in ("png", "pdf", "csv")
+        ],
 
 
 rule figures:
     input:
         FIGURES,
+        at("figures/README.md"),
+        [at(f"tables/{table.name}.csv") for table in figures.TABLES],

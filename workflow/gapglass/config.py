@@ -280,6 +280,11 @@ def _sense_glass(config):
         if size % formula:
             nearest = size // formula * formula or formula
             yield f"`glass.sizes` holds {size}; allowed: multiples of the {formula} atoms in a formula unit; use {nearest}"
+    absent = [size for size in glass["comparison_sizes"] or [] if size not in glass["sizes"]]
+    if absent:
+        yield f"`glass.comparison_sizes` holds {absent[0]}, which glass.sizes {glass['sizes']} lacks; add it there or drop it here"
+    if glass["comparison_sizes"] == []:
+        yield "`glass.comparison_sizes` is []; leave it out to make all sizes, or take the potentials out of potential.variants"
     for index, stage in enumerate(glass["cycle"]):
         if stage["time"] * 1000 < glass["timestep"]:
             yield f"`glass.cycle[{index}].time` is {stage['time']} ps, shorter than one time step ({glass['timestep']} fs); raise it"

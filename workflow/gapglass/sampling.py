@@ -3,6 +3,8 @@
 Source: section 2.4 of doi:10.1111/jace.20128; sizes: iteration n takes n x I_perc of the frames.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from sklearn.cluster import HDBSCAN
 
@@ -204,7 +206,7 @@ def rmsd(frames):
     numpy.ndarray, shape (n_frames, n_frames), Å
     """
     positions = [frames[0].positions]
-    for before, now in zip(frames[:-1], frames[1:], strict=True):
+    for before, now in pairwise(frames):
         step = now.positions @ np.linalg.inv(now.cell) - before.positions @ np.linalg.inv(before.cell)
         step -= np.round(step)
         positions.append(positions[-1] + step @ np.asarray(now.cell))

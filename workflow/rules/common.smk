@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from gapglass import active_learning, config as configuration, log, make_importable
+from gapglass import active_learning, config as configuration, figures, log, make_importable
 from gapglass.errors import UserError
 
 make_importable()
@@ -23,7 +23,7 @@ wildcard_constraints:
     delta=r"\d(\.\d+)?(e-\d+)?",
     block=r"\d\d\d\d",
     other=r"\d\d\d\d",
-    potential=r"optimal",
+    potential=r"optimal|soap_only|all_frames",
     iteration=r"\d\d+",
     round=r"\d+",
     trial=r"\d+",
@@ -93,6 +93,20 @@ def tile_settings():
 def delta_files(name):
     """Return one file of every delta."""
     return [at(f"clusters/delta_{delta:g}/{name}") for delta in config["clustering"]["deltas"]]
+
+
+LOOPS = ("optimal", "soap_only")
+VARIANTS = config["potential"]["variants"]
+
+
+def potential_files(name):
+    """Return one file of every potential of the study."""
+    return [at(f"potentials/{variant}/{name}") for variant in VARIANTS]
+
+
+def loop_files(name):
+    """Return one file of every potential that comes out of an active-learning loop."""
+    return [at(f"potentials/{variant}/{name}") for variant in VARIANTS if variant in LOOPS]
 
 
 def iteration_folder(potential, iteration):
@@ -227,12 +241,14 @@ def evaluations(wildcards):
 
 
 N_STAGES = len(config["glass"]["cycle"])
-GLASSES = [
-    (potential, atoms, replica)
-    for potential in ("optimal",)
-    for atoms in config["glass"]["sizes"]
-    for replica in range(1, config["glass"]["replicas"] + 1)
+COMPARISON_SIZES = config["glass"]["comparison_sizes"] or config["glass"]["sizes"]
+MODELS = [
+    (potential, atoms)
+    for potential in VARIANTS
+    for atoms in (config["glass"]["sizes"] if potential == "optimal" else COMPARISON_SIZES)
 ]
+REPLICAS = range(1, config["glass"]["replicas"] + 1)
+GLASSES = [(potential, atoms, replica) for potential, atoms in MODELS for replica in REPLICAS]
 # What every stage depends on; its own temperature and time come with it, so that a changed stage leaves the earlier ones.
 STAGE_SETTINGS = {
     key: value
@@ -247,9 +263,21 @@ def glass_files(name):
     return [at(f"glass/{p}/{atoms}/{replica}/{name}") for p, atoms, replica in GLASSES]
 
 
-def structure_files(name):
-    """Return one structure file of every glass model."""
-    return [at(f"structure/{p}_{atoms}_{replica}/{name}") for p, atoms, replica in GLASSES]
+def structure_files(name, experiments=False):
+    """Return one structure file of the reference and of every glass model, averaged over its replicas."""
+    models = ["reference", *(f"{potential}_{atoms}" for potential, atoms in MODELS)]
+    if experiments:
+        models += [f"experiment_{entry['name']}" for entry in config["structure"]["experiments"]]
+    return [at(f"structure/{model}/{name}") for model in models]
+
+
+def replica_files(name):
+    """Return one structure file of every replica of a glass model."""
+
+    def paths(wildcards):
+        return [at(f"structure/{wildcards.potential}_{wildcards.atoms}_{n}/{name}") for n in REPLICAS]
+
+    return paths
 
 
 def stage_start(wildcards):
@@ -287,22 +315,37 @@ def learning_points():
     ]
 
 
-def figure(name, caption, category):
-    """Return the PNG of a figure, marked for Snakemake's report."""
-    return report(at(f"figures/{name}.png"), caption=f"../report/{caption}.rst", category=category)
+def learning_curve_summary():
+    """Return the summary of the learning curves where it has been made: the report takes it up, but does not ask for it."""
+    path = at("learning_curves/summary.csv")
+    return [path] if Path(path).exists() else []
 
 
-FIGURE_NAMES = [
-    "delta",
-    "clusters",
-    "map",
-    "active_learning",
-    "parity",
-    "melt_quench",
-    "structure_factor",
-    "partial_structure_factors",
-    "pair_distribution",
-    "partial_pair_distributions",
-    "coordination",
+def learning_curve_figures():
+    """Return the figures of the learning curves where their summary has been made."""
+    names = [figure.name for figure in figures.LEARNING_CURVES if learning_curve_summary()]
+    return [at(f"figures/{name}.png") for name in names]
+
+
+def figure_files(rule):
+    """Return PNG, PDF and CSV of every figure that a rule makes, the PNG marked for Snakemake's report."""
+    made = [figure for figure in (*figures.listed(config), *figures.LEARNING_CURVES) if figure.rule == rule]
+    return [
+        at(f"figures/{figure.name}.{kind}")
+        if kind != "png"
+        else report(
+            at(f"figures/{figure.name}.png"),
+            caption=f"../report/{figure.caption}.rst",
+            category=figure.section,
+            labels={"figure": figure.name, "paper": figure.paper or "-"},
+        )
+        for figure in made
+        for kind in ("png", "pdf", "csv")
+    ]
+
+
+FIGURES = [
+    at(f"figures/{figure.name}.{kind}")
+    for figure in figures.listed(config)
+    for kind in ("png", "pdf", "csv")
 ]
-FIGURES = [at(f"figures/{name}.{kind}") for name in FIGURE_NAMES for kind in ("png", "pdf")]
