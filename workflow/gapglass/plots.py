@@ -208,7 +208,7 @@ def curves(tables, column):
 def partial_curves(tables, kind):
     """Return the partial curves, one panel per pair of species (the kind of figures 6 and 8)."""
     first = next(iter(tables.values()))
-    columns = [c for c in first.columns if c.startswith(f"{kind}_") and not c.endswith("_error") and c not in ("S_X", "G_X")]
+    columns = [c for c in first.columns if c.startswith(f"{kind}_") and not c.endswith("_error") and c not in ("S_X", "S_N")]
     figure, panels = plt.subplots(len(columns), 1, figsize=(PAGE * 0.7, 1.6 * len(columns) + 0.5), sharex=True, squeeze=False)
     for axes, column in zip(panels[:, 0], columns, strict=True):
         _draw(axes, tables, column)
