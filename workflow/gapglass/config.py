@@ -219,6 +219,7 @@ def _sense(config):
     yield from _sense_hyperparameters(config["potential"])
     yield from _sense_species(config)
     yield from _sense_glass(config)
+    yield from _sense_experiments(config["structure"])
 
 
 def bounds(setting):
@@ -305,20 +306,39 @@ def _sense_glass(config):
         )
 
 
+def _sense_experiments(structure):
+    names = [entry["name"] for entry in structure["experiments"]]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"`structure.experiments` holds the name {name!r} twice; give each entry its own name"
+    for index, entry in enumerate(structure["experiments"]):
+        where, kind = f"structure.experiments[{index}]", entry["kind"]
+        over_q = kind in ("S(Q)", "F(Q)")
+        if over_q and entry["window"] is not None:
+            yield f"`{where}.window` is {entry['window']} for {kind}, where it has no effect; set structure.window or drop it"
+        if kind not in ("T(r)", "g(r)") and entry["density"] is not None:
+            yield f"`{where}.density` is {entry['density']} g/cm³ for {kind}, where it has no effect; drop it"
+        if not over_q and entry["q_max"] > structure["q_max"]:
+            yield (
+                f"`{where}.q_max` is {entry['q_max']} 1/Å and structure.q_max {structure['q_max']} 1/Å: the G(r) of the models cannot be "
+                f"made with the Q_max of this {kind}; raise structure.q_max to at least {entry['q_max']}"
+            )
+
+
 def check_files(config):
-    """Refuse trajectory files that are absent, before any job starts.
+    """Refuse files of trajectories and experiments that are absent, before any job starts.
 
     Raises
     ------
     UserError
     """
     absent = [
-        f"  - `trajectories[{index}].file` is {entry['file']}; there is no such file"
-        for index, entry in enumerate(config["trajectories"])
+        f"  - `{key}[{index}].file` is {entry['file']}; there is no such file"
+        for key, entries in (("trajectories", config["trajectories"]), ("structure.experiments", config["structure"]["experiments"]))
+        for index, entry in enumerate(entries)
         if not Path(entry["file"]).is_file()
     ]
     if absent:
-        raise UserError("\n".join(["trajectory files are looked for relative to " + str(Path.cwd()), *absent]))
+        raise UserError("\n".join(["files are looked for relative to " + str(Path.cwd()), *absent]))
 
 
 def check_reference(composition, frames):

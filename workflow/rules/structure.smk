@@ -8,6 +8,8 @@ rule analyse_reference:
         sq=at("structure/reference/sq.csv"),
         gr=at("structure/reference/gr.csv"),
         coordination=at("structure/reference/coordination.csv"),
+        angles=at("structure/reference/angles.csv"),
+        closest=at("structure/reference/closest.csv"),
     log:
         at("logs/analyse_reference.log"),
     benchmark:
@@ -32,6 +34,8 @@ rule analyse_glass:
         sq=at("structure/{potential}_{atoms}_{replica}/sq.csv"),
         gr=at("structure/{potential}_{atoms}_{replica}/gr.csv"),
         coordination=at("structure/{potential}_{atoms}_{replica}/coordination.csv"),
+        angles=at("structure/{potential}_{atoms}_{replica}/angles.csv"),
+        closest=at("structure/{potential}_{atoms}_{replica}/closest.csv"),
     log:
         at("logs/analyse_glass/{potential}_{atoms}_{replica}.log"),
     benchmark:
@@ -57,6 +61,8 @@ rule compare_structure:
         at("logs/compare_structure/{potential}_{atoms}_{replica}.log"),
     conda:
         "../../envs/analysis.yaml"
+    params:
+        r_x_min=config["structure"]["r_x_min"],
     message:
         "Wright parameter R_X of the glass of {wildcards.atoms} atoms"
     script:
