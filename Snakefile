@@ -66,7 +66,7 @@ rule learning_curves:
         at("learning_curves/comparison.csv"),
         [
             at(f"figures/{figure.name}.{kind}")
-            for figure in figures.LEARNING_CURVES
+            for figure in figures.learning(config)
             for kind in ("png", "pdf", "csv")
         ],
 

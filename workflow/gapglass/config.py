@@ -220,6 +220,10 @@ def _sense(config):
     yield from _sense_species(config)
     yield from _sense_glass(config)
     yield from _sense_experiments(config["structure"])
+    unknown = sorted(set(config["learning_curves"]["hyperparameters"]) - set(config["potential"]["hyperparameters"]))
+    if unknown:
+        known = ", ".join(config["potential"]["hyperparameters"])
+        yield f"`learning_curves.hyperparameters.{unknown[0]}` is not a hyperparameter; known: {known}"
 
 
 def bounds(setting):

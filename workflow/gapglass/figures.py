@@ -65,6 +65,7 @@ LEARNING_CURVES = (
     Figure("learning_curves", "", "plot_learning_curves", "learning_curves", "Learning curves"),
     Figure("learning_curves_allocation", "", "plot_learning_curves", "learning_curves", "Learning curves"),
 )
+ALLOCATIONS = {"clusters_equal", "clusters_energy_spread", "clusters_medoids"}
 TABLES = (
     Table("coordination", "Table 1", "coordination numbers of every model beside the reference"),
     Table("hyperparameters", "Table S1", "hyperparameters of every potential and the ranges searched"),
@@ -113,6 +114,13 @@ def listed(config):
     return figures
 
 
+def learning(config):
+    """Return the figures of the learning curves for the strategies of a configuration."""
+    strategies = set(config["learning_curves"]["strategies"])
+    main, allocation = LEARNING_CURVES
+    return [*([main] if strategies - ALLOCATIONS else []), *([allocation] if strategies & ALLOCATIONS else [])]
+
+
 def readme(config):
     """Return figures/README.md: which file is which figure or table of the paper, and the rule that makes it."""
     lines = [
@@ -126,7 +134,7 @@ def readme(config):
     ]
     lines += [f"| {figure.paper or '-'} | `{figure.name}.pdf`, `.png`, `.csv` | `{figure.rule}` |" for figure in listed(config)]
     lines += [
-        f"| - | `{figure.name}.pdf`, `.png`, `.csv` (after `snakemake learning_curves`) | `{figure.rule}` |" for figure in LEARNING_CURVES
+        f"| - | `{figure.name}.pdf`, `.png`, `.csv` (after `snakemake learning_curves`) | `{figure.rule}` |" for figure in learning(config)
     ]
     lines += ["", "| paper | table | content |", "|---|---|---|"]
     lines += [f"| {table.paper or '-'} | `../tables/{table.name}.csv` | {table.content} |" for table in TABLES]

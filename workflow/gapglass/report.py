@@ -224,7 +224,7 @@ def render(settings, files):
     main = figures.main_potential(settings)
     tables = {Path(path).stem: read_table(path) for path in files.tables}
     delta = read_table(files.delta)
-    listed = figures.listed(settings) + (list(figures.LEARNING_CURVES) if files.learning else [])
+    listed = figures.listed(settings) + (figures.learning(settings) if files.learning else [])
     curves = read_table(files.learning) if files.learning else None
     used = versions()
     context = {

@@ -281,3 +281,42 @@ def compare_experiment(model_sq, model_gr, experiment, entry, settings):
     model = scattering.model_g(model_sq, r[used], entry["radiation"], q_max, window)
     measured = gr[f"G_{scattering.TOTALS[entry['radiation']]}"].to_numpy()[used]
     return _r_x(r[used], measured, model) | {"q_max_inverse_angstrom": q_max, "window": window}
+
+
+def compare_all(sq, gr, reference, measured, settings):
+    """Return R_X of one model against the reference and every experiment.
+
+    Parameters
+    ----------
+    sq, gr : list of pandas.DataFrame
+        Tables of each replica.
+    reference : list of pandas.DataFrame
+        The gr table of the reference; empty for the reference itself.
+    measured : list of (dict, pandas.DataFrame, pandas.DataFrame)
+        Item of ``structure.experiments`` with its sq and gr.
+    settings : dict
+        r_x_min, q_max and window of section ``structure``.
+
+    Returns
+    -------
+    dict
+        "reference" and "experiment_{name}" -> R_X as of ``compare``; of several replicas that of the mean G(r), with
+        r_x_percent_error, the standard error of the replicas' own R_X, and r_x_percent_replicas.
+    """
+    q_bin = float(sq[0]["q_inverse_angstrom"].diff().median())
+    mean = {"sq": average_tables(sq, q_bin), "gr": average_tables(gr)}
+    comparisons = {}
+    if reference:
+        comparisons["reference"] = lambda sq, gr: compare(reference[0], gr, settings["r_x_min"])
+    for entry, *curve in measured:
+        comparisons[f"experiment_{entry['name']}"] = lambda sq, gr, entry=entry, curve=curve: compare_experiment(
+            sq, gr, curve, entry, settings
+        )
+    result = {}
+    for against, comparison in comparisons.items():
+        result[against] = {"q_max_inverse_angstrom": settings["q_max"], "window": settings["window"], **comparison(**mean)}
+        if len(gr) > 1:
+            each = [comparison(sq=one_sq, gr=one_gr)["r_x_percent"] for one_sq, one_gr in zip(sq, gr, strict=True)]
+            error = float(np.std(each, ddof=1) / np.sqrt(len(each)))
+            result[against] |= {"r_x_percent_error": error, "r_x_percent_replicas": each}
+    return result

@@ -33,6 +33,8 @@ wildcard_constraints:
     strategy=r"[a-z_]+",
     size=r"\d+",
     draw=r"\d+",
+    name=r"[A-Za-z0-9-]+",
+    model=r"reference|[a-z_]+_\d+",
 
 
 def at(path):
@@ -275,9 +277,40 @@ def replica_files(name):
     """Return one structure file of every replica of a glass model."""
 
     def paths(wildcards):
-        return [at(f"structure/{wildcards.potential}_{wildcards.atoms}_{n}/{name}") for n in REPLICAS]
+        return [
+            at(f"structure/{wildcards.potential}_{wildcards.atoms}_{n}/{name}") for n in REPLICAS
+        ]
 
     return paths
+
+
+def experiment(name):
+    """Return the entry of a measured curve."""
+    return next(entry for entry in config["structure"]["experiments"] if entry["name"] == name)
+
+
+def experiment_files(name):
+    """Return one file of every measured curve."""
+    return [
+        at(f"structure/experiment_{entry['name']}/{name}")
+        for entry in config["structure"]["experiments"]
+    ]
+
+
+def compared_tables(name):
+    """Return the tables of a model, replica by replica, or those of the reference."""
+
+    def paths(wildcards):
+        if wildcards.model == "reference":
+            return [at(f"structure/reference/{name}")]
+        return [at(f"structure/{wildcards.model}_{n}/{name}") for n in REPLICAS]
+
+    return paths
+
+
+def reference_to_compare(wildcards):
+    """Return the G(r) of the reference, for every model but the reference itself."""
+    return [] if wildcards.model == "reference" else [at("structure/reference/gr.csv")]
 
 
 def stage_start(wildcards):
@@ -323,21 +356,27 @@ def learning_curve_summary():
 
 def learning_curve_figures():
     """Return the figures of the learning curves where their summary has been made."""
-    names = [figure.name for figure in figures.LEARNING_CURVES if learning_curve_summary()]
+    names = [figure.name for figure in figures.learning(config) if learning_curve_summary()]
     return [at(f"figures/{name}.png") for name in names]
 
 
 def figure_files(rule):
     """Return PNG, PDF and CSV of every figure that a rule makes, the PNG marked for Snakemake's report."""
-    made = [figure for figure in (*figures.listed(config), *figures.LEARNING_CURVES) if figure.rule == rule]
+    made = [
+        figure
+        for figure in (*figures.listed(config), *figures.learning(config))
+        if figure.rule == rule
+    ]
     return [
-        at(f"figures/{figure.name}.{kind}")
-        if kind != "png"
-        else report(
-            at(f"figures/{figure.name}.png"),
-            caption=f"../report/{figure.caption}.rst",
-            category=figure.section,
-            labels={"figure": figure.name, "paper": figure.paper or "-"},
+        (
+            at(f"figures/{figure.name}.{kind}")
+            if kind != "png"
+            else report(
+                at(f"figures/{figure.name}.png"),
+                caption=f"../report/{figure.caption}.rst",
+                category=figure.section,
+                labels={"figure": figure.name, "paper": figure.paper or "-"},
+            )
         )
         for figure in made
         for kind in ("png", "pdf", "csv")

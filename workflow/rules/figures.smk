@@ -75,7 +75,9 @@ rule plot_structure:
         main=figures.main_potential(config),
         compared=figures.compared_sizes(config),
         cutoffs=config["structure"]["coordination_cutoffs"],
-        radiations={entry["name"]: entry["radiation"] for entry in config["structure"]["experiments"]},
+        radiations={
+            entry["name"]: entry["radiation"] for entry in config["structure"]["experiments"]
+        },
     message:
         "Figures of the structure"
     script:

@@ -63,6 +63,7 @@ rule fit_learning_point:
         e0=config["potential"]["e0"],
         virials=config["potential"]["virials"],
         max_fit_time=config["active_learning"]["max_fit_time"],
+        hyperparameters=config["learning_curves"]["hyperparameters"],
         liquid_from=config["learning_curves"]["liquid_from"],
         seed=config["seed"],
     message:

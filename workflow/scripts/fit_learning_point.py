@@ -39,7 +39,7 @@ try:
         potential = Path(folder) / "gap.xml"
         cost = gap.run_fit(
             train,
-            files.read_json(snakemake.input.optimal)["hyperparameters"],
+            files.read_json(snakemake.input.optimal)["hyperparameters"] | settings.hyperparameters,
             potential,
             descriptor=settings.descriptor,
             e0=gap.isolated_atom_energies(train, settings.e0),

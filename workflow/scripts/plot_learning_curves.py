@@ -1,9 +1,14 @@
 """Figures of the learning curves: cluster sampling against other ways, and its own allocations."""
 
-from gapglass import files, learning, log, plots
+from pathlib import Path
+
+from gapglass import figures, files, log, plots
 
 log.configure(snakemake.log[0], "plot_learning_curves")
 summary = files.read_table(snakemake.input[0])
-variants = [name for name in learning.CLUSTERED if name not in ("clusters", "clusters_soap_only")]
-plots.save(plots.learning_curves(summary, [name for name in plots.STRATEGIES if name not in variants]), snakemake.output, "learning_curves")
-plots.save(plots.learning_curves(summary, ["clusters", "random", *variants]), snakemake.output, "learning_curves_allocation")
+drawn = {
+    "learning_curves": [name for name in plots.STRATEGIES if name not in figures.ALLOCATIONS],
+    "learning_curves_allocation": ["clusters", "random", *sorted(figures.ALLOCATIONS)],
+}
+for name in {Path(path).stem for path in snakemake.output}:
+    plots.save(plots.learning_curves(summary, drawn[name]), snakemake.output, name)
