@@ -4,7 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from ase import Atoms
 from gapglass import sampling
+from gapglass.errors import UserError
 
 
 @pytest.fixture
@@ -74,3 +76,109 @@ def test_allocation_adds_up_and_stays_inside(sizes, total):
 def test_neither_set_is_ever_empty(labels, train_fraction):
     database = sampling.enlarge({"train": [], "test": []}, labels, size=4, train_fraction=train_fraction, seed=1)
     assert database["train"] and database["test"]
+
+
+# Other ways of choosing, on data with an answer known by hand.
+
+
+def test_allocations_share_by_size_alike_or_by_energy_spread():
+    labels = np.repeat([0, 1, 2], [80, 10, 10])
+    energies = np.concatenate([np.zeros(80), np.linspace(-1, 1, 10), np.full(10, 5.0)])
+    shares = {
+        kind: sampling.allocate([80, 10, 10], 20, sampling.allocation_weights(labels, energies, kind)).tolist()
+        for kind in ("proportional", "equal", "energy_spread")
+    }
+    assert shares["proportional"] == [16, 2, 2]
+    assert sorted(shares["equal"]) == [6, 7, 7]
+    # all spread is in the second cluster: the others keep the one frame that every cluster gives, full ones pass the rest on
+    assert shares["energy_spread"][1] == 10 and min(shares["energy_spread"]) >= 1 and sum(shares["energy_spread"]) == 20
+
+
+def test_farthest_points_spread_over_a_line():
+    x = np.array([0.0, 0.1, 0.2, 5.0, 9.9, 10.0])
+    distances = np.abs(x[:, None] - x)
+    assert sampling.farthest_points(distances, 0, 3) == [0, 5, 3]
+
+
+def test_medoids_begin_in_the_middle_and_stay_nested():
+    x = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 50.0])
+    distances = np.abs(x[:, None] - x)
+    members = np.arange(5)
+    assert sampling.order_of_drawing(members, 1, "medoids", distances)[0] == 2
+    labels = np.array([0, 0, 0, 0, 0, 1])
+    small = sampling.draw_from_clusters(np.arange(6), labels, 3, 1, draw="medoids", distances=distances)
+    large = sampling.draw_from_clusters(np.arange(6), labels, 4, 1, draw="medoids", distances=distances)
+    assert small == [0, 2, 5] and set(small) < set(large)
+    assert sampling.draw_from_clusters(np.arange(6), labels, 3, 8, draw="medoids", distances=distances) == small
+    first = sampling.enlarge({"train": [], "test": []}, labels, size=4, train_fraction=0.5, seed=1, draw="medoids", distances=distances)
+    assert {2, 5} < set(first["train"] + first["test"])
+
+
+def test_energy_spread_enters_the_databases(labels):
+    energies = np.where(labels == 3, np.random.default_rng(2).normal(0, 1, len(labels)), 0.0)
+    database = {"train": [], "test": []}
+    for allocation, many in (("proportional", False), ("energy_spread", True)):
+        found = sampling.enlarge(database, labels, size=40, train_fraction=0.7, seed=1, allocation=allocation, energies=energies)
+        picked = np.sum(labels[found["train"] + found["test"]] == 3)
+        assert (picked > 25) == many
+
+
+def test_uniform_in_time_has_even_steps():
+    pool = np.arange(100, 200)
+    chosen = np.array(sampling.uniform_in_time(pool, 10, seed=4))
+    assert (np.diff(chosen) == 10).all() and chosen[0] < 110
+    assert len({tuple(sampling.uniform_in_time(pool, 10, seed)) for seed in range(20)}) > 3
+
+
+def walk(rng, n_frames=40, centre=0.0):
+    """Frames that shake about one configuration: 8 atoms, drifting and turning as a whole."""
+    base = rng.uniform(0, 6, (8, 3))
+    frames = []
+    for step in range(n_frames):
+        atoms = Atoms("O8", positions=base + centre + rng.normal(0, 0.02, (8, 3)), cell=[30.0] * 3, pbc=True)
+        atoms.rotate(3 * step, "z", center=(15, 15, 15))
+        atoms.positions += [0.7 * step, 0, 0]
+        atoms.wrap()
+        atoms.info["trajectory"] = "run"
+        frames.append(atoms)
+    return frames
+
+
+def test_rmsd_takes_out_shift_and_rotation_and_counts_a_displacement(rng):
+    frames = walk(rng, 12)
+    assert sampling.rmsd(frames).max() < 0.1
+    moved = frames[-1].copy()
+    moved.positions[0] += [0, 0, 2.0]
+    # one of n atoms moved by d: the best superposition leaves at most d sqrt(1/n - 1/n^2)
+    last = sampling.rmsd([*frames, moved])[-1, :-1]
+    assert ((last > 0.3) & (last <= 2.0 * np.sqrt(1 / 8 - 1 / 64) + 0.1)).all()
+
+
+def test_rmsd_refuses_reflections(rng):
+    chiral = Atoms("O4", positions=[[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3.0]], cell=[30.0] * 3, pbc=True)
+    chiral.positions += 10
+    mirror = chiral.copy()
+    mirror.positions[:, 0] = 20 - mirror.positions[:, 0]
+    assert sampling.rmsd([chiral, mirror])[0, 1] > 0.2
+
+
+def test_rmsd_clusters_drop_noise_and_keep_trajectories_apart(rng):
+    """Two states of one trajectory with a jump between them, another trajectory of its own, three outliers."""
+    first, second = walk(rng), walk(rng, centre=0.5)
+    outliers = []
+    for _ in range(3):
+        atoms = first[0].copy()
+        atoms.positions = rng.uniform(0, 12, (8, 3))
+        outliers.append(atoms)
+    other = walk(rng, 20)
+    for atoms in other:
+        atoms.info["trajectory"] = "other"
+    labels = sampling.rmsd_clusters([*first, *outliers, *second, *other], 5)
+    assert (labels[40:43] == -1).all()
+    # a change of the frame to frame displacement beyond half a cell may split a state, but never joins two
+    assert not set(labels[:40]) & set(labels[43:83]) - {-1}
+    assert not set(labels[:83]) & set(labels[83:]) - {-1}
+    chosen = sampling.draw_regularly(np.arange(len(labels)), labels, 12, seed=1)
+    assert len(set(chosen)) == 12 and (labels[chosen] >= 0).all()
+    with pytest.raises(UserError, match="belong to clusters"):
+        sampling.draw_regularly(np.arange(len(labels)), labels, len(labels), seed=1)

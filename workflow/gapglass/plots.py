@@ -286,7 +286,10 @@ def errors_by_temperature(table):
         axes.set_xticks(range(len(temperatures)), [f"{value:g}" for value in temperatures])
         axes.set_xlabel("temperature (K)")
         axes.set_ylabel(label)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names))
+    if names:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names))
+    else:
+        figure.suptitle("the loops have used every frame: none is left to compare on", fontsize=9)
     return figure, drawn
 
 

@@ -131,7 +131,6 @@ rule fit_all_frames:
         at("benchmarks/fit_all_frames.tsv")
     conda:
         "../../envs/potential.yaml"
-    threads: 2
     params:
         descriptor=config["potential"]["descriptor"],
         e0=config["potential"]["e0"],

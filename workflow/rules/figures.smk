@@ -106,6 +106,7 @@ rule make_tables:
         coordination=structure_files("coordination.csv"),
         closest=structure_files("closest.csv"),
         rx=structure_files("rx.json"),
+        # drawn last, so that the table of costs is complete
         figures=[path for path in FIGURES if path.endswith(".png")],
     output:
         [at(f"tables/{table.name}.csv") for table in figures.TABLES],
