@@ -298,10 +298,19 @@ LABELS = {
     "S_N": ("q (Å$^{-1}$)", "neutron structure factor $S_N(q)$"),
     "G_X": ("r (Å)", "X-ray $G(r)$ (Å$^{-2}$)"),
     "G_N": ("r (Å)", "neutron $G(r)$ (Å$^{-2}$)"),
-    "S": ("q (Å$^{-1}$)", r"$S_{{\mathrm{{{}}}}}(q)$"),
-    "g": ("r (Å)", r"$g_{{\mathrm{{{}}}}}(r)$"),
+    "S": ("q (Å$^{-1}$)", r"$S_{\mathrm{PAIR}}(q)$"),
+    "g": ("r (Å)", r"$g_{\mathrm{PAIR}}(r)$"),
 }
 LIMITS = {"S_X": 1, "S_N": 1, "G_X": 0, "G_N": 0, "S": 1, "g": 1}
+
+
+def _kind(column):
+    """Return the key of LABELS and LIMITS for a column."""
+    return column if column in LABELS else column[0]
+
+
+def _label(column):
+    return LABELS[_kind(column)][1].replace("PAIR", column[2:])
 
 
 def model_label(name):
@@ -372,12 +381,12 @@ def curves(tables, columns, x_max=None):
         for name, table in models.items():
             number = gap_models.index(name) if name in gap_models else 0
             _curve(axes, table, column, _style(name, number), model_label(name))
-        kind = column if column in LABELS else column[0]
+        kind = _kind(column)
         axes.axhline(LIMITS[kind], color="0.7", linewidth=0.7, zorder=0)
-        axes.set_ylabel(LABELS[kind][1].format(column[2:]))
+        axes.set_ylabel(_label(column))
         axes.set_xlim(0, x_max or min(ends))
     panels[0, 0].legend()
-    panels[-1, 0].set_xlabel(LABELS[columns[0] if columns[0] in LABELS else columns[0][0]][0])
+    panels[-1, 0].set_xlabel(LABELS[_kind(columns[0])][0])
     return figure, _numbers(tables, columns)
 
 
@@ -398,7 +407,7 @@ def stacked(groups, reference, columns, x_max=None):
         len(columns), len(groups), figsize=(PAGE * (0.7 if len(groups) == 1 else 1), height), sharex="col", sharey="row", squeeze=False
     )
     for row, column in zip(panels, columns, strict=True):
-        kind = column if column in LABELS else column[0]
+        kind = _kind(column)
         span = np.nanmax(reference[column]) - np.nanmin(reference[column])
         for axes, (title, models) in zip(row, groups.items(), strict=True):
             for number, (label, table) in enumerate(models.items()):
@@ -410,7 +419,7 @@ def stacked(groups, reference, columns, x_max=None):
                 axes.set_title(title)
             ends = [reference.iloc[-1, 0], *(table.iloc[-1, 0] for table in models.values())]
             axes.set_xlim(0, x_max or min(ends))
-        row[0].set_ylabel(LABELS[kind][1].format(column[2:]) + ", shifted")
+        row[0].set_ylabel(_label(column) + ", shifted")
     for axes in panels[-1]:
         axes.set_xlabel(LABELS[kind][0])
     handles, labels = panels[0, -1].get_legend_handles_labels()
