@@ -25,6 +25,7 @@ include: "workflow/rules/clustering.smk"
 include: "workflow/rules/active_learning.smk"
 include: "workflow/rules/glass.smk"
 include: "workflow/rules/structure.smk"
+include: "workflow/rules/learning_curves.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -35,6 +36,7 @@ rule all:
     default_target: True
     input:
         at("report.html"),
+        at("figures/README.md"),
 
 
 rule clusters:
@@ -45,7 +47,8 @@ rule clusters:
 
 rule potential:
     input:
-        at("potentials/optimal/summary.json"),
+        potential_files("summary.json"),
+        at("potentials/comparison.csv"),
 
 
 rule glass:
@@ -58,6 +61,18 @@ rule structure:
         structure_files("rx.json"),
 
 
+rule learning_curves:
+    input:
+        at("learning_curves/comparison.csv"),
+        [
+            at(f"figures/{figure.name}.{kind}")
+            for figure in figures.learning(config)
+            for kind in ("png", "pdf", "csv")
+        ],
+
+
 rule figures:
     input:
         FIGURES,
+        at("figures/README.md"),
+        [at(f"tables/{table.name}.csv") for table in figures.TABLES],

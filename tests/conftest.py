@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import standins
+from ase import Atoms
 from ase.io import read
 from gapglass import gap
 
@@ -16,6 +17,10 @@ HYPERPARAMETERS = {
     "cutoff": 4.0, "cutoff_width": 0.5, "n_max": 4, "l_max": 3, "atom_sigma": 0.5, "zeta": 4, "delta": 0.5, "n_sparse": 60,
     "two_body_cutoff": 4.0, "two_body_delta": 2.0, "two_body_theta": 1.0, "two_body_n_sparse": 15,
     "sigma_energy": 0.002, "sigma_force": 0.1, "sigma_virial": 0.05,
+}  # fmt: skip
+STRUCTURE = {
+    "q_max": 12.0, "q_bin": 0.1, "q_direct": "auto", "r_bin": 0.05, "r_max": None, "r_x_min": 1.0, "window": "lorch", "angle_bin": 2.0,
+    "coordination_cutoffs": {"Te-O": 2.46},
 }  # fmt: skip
 
 
@@ -51,6 +56,29 @@ def fitted(tmp_path_factory, blyp_frames):
 def gamma_teo2():
     """γ-TeO2, the 48-atom 2 x 1 x 2 cell of the paper."""
     return standins.gamma_teo2()
+
+
+@pytest.fixture(scope="session")
+def ideal_gas():
+    """60 frames of 240 atoms without any order, 1 Te to 2 O."""
+    rng = np.random.default_rng(5)
+    return [Atoms("Te80O160", positions=rng.uniform(0, 15, (240, 3)), cell=[15] * 3, pbc=True) for _ in range(60)]
+
+
+@pytest.fixture(scope="session")
+def hard_spheres():
+    """4 frames of 900 atoms put at random where none is nearer than 2.2 Å: disordered, and known below 2.2 Å."""
+    rng = np.random.default_rng(3)
+    frames = []
+    for _ in range(4):
+        places = np.empty((0, 3))
+        while len(places) < 900:
+            place = rng.uniform(0, 26, 3)
+            apart = places - place
+            if not len(places) or np.linalg.norm(apart - 26 * np.round(apart / 26), axis=1).min() > 2.2:
+                places = np.vstack([places, place])
+        frames.append(Atoms("Te300O600", positions=places, cell=[26] * 3, pbc=True))
+    return frames
 
 
 @pytest.fixture

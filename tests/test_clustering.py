@@ -20,7 +20,7 @@ def blobs():
     return truth, kernel, kernels.distance(kernel), energies
 
 
-@pytest.mark.parametrize("method", ["kmeans", "cluster_qr"])
+@pytest.mark.parametrize("method", ["kmeans", "cluster_qr", "discretize"])
 @pytest.mark.parametrize("kind", ["rbf", "similarity"])
 def test_labels_equal_scikit_learn(blobs, method, kind):
     _, kernel, distances, _ = blobs
@@ -98,3 +98,32 @@ def test_map_keeps_planar_distances():
     positions, stress = clustering.two_dimensional_map(distances, 5)
     assert stress < 0.01
     np.testing.assert_allclose(np.linalg.norm(positions[:, None] - positions[None], axis=-1), distances, atol=0.05)
+
+
+def test_choice_of_delta_from_the_inside_or_all_by_mean_or_weighted_spread():
+    table = pd.DataFrame(
+        {
+            "delta": [0.0, 0.3, 0.6, 1.0],
+            "mean_sigma_energy_mev_per_atom": [5.0, 9.0, 8.0, 4.0],
+            "weighted_sigma_energy_mev_per_atom": [3.0, 7.0, 8.0, 6.0],
+        }
+    )
+    chosen = {
+        (where, by): clustering.choose_delta(table, where, by)["delta"] for where in ("interior", "all") for by in ("mean", "weighted")
+    }
+    assert chosen == {("interior", "mean"): 0.6, ("interior", "weighted"): 0.3, ("all", "mean"): 1.0, ("all", "weighted"): 0.0}
+
+
+def test_similarity_affinity_leaves_no_eigengap_where_rbf_does():
+    points = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+    kernel = 1 - 1e-4 * (points - points.T) ** 2 / 25
+    gaps = {}
+    for kind in ("rbf", "similarity"):
+        _, values = clustering.embedding(clustering.affinity(kernel, kernels.distance(kernel), kind), 3)
+        # of the random walk 1 - eigenvalue: the second is what tells two groups from one
+        gaps[kind] = 1 - values[1]
+    assert gaps["similarity"] < 1e-3 < 0.05 < gaps["rbf"]
+
+
+def test_one_cluster_has_no_distance_to_another():
+    assert clustering.mean_cluster_distance(np.ones((3, 3)), np.zeros(3, dtype=int)) == 0.0

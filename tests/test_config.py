@@ -25,6 +25,8 @@ def changed(path, value):
     return data
 
 
+CURVE = {"name": "one", "file": "one.txt", "kind": "S(Q)", "radiation": "xray", "q_max": 12.0, "source": "a paper"}
+
 BAD = [
     (["study"], ..., "`study` is missing"),
     (["study"], "a/b", "`study` is 'a/b'"),
@@ -92,6 +94,12 @@ BAD = [
     (["glass", "lammps_command"], ["mpirun", "-np", "8", "lmp"], "as many ranks"),
     (["trajectories"], [{}], "`trajectories[0].file` is missing"),
     (["structure", "window"], "hann", "one of none, lorch"),
+    (["structure", "q_direct"], "never", "`structure.q_direct` is 'never'"),
+    (["structure", "experiments"], [CURVE, CURVE], "`structure.experiments` holds the name 'one' twice"),
+    (["structure", "experiments"], [CURVE | {"kind": "s(q)"}], "`structure.experiments[0].kind` is 's(q)'"),
+    (["structure", "experiments"], [CURVE | {"window": "lorch"}], "`structure.experiments[0].window` is lorch for S(Q), where it has no"),
+    (["structure", "experiments"], [CURVE | {"kind": "G(r)", "density": 5.0}], "density` is 5.0 g/cm³ for G(r), where it has no effect"),
+    (["structure", "experiments"], [CURVE | {"kind": "T(r)", "q_max": 25.0}], "raise structure.q_max to at least 25.0"),
 ]
 
 
@@ -100,6 +108,13 @@ def test_mistakes_are_named(path, value, message):
     with pytest.raises(UserError) as caught:
         config.complete(changed(path, value))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "extra", [{"q_max": 25.0}, {"kind": "T(r)", "density": 5.0, "window": "lorch"}, {"kind": "G(r)", "window": "none"}]
+)
+def test_experiments_that_make_sense(extra):
+    assert config.complete(changed(["structure", "experiments"], [CURVE | extra]))["structure"]["experiments"][0]["name"] == "one"
 
 
 def test_all_problems_are_told_at_once():
@@ -112,7 +127,7 @@ def test_all_problems_are_told_at_once():
 @pytest.mark.parametrize("name", ["config.yaml", "tiny.yaml"])
 def test_shipped_studies_are_valid(name):
     complete = config.read(ROOT / "config" / name)
-    assert complete["kernels"]["soap"] == {"degree": 4, "c0": 1.0, "slope": "auto"}
+    assert complete["kernels"]["soap"] == {"averaging": "fingerprint", "degree": 4, "c0": 1.0, "slope": "auto"}
 
 
 def test_defaults_are_filled_and_input_is_left_alone():
@@ -174,3 +189,12 @@ def test_absent_trajectory_is_named():
     data = config.complete(changed(["trajectories", 1, "file"], "nowhere.extxyz"))
     with pytest.raises(UserError, match=r"trajectories\[1\]\.file` is nowhere\.extxyz"):
         config.check_files(data)
+
+
+def test_absent_experiment_is_named(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    data = config.complete(changed(["structure", "experiments"], [CURVE]))
+    with pytest.raises(UserError, match=r"experiments\[0\]\.file` is one\.txt; there is no such file"):
+        config.check_files(data)
+    data["structure"]["experiments"][0]["file"] = "README.md"
+    config.check_files(data)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from dscribe.descriptors import CoulombMatrix
+from dscribe.core import System
+from dscribe.descriptors import CoulombMatrix, SineMatrix
 from dscribe.kernels import AverageKernel
 from gapglass import descriptors, kernels
 from gapglass.errors import UserError
@@ -36,20 +37,20 @@ def permuted(atoms, rng):
 
 def test_soap_is_invariant(soap, blyp_frames, rng):
     frame = blyp_frames[0]
-    reference = descriptors.average_fingerprint(frame, soap)
+    reference = descriptors.soap_fingerprint(frame, soap)
     for same in (rotated(frame), translated(frame), permuted(frame, rng)):
-        np.testing.assert_allclose(descriptors.average_fingerprint(same, soap), reference, rtol=1e-6, atol=1e-8)
-    assert not np.allclose(descriptors.average_fingerprint(blyp_frames[30], soap), reference, rtol=1e-3)
+        np.testing.assert_allclose(descriptors.soap_fingerprint(same, soap), reference, rtol=1e-6, atol=1e-8)
+    assert not np.allclose(descriptors.soap_fingerprint(blyp_frames[30], soap), reference, rtol=1e-3)
 
 
 @pytest.mark.parametrize("permutation", ["sorted_l2", "none", "eigenspectrum"])
 @pytest.mark.parametrize("distances", ["as_given", "minimum_image"])
 def test_coulomb_is_invariant_where_it_should_be(blyp_frames, rng, permutation, distances):
     frame = blyp_frames[0]
-    reference = descriptors.coulomb_vector(frame, permutation, distances)
+    reference = descriptors.coulomb_vector(frame, permutation=permutation, distances=distances)
     for same in (rotated(frame), translated(frame)):
-        np.testing.assert_allclose(descriptors.coulomb_vector(same, permutation, distances), reference, rtol=1e-7)
-    shuffled = descriptors.coulomb_vector(permuted(frame, rng), permutation, distances)
+        np.testing.assert_allclose(descriptors.coulomb_vector(same, permutation=permutation, distances=distances), reference, rtol=1e-7)
+    shuffled = descriptors.coulomb_vector(permuted(frame, rng), permutation=permutation, distances=distances)
     assert np.allclose(shuffled, reference, rtol=1e-7) == (permutation != "none")
 
 
@@ -78,13 +79,13 @@ def test_sorted_matrix_equals_dscribe_and_padding_is_appended_zeros(blyp_frames)
 def test_descriptors_leave_the_frame_alone(soap, blyp_frames):
     frame = blyp_frames[0].copy()
     before = frame.copy()
-    descriptors.average_fingerprint(frame, soap)
+    descriptors.soap_fingerprint(frame, soap)
     descriptors.coulomb_vector(frame)
     assert frame == before
 
 
 def test_soap_kernel_equals_dscribe_on_averaged_fingerprints(soap, blyp_frames):
-    prints = np.array([descriptors.average_fingerprint(frame, soap) for frame in blyp_frames[:12]])
+    prints = np.array([descriptors.soap_fingerprint(frame, soap) for frame in blyp_frames[:12]])
     slope = 0.01
     ours, _ = kernels.soap_kernel(prints @ prints.T, degree=4, c0=1.0, slope=slope)
     theirs = AverageKernel(metric="polynomial", degree=4, gamma=slope, coef0=1.0).create([row[None, :] for row in prints])
@@ -122,7 +123,7 @@ def test_frames_of_different_size(blyp_frames, gamma_teo2):
 @pytest.mark.parametrize("delta", [0.0, 0.35, 1.0])
 def test_kernel_is_symmetric_positive_with_unit_diagonal(soap, blyp_frames, delta):
     frames = blyp_frames[:20]
-    prints = np.array([descriptors.average_fingerprint(frame, soap) for frame in frames])
+    prints = np.array([descriptors.soap_fingerprint(frame, soap) for frame in frames])
     vectors = [descriptors.coulomb_vector(frame) for frame in frames]
     soap_kernel, slope = kernels.soap_kernel(prints @ prints.T)
     coulomb_kernel, zeta = kernels.coulomb_kernel(kernels.coulomb_distances(vectors, vectors))
@@ -150,3 +151,109 @@ def test_tiles_give_the_whole_matrix(rng):
     edges = [0, 4, 8, 9]
     tiles = {(i, j): matrix[edges[i] : edges[i + 1], edges[j] : edges[j + 1]] for i in range(3) for j in range(i + 1)}
     np.testing.assert_allclose(kernels.assemble(tiles, [4, 4, 1]), matrix)
+
+
+# Options: each against DScribe or an answer known by hand.
+
+
+def test_sine_matrix_equals_dscribe_once_its_call_to_ase_is_repaired(blyp_frames, monkeypatch):
+    frame = blyp_frames[0]
+    monkeypatch.setattr(System, "from_atoms", lambda atoms: System(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True))
+    theirs = SineMatrix(n_atoms_max=48, permutation="none").create(frame).reshape(48, 48)
+    np.testing.assert_allclose(descriptors.sine_matrix(frame), theirs, rtol=1e-10)
+
+
+def test_sine_matrix_by_hand():
+    """Half a cell apart sin^2 is 1, so the separation is a whole cell vector; images do not matter."""
+    pair = Atoms("OH", positions=[[0, 0, 0], [0, 0, 2.0]], cell=[5, 5, 4.0], pbc=True)
+    np.testing.assert_allclose(descriptors.sine_matrix(pair), [[0.5 * 8**2.4, 2.0], [2.0, 0.5]])
+    pair.positions[1] += [5, -5, 8]
+    np.testing.assert_allclose(descriptors.sine_matrix(pair)[0, 1], 2.0)
+
+
+@pytest.mark.parametrize("matrix", ["coulomb", "sine", "ewald"])
+def test_matrices_work_on_frames_with_momenta_and_labels(blyp_frames, matrix):
+    frame = blyp_frames[0].copy()
+    plain = descriptors.coulomb_vector(frame, matrix, "none")
+    frame.set_momenta(np.ones((48, 3)))
+    frame.calc = blyp_frames[0].calc
+    np.testing.assert_array_equal(descriptors.coulomb_vector(frame, matrix, "none"), plain)
+
+
+@pytest.mark.parametrize("matrix", ["sine", "ewald"])
+def test_periodic_matrices_ignore_wrapping(blyp_frames, matrix):
+    frame = blyp_frames[0].copy()
+    before = descriptors.coulomb_vector(frame, matrix, "none")
+    frame.positions[5] += frame.cell[0]
+    np.testing.assert_allclose(descriptors.coulomb_vector(frame, matrix, "none"), before, rtol=1e-6)
+
+
+def test_ewald_matrix_sums_to_a_madelung_energy():
+    """A crystal of one element: all pairs together, halved, are the energy of point charges in a neutralising background."""
+    copper = Atoms("H", positions=[[0, 0, 0]], cell=[2.0] * 3, pbc=True) * (2, 2, 2)
+    matrix = descriptors.ewald_matrix(copper)
+    energy = (np.trace(matrix) + np.triu(matrix, 1).sum()) / len(copper)
+    # Wigner: -1.418649 Z^2 / a per ion of the simple cubic one-component plasma (1/2 sum over pairs)
+    assert energy == pytest.approx(-1.418649 / 2.0, rel=1e-3)
+
+
+def test_whole_matrix_undoes_the_triangle(rng):
+    matrix = rng.normal(size=(6, 6))
+    matrix += matrix.T
+    np.testing.assert_array_equal(descriptors.whole_matrix(matrix[np.tril_indices(6)]), matrix)
+
+
+def test_environment_kernels_equal_dscribe(soap, blyp_frames):
+    """Left-hand sides of Eq. 9 and 10 are DScribe's AverageKernel of whole frames."""
+    frames = [blyp_frames[0], blyp_frames[30][:30], blyp_frames[50]]
+    prints = [descriptors.soap_fingerprint(frame, soap, "environments") for frame in frames]
+    moments = kernels.soap_moments(prints, prints, 4)
+    ours, slope = kernels.soap_environment_kernel(moments, 1.0, c0=0.7, slope=0.01)
+    theirs = AverageKernel(metric="polynomial", degree=4, gamma=0.01, coef0=0.7).create([p.astype(float) for p in prints])
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert slope == 0.01
+    matrices = [descriptors.coulomb_matrix(frame) for frame in frames]
+    padded = [np.pad(matrix, ((0, 0), (0, 48 - len(matrix)))) for matrix in matrices]
+    theirs = AverageKernel(metric="laplacian", gamma=1e-3).create(padded)
+    np.testing.assert_allclose(kernels.normalise(kernels.coulomb_environments(matrices, matrices, 1e-3)), theirs, atol=1e-5)
+
+
+def test_the_two_averages_agree_for_a_linear_kernel_and_differ_beyond(soap, blyp_frames):
+    prints = [descriptors.soap_fingerprint(frame, soap, "environments") for frame in blyp_frames[:60:20]]
+    means = np.array([p.mean(axis=0, dtype=float) for p in prints])
+    for degree, same in ((1, True), (4, False)):
+        environments, slope = kernels.soap_environment_kernel(kernels.soap_moments(prints, prints, degree), np.square(prints[0]).sum() / 48)
+        averaged, _ = kernels.soap_kernel(means @ means.T, degree, slope=slope)
+        assert np.allclose(environments, averaged, atol=1e-6) == same
+
+
+def test_scales_are_found_from_the_data(soap, blyp_frames):
+    prints = [descriptors.soap_fingerprint(frame, soap, "environments") for frame in blyp_frames[:2]]
+    _, slope = kernels.soap_environment_kernel(kernels.soap_moments(prints, prints, 2), 50.0)
+    assert slope == 0.02
+    matrices = [np.diag([0.0, 1.0, 2.0]) + shift for shift in (0.0, 1.0)]
+    # rows of one frame against the other: |difference| summed over three columns
+    expected = np.median([np.abs(a - b).sum() for a in matrices[0] for b in matrices[1]])
+    assert kernels.row_scale(matrices, seed=3) == expected
+    with pytest.raises(UserError, match="frames are alike"):
+        kernels.row_scale([np.zeros((3, 3))] * 2, seed=3)
+
+
+@pytest.mark.parametrize("averaging", ["fingerprint", "environments"])
+def test_blocks_give_the_kernels_of_the_whole(soap, blyp_frames, averaging):
+    frames = blyp_frames[:10:2]
+    block = {
+        "soap": [descriptors.soap_fingerprint(frame, soap, averaging) for frame in frames],
+        "coulomb": [descriptors.coulomb_vector(frame, permutation="none") for frame in frames],
+    }
+    settings = {"soap_averaging": averaging, "coulomb_averaging": averaging, "degree": 4, "packed": True, "zeta": 1e-3}
+    sections = {"degree": 4, "c0": 1.0, "slope": "auto", "averaging": averaging}, {"zeta": 1e-3, "averaging": averaging}
+    whole = kernels.combine({(0, 0): kernels.compare_blocks(block, block, settings)}, *sections)
+    parts = [{name: values[cut] for name, values in block.items()} for cut in (slice(0, 3), slice(3, 5))]
+    tiles = {(i, j): kernels.compare_blocks(parts[i], parts[j], settings) for i in range(2) for j in range(i + 1)}
+    found = kernels.combine(tiles, *sections)
+    np.testing.assert_allclose(found[0], whole[0], rtol=1e-7)
+    np.testing.assert_allclose(found[1], whole[1], rtol=1e-6)
+    assert found[2]["slope"] == pytest.approx(whole[2]["slope"])
+    np.testing.assert_array_equal(np.diag(found[0]), 1.0)
+    assert found[1].min() < 0.999

@@ -1,133 +1,85 @@
-"""Structure on known ground: a crystal, an ideal gas, sum rules, a transform with a known answer."""
+"""The tables of a model, their averages over replicas, and R_X."""
+
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase import Atoms
-from ase.build import bulk
-from gapglass import structure
+from conftest import STRUCTURE
+from gapglass import scattering, structure
 from gapglass.errors import UserError
-
-SETTINGS = {
-    "q_max": 12.0, "q_bin": 0.1, "r_bin": 0.05, "window": "lorch", "coordination_cutoffs": {"Te-O": 2.46},
-}  # fmt: skip
+from gapglass.files import read_table
 
 
 @pytest.fixture(scope="module")
-def ideal_gas():
-    """60 frames of 240 atoms without any order, 1 Te to 2 O."""
-    rng = np.random.default_rng(5)
-    return [Atoms("Te80O160", positions=rng.uniform(0, 15, (240, 3)), cell=[15] * 3, pbc=True) for _ in range(60)]
+def glass_tables(blyp_frames):
+    return structure.analyse(blyp_frames[-10:], STRUCTURE)
 
 
-def test_gamma_teo2_has_its_coordination(gamma_teo2):
-    assert gamma_teo2.get_chemical_formula() == "O32Te16"
-    table = structure.coordination([gamma_teo2], {"Te-O": 2.46}).set_index("centre")
-    assert table.loc["Te", "coordination_number"] == 4.0 and table.loc["O", "coordination_number"] == 2.0
-    assert table.loc["Te", "percent_4_fold"] == 100.0 and table.loc["O", "percent_2_fold"] == 100.0
-    shorter = structure.coordination([gamma_teo2], {"Te-O": 2.10}).set_index("centre")
-    assert shorter.loc["Te", "coordination_number"] == 3.0
-
-
-def test_coordination_of_like_species_leaves_the_atom_itself_out():
-    copper = bulk("Cu", "fcc", a=3.6, cubic=True) * (3, 3, 3)
-    table = structure.coordination([copper], {"Cu-Cu": 3.0})
-    assert table["coordination_number"].tolist() == [12.0]
-
-
-def test_first_peak_of_a_crystal_counts_its_neighbours():
-    copper = bulk("Cu", "fcc", a=3.6, cubic=True) * (3, 3, 3)
-    r, g = structure.pair_distributions([copper], 0.05)
-    density = len(copper) / copper.get_volume()
-    shell = (r > 2.3) & (r < 2.8)
-    # freud divides by N - 1 others, so 12 neighbours come out as 12 x N / (N - 1)
-    counted = np.sum(4 * np.pi * r**2 * density * g["Cu-Cu"][0] * 0.05, where=shell)
-    assert counted == pytest.approx(12 * 108 / 107, rel=2e-3)
-
-
-def test_ideal_gas_has_no_structure(ideal_gas):
-    r, g = structure.pair_distributions(ideal_gas, 0.1)
-    q, s, n_vectors, _ = structure.structure_factors(ideal_gas, 8.0, 0.1)
-    for values in g.values():
-        mean = np.average(values, axis=1, weights=r**2)
-        assert abs(mean.mean() - 1) < 5 * structure.standard_error(mean) < 0.02
-        assert np.abs(values.mean(axis=0) - 1)[r > 2].max() < 6 * structure.standard_error(values)[r > 2].max()
-    assert (n_vectors > 0).all() and q[0] == pytest.approx(2 * np.pi / 15)
-    for pair, values in s.items():
-        many = n_vectors > 20
-        # the spread of a single vector's S_ab is of order 1 / (c_a c_b)
-        assert np.abs(values.mean(axis=0)[many] - 1).max() < 0.7, pair
-        assert np.abs(np.average(values.mean(axis=0), weights=n_vectors) - 1) < 0.03, pair
+def test_tables_and_their_columns(glass_tables):
+    assert list(glass_tables) == ["sq", "gr", "coordination", "angles", "closest"]
+    pairs = ["O-O", "O-Te", "Te-Te"]
+    curves = {
+        "sq": [*(f"S_{name}" for name in ("X", "N", *pairs))],
+        "gr": ["G_X", "G_N", *(f"g_{pair}" for pair in pairs), *(f"n_{pair}" for pair in ("O-O", "O-Te", "Te-O", "Te-Te"))],
+        "angles": ["Te-O-Te", "O-Te-O"],
+    }
+    first = {
+        "sq": ["q_inverse_angstrom", "n_vectors", "width_inverse_angstrom", "method"],
+        "gr": ["r_angstrom"],
+        "angles": ["angle_degree"],
+    }
+    for kind, names in curves.items():
+        columns = [column for name in names for column in (name, f"{name}_error")]
+        assert sorted(glass_tables[kind]) == sorted([*first[kind], *columns]), kind
+        assert list(glass_tables[kind])[: len(first[kind])] == first[kind]
+        assert (glass_tables[kind][[column for column in columns if column.endswith("_error")]].max() > 0).all()
 
 
 def test_long_range_limits_are_one(blyp_frames):
-    sq, gr, _ = structure.analyse(blyp_frames[-25:], SETTINGS | {"q_max": 20.0})
+    tables = structure.analyse(blyp_frames[-25:], STRUCTURE | {"q_max": 20.0})
+    sq, gr = tables["sq"], tables["gr"]
     high = sq["q_inverse_angstrom"] > 15
-    for column in ("S_X", "S_O-O", "S_O-Te", "S_Te-Te"):
+    for column in ("S_X", "S_N", "S_O-O", "S_O-Te", "S_Te-Te"):
         assert np.average(sq[column][high], weights=sq["n_vectors"][high]) == pytest.approx(1, abs=0.03)
     assert gr["r_angstrom"].iloc[-1] < 9.1146 / 2
     assert sq["q_inverse_angstrom"].iloc[0] == pytest.approx(2 * np.pi / 9.1146, rel=1e-3)
 
 
-def test_direct_sum_equals_the_definition(gamma_teo2):
-    """One frame, one vector, summed atom by atom in plain Python."""
-    frame = gamma_teo2[np.argsort(gamma_teo2.numbers, kind="stable")]
-    q, s, n_vectors, _ = structure.structure_factors([frame], 1.0, 0.01)
-    vector = 2 * np.pi / 8.576
-    place = np.argmin(np.abs(q - vector))
-    assert n_vectors[place] == 1
-    rho = {x: sum(np.exp(1j * vector * y) for y in frame.positions[frame.symbols == x][:, 1]) for x in ("O", "Te")}
-    for a, b, ca, cb in (("O", "O", 2 / 3, 2 / 3), ("O", "Te", 2 / 3, 1 / 3), ("Te", "Te", 1 / 3, 1 / 3)):
-        product = (rho[a] * np.conj(rho[b])).real / 48
-        assert s[f"{a}-{b}"][0][place] == pytest.approx(1 + (product - (ca if a == b else 0)) / (ca * cb), abs=1e-8)
+def test_coordination_agrees_with_the_running_coordination(glass_tables):
+    """2.475 Å is the bin centre nearest to the cutoff of 2.46 Å."""
+    row = glass_tables["gr"].set_index(glass_tables["gr"]["r_angstrom"].round(3)).loc[2.475]
+    table = glass_tables["coordination"].set_index("centre")["coordination_number"]
+    assert row["n_Te-O"] == pytest.approx(table["Te"], abs=0.05) and row["n_O-Te"] == pytest.approx(table["O"], abs=0.025)
 
 
-def test_triclinic_cell_equals_its_cubic_twin():
-    cubic = bulk("NaCl", "rocksalt", a=5.6, cubic=True) * (2, 2, 2)
-    rng = np.random.default_rng(1)
-    cubic.positions += rng.normal(0, 0.1, cubic.positions.shape)
-    skewed = cubic.copy()
-    skewed.set_cell(np.array(cubic.cell) + np.array([[0, 0, 0], [11.2, 0, 0], [0, 0, 0]]), scale_atoms=False)
-    skewed.rotate(25, (1, 1, 0), rotate_cell=True)
-    first, second = (structure.structure_factors([atoms], 6.0, 0.2) for atoms in (cubic, skewed))
-    np.testing.assert_allclose(first[3], second[3])
-    np.testing.assert_array_equal(first[2], second[2])
-    for pair in first[1]:
-        np.testing.assert_allclose(first[1][pair], second[1][pair], atol=1e-8)
-    counts = [structure.coordination([atoms], {"Na-Cl": 2.75})["coordination_number"].tolist() for atoms in (cubic, skewed)]
-    assert counts[0] == counts[1]
+def test_r_max_shortens_and_changes_nothing_else(blyp_frames, glass_tables):
+    short = structure.analyse(blyp_frames[-10:], STRUCTURE | {"r_max": 3.0})
+    assert short["gr"]["r_angstrom"].iloc[-1] == pytest.approx(2.975)
+    pd.testing.assert_frame_equal(short["gr"], glass_tables["gr"].iloc[:60])
+    pd.testing.assert_frame_equal(short["sq"], glass_tables["sq"])
 
 
-def test_xray_weights_sum_to_one_and_start_at_the_charges():
-    q = np.linspace(0.0, 20, 50)
-    weights = structure.xray_weights(["Te", "O", "O"], q)
-    np.testing.assert_allclose(sum(weights.values()), 1.0, atol=1e-12)
-    mean = (52 + 2 * 8) / 3
-    assert weights["Te-Te"][0] == pytest.approx((52 / 3) ** 2 / mean**2, rel=1e-3)
-    assert weights["O-Te"][0] == pytest.approx(2 * (52 / 3) * (16 / 3) / mean**2, rel=1e-3)
-    assert weights["Te-Te"][-1] > weights["Te-Te"][0]  # oxygen's form factor falls faster
-
-
-@pytest.mark.parametrize("window", ["none", "lorch"])
-def test_transform_of_a_single_shell(window):
-    """q [S - 1] = A sin(q R) / R has its G(r) peak at R."""
-    q = np.linspace(0.05, 30, 1200)
-    r = np.linspace(0.5, 5, 451)
-    g = structure.transform_to_r(q, 1 + np.sin(2.2 * q) / (2.2 * q), r, 30, window)
-    assert r[g.argmax()] == pytest.approx(2.2, abs=0.02)
-    height = 1 / np.pi / 2.2 * (30 if window == "none" else 30 * 0.58949)  # int_0^Q M(q) dq; Lorch: Q Si(pi) / pi
-    assert g.max() == pytest.approx(height, rel=0.02)
-
-
-def test_lorch_window_removes_ripples():
-    q = np.linspace(0.05, 15, 600)
-    r = np.linspace(3.2, 6, 200)
-    s = 1 + np.sin(2.0 * q) / (2.0 * q)
-    ripples = {window: np.abs(structure.transform_to_r(q, s, r, 15, window)).max() for window in ("none", "lorch")}
-    assert ripples["lorch"] < 0.15 * ripples["none"]
+def test_join_of_the_two_ways(blyp_frames, glass_tables):
+    whole = glass_tables["sq"]
+    assert set(whole["method"]) == {"direct"} and (whole["n_vectors"] > 0).all()
+    joined = structure.analyse(blyp_frames[-10:], STRUCTURE | {"q_direct": 6.0, "r_max": 3.0})
+    sq = joined["sq"]
+    below = sq["q_inverse_angstrom"] < 6
+    assert (sq["method"] == np.where(below, "direct", "transform")).all() and ((sq["n_vectors"] == 0) == ~below).all()
+    pd.testing.assert_frame_equal(sq[below], whole[whole["q_inverse_angstrom"] < 6])
+    assert sq["q_inverse_angstrom"].iloc[0] == pytest.approx(2 * np.pi / 9.1146, rel=1e-3)
+    assert len(joined["gr"]) == 60
+    # r_max is for the table: the transform takes all of g(r)
+    long = structure.analyse(blyp_frames[-10:], STRUCTURE | {"q_direct": 6.0})
+    pd.testing.assert_frame_equal(long["sq"], sq)
+    assert any("differ by" in line for line in sq.attrs["notes"]) and not any("differ by" in line for line in whole.attrs["notes"])
 
 
 def reduced_pair_distribution(frames, q_bin, r_max=4.5):
-    return structure.analyse(frames, SETTINGS | {"q_max": 15.0, "q_bin": q_bin})[1].query("r_angstrom < @r_max")["G_X"].to_numpy()
+    gr = structure.analyse(frames, STRUCTURE | {"q_max": 15.0, "q_bin": q_bin})["gr"]
+    return gr.query("r_angstrom < @r_max")["G_X"].to_numpy()
 
 
 def test_g_of_r_does_not_depend_on_the_bins_nor_on_the_cell_chosen(blyp_frames):
@@ -145,19 +97,112 @@ def test_breathing_cell_keeps_its_bins(blyp_frames, rng):
     for frame in glass:
         breathing.append(frame.copy())
         breathing[-1].set_cell(frame.cell * (1 + rng.normal(0, 0.003)), scale_atoms=True)
-    still, moved = (structure.analyse(frames, SETTINGS)[0] for frames in (glass, breathing))
+    still, moved = (structure.analyse(frames, STRUCTURE)["sq"] for frames in (glass, breathing))
     assert abs(len(still) - len(moved)) <= 2
     assert moved["q_inverse_angstrom"].iloc[0] == pytest.approx(still["q_inverse_angstrom"].iloc[0], rel=0.01)
     change = structure.wright_parameter(reduced_pair_distribution(glass, 0.1), reduced_pair_distribution(breathing, 0.1))
     assert change < 0.1
 
 
-def test_neighbours_of_all_kinds_are_added_atom_by_atom():
-    salt = bulk("NaCl", "rocksalt", a=5.6, cubic=True) * (2, 2, 2)
-    table = structure.coordination([salt], {"Na-Cl": 3.0, "Na-Na": 4.2, "Cl-Cl": 4.2}).set_index(["centre", "neighbour"])
-    assert table.loc[("Na", "Cl"), "coordination_number"] == 6 and table.loc[("Na", "Na"), "coordination_number"] == 12
-    assert table.loc[("Na", "all"), "coordination_number"] == 18 and table.loc[("Cl", "all"), "percent_18_fold"] == 100
-    assert np.isnan(table["standard_error"]).all()
+def test_order_of_the_atoms_does_not_matter(blyp_frames, rng):
+    frames = blyp_frames[-6:]
+    shuffled = [frame[rng.permutation(48)] for frame in frames]
+    first, second = structure.analyse(frames, STRUCTURE), structure.analyse(shuffled, STRUCTURE)
+    for kind, table in first.items():
+        np.testing.assert_allclose(table.select_dtypes("number"), second[kind].select_dtypes("number"), atol=1e-6)
+
+
+def test_species_without_scattering_length_costs_the_neutron_columns_only(rng):
+    frames = [Atoms("Po10O20", positions=rng.uniform(0, 9, (30, 3)), cell=[9] * 3, pbc=True) for _ in range(2)]
+    tables = structure.analyse(frames, STRUCTURE | {"q_max": 6.0, "coordination_cutoffs": {}})
+    assert "S_X" in tables["sq"] and "G_X" in tables["gr"] and "S_O-O" in tables["sq"]
+    for kind in ("sq", "gr"):
+        assert not {"S_N", "G_N"} & set(tables[kind])
+        assert any("Po has no coherent neutron scattering length" in line for line in tables[kind].attrs["notes"])
+    assert len(tables["coordination"]) == 0 and list(tables["angles"]) == ["angle_degree"]
+
+
+def test_files_say_what_they_hold(blyp_frames, tmp_path):
+    paths = SimpleNamespace(**{kind: tmp_path / f"{kind}.csv" for kind in ("sq", "gr", "coordination", "angles", "closest")})
+    structure.write_analysis(blyp_frames[-4:], STRUCTURE | {"q_direct": 6.0}, paths)
+    for kind, words in {
+        "sq": ["up to 6 1/A", "root mean square", "S_N(q) = ", "2 pi / L"],
+        "gr": ["Qmax 12.0 1/A", "lorch", "n_a-b(r)", "root mean square"],
+        "coordination": ["percent_l_fold"],
+        "angles": ["integral 1", "Te-O 2.46 A"],
+        "closest": ["first minimum"],
+    }.items():
+        text = getattr(paths, kind).read_text()
+        assert all(word in text for word in [*words, "4 frames of 48 atoms"]), kind
+    sq, gr = read_table(paths.sq), read_table(paths.gr)
+    # the file alone gives the model's G(r) again
+    again = scattering.model_g(sq, gr["r_angstrom"].to_numpy(), "neutron", 12.0, "lorch")
+    np.testing.assert_allclose(again, gr["G_N"], atol=1e-7)
+
+
+def test_mean_and_error_over_replicas_by_hand():
+    def table(shift, n):
+        return pd.DataFrame({"r_angstrom": np.arange(n) + 0.5, "G_X": np.arange(n) + shift, "G_X_error": 9.0})
+
+    tables = [table(0.0, 5), table(1.0, 4), table(5.0, 6)]
+    assert structure.average_tables(tables[:1]) is tables[0]
+    mean = structure.average_tables(tables)
+    assert list(mean) == ["r_angstrom", "G_X", "G_X_error"]
+    np.testing.assert_allclose(mean["r_angstrom"], [0.5, 1.5, 2.5, 3.5])
+    np.testing.assert_allclose(mean["G_X"], np.arange(4) + 2)
+    np.testing.assert_allclose(mean["G_X_error"], np.sqrt((4 + 1 + 9) / 2 / 3))
+
+
+def test_replicas_of_unlike_cells_meet_in_common_bins_of_q():
+    def table(q, s, method):
+        return pd.DataFrame({
+            "q_inverse_angstrom": q, "n_vectors": [3, 6, 0][: len(q)], "width_inverse_angstrom": 0.1, "method": method,
+            "S_X": s, "S_X_error": 0.0,
+        })  # fmt: skip
+
+    first = table([0.31, 0.58, 0.75], [1.0, 2.0, 3.0], ["direct", "direct", "transform"])
+    second = table([0.33, 0.75], [2.0, 5.0], ["direct", "direct"])
+    mean = structure.average_tables([first, second], 0.1)
+    assert list(mean) == list(first)
+    np.testing.assert_allclose(mean["q_inverse_angstrom"], [0.32, 0.75])
+    np.testing.assert_allclose(mean["S_X"], [1.5, 4.0])
+    np.testing.assert_allclose(mean["S_X_error"], [0.5, 1.0])
+    assert mean["method"].tolist() == ["direct", "transform"]
+
+
+def test_coordination_over_replicas():
+    def table(number, **shares):
+        row = {"centre": "Te", "neighbour": "O", "cutoff_angstrom": 2.46, "coordination_number": number, "standard_error": 0.0}
+        return pd.DataFrame([row | shares, row | {"centre": "O", "neighbour": "Te", "coordination_number": number / 2} | shares])
+
+    mean = structure.average_tables([table(4.0, percent_4_fold=100.0), table(3.5, percent_3_fold=50.0, percent_4_fold=50.0)])
+    assert mean["centre"].tolist() == ["Te", "O"] and list(mean)[-2:] == ["percent_3_fold", "percent_4_fold"]
+    first = mean.iloc[0]
+    assert first[["coordination_number", "standard_error", "percent_3_fold", "percent_4_fold"]].tolist() == [3.75, 0.25, 25.0, 75.0]
+    assert len(structure.average_tables([table(4.0)[:0]] * 2)) == 0
+
+
+def test_closest_approach_over_replicas_is_the_smallest():
+    def table(closest, peak):
+        return pd.DataFrame({
+            "pair": ["O-Te", "Te-Te"], "closest_distance_angstrom": [closest, 3.0],
+            "first_peak_angstrom": peak, "first_minimum_angstrom": np.nan,
+        })  # fmt: skip
+
+    mean = structure.average_tables([table(1.8, [2.0, np.nan]), table(1.7, [1.9, 3.5])])
+    assert mean["closest_distance_angstrom"].tolist() == [1.7, 3.0]
+    np.testing.assert_allclose(mean["first_peak_angstrom"], [1.95, 3.5])
+    assert mean["first_minimum_angstrom"].isna().all()
+
+
+def test_real_tables_over_replicas(glass_tables, blyp_frames):
+    other = structure.analyse(blyp_frames[-20:-10], STRUCTURE)
+    for kind, table in glass_tables.items():
+        mean = structure.average_tables([table, other[kind]], STRUCTURE["q_bin"])
+        assert set(mean) == set(table) | set(other[kind]) and len(mean) == len(table), kind
+        numbers = [column for column in table.select_dtypes("number") if not column.endswith("error")]
+        numbers = [column for column in numbers if column in other[kind] and column != "closest_distance_angstrom"]
+        np.testing.assert_allclose(mean[numbers], (table[numbers] + other[kind][numbers]) / 2)
 
 
 def test_wright_parameter():
@@ -167,24 +212,23 @@ def test_wright_parameter():
     assert structure.wright_parameter(curve, 1.1 * curve) == pytest.approx(0.1)
 
 
-def test_order_of_the_atoms_does_not_matter(blyp_frames, rng):
-    frames = blyp_frames[-6:]
-    shuffled = [frame[rng.permutation(48)] for frame in frames]
-    for first, second in zip(structure.analyse(frames, SETTINGS), structure.analyse(shuffled, SETTINGS), strict=True):
-        np.testing.assert_allclose(first.select_dtypes("number"), second.select_dtypes("number"), atol=1e-6)
-
-
-def test_standard_error_of_independent_samples(rng):
-    samples = rng.normal(0, 2.0, size=(800, 200))
-    assert structure.standard_error(samples).mean() == pytest.approx(2.0 / np.sqrt(800), rel=0.1)
-    assert np.isnan(structure.standard_error(samples[:1])).all()
+def test_r_x_over_the_range_that_both_have():
+    r = np.arange(0.025, 5, 0.05)
+    reference = pd.DataFrame({"r_angstrom": r, "G_X": np.where(r < 1, 10.0, np.sin(3 * r))})
+    model = reference.assign(G_X=np.where(r < 1, 0.0, 1.1 * np.sin(3 * r)))
+    assert structure.compare(reference, reference, 0.0)["r_x_percent"] == 0
+    result = structure.compare(reference, model[:80], 1.0)
+    assert result == {"r_x_percent": pytest.approx(10.0), "r_min_angstrom": r[20], "r_max_angstrom": r[79], "n_points": 60}
+    assert structure.compare(reference, model, 0.5)["r_x_percent"] > 50  # ripples below the closest atoms count
+    with pytest.raises(UserError, match=r"R_X has 0 points between structure\.r_x_min 6 Å and 4\.98 Å"):
+        structure.compare(reference, model, 6.0)
+    with pytest.raises(UserError, match="different r grids"):
+        structure.compare(reference, model.assign(r_angstrom=r + 0.01), 1.0)
 
 
 def test_impossible_requests_are_refused(blyp_frames, gamma_teo2):
-    with pytest.raises(UserError, match=r"coordination_cutoffs\.Te-O is 9\.0 Å"):
-        structure.coordination(blyp_frames[:1], {"Te-O": 9.0})
     with pytest.raises(UserError, match="must hold the same atoms"):
-        structure.analyse([blyp_frames[0], gamma_teo2[:24]], SETTINGS)
+        structure.analyse([blyp_frames[0], gamma_teo2[:24]], STRUCTURE)
     frame = blyp_frames[0].copy()
     frame.info |= {"role": "reference", "temperature": 650.0}
     with pytest.raises(UserError, match=r"temperature 300 K \(there are 650 K\)"):

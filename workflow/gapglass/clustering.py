@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.linalg import eigh
 from scipy.sparse.csgraph import laplacian
 from sklearn.cluster import k_means
-from sklearn.cluster._spectral import cluster_qr
+from sklearn.cluster._spectral import cluster_qr, discretize
 from sklearn.manifold import MDS
 from sklearn.utils import check_random_state
 
@@ -66,12 +66,16 @@ def assign(vectors, n_clusters, seed, method="kmeans"):
     random = check_random_state(seed)
     # scikit-learn draws its eigensolver's start vector from this stream first; doing the same keeps labels equal to its own.
     random.uniform(-1, 1, len(maps))
+    if method == "discretize":
+        return discretize(maps, random_state=random)
     return k_means(maps, n_clusters, random_state=random, n_init=10)[1]
 
 
 def mean_cluster_distance(distances, labels):
-    """Return the mean over all pairs of clusters of the mean distance between their members (Eq. 13, 14)."""
+    """Return the mean over all pairs of clusters of the mean distance between their members (Eq. 13, 14), 0 for one cluster."""
     members = (labels[:, None] == np.unique(labels)).astype(float)
+    if members.shape[1] < 2:
+        return 0.0
     sizes = members.sum(axis=0)
     between = members.T @ distances @ members / np.outer(sizes, sizes)
     upper = np.triu_indices(len(sizes), 1)
@@ -110,7 +114,7 @@ def scan(weights, distances, energies, *, d_tol, n_clusters_max, seed, method="k
     n_clusters_max : int
         Cap of N_c; lowered to n - 1 for small data sets.
     seed : int
-    method : {"kmeans", "cluster_qr"}
+    method : {"kmeans", "cluster_qr", "discretize"}
 
     Returns
     -------
@@ -160,13 +164,19 @@ def order_by_energy(labels, energies):
     return new[labels]
 
 
-def choose_delta(table):
-    """Return the row of ``delta.csv`` with the lowest mean energy spread strictly inside 0 < delta < 1.
+def choose_delta(table, choose_from="interior", choose_by="mean"):
+    """Return the row of ``delta.csv`` with the lowest energy spread; ties go to the smaller delta.
 
-    Ties go to the smaller delta.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    choose_from : {"interior", "all"}
+        Strictly inside 0 < delta < 1 (the paper), or the ends too.
+    choose_by : {"mean", "weighted"}
+        Mean over clusters (the paper) or weighted by cluster size.
     """
-    inside = table[(table["delta"] > 0) & (table["delta"] < 1)]
-    return inside.sort_values(["mean_sigma_energy_mev_per_atom", "delta"], kind="stable").iloc[0]
+    allowed = table[(table["delta"] > 0) & (table["delta"] < 1)] if choose_from == "interior" else table
+    return allowed.sort_values([f"{choose_by}_sigma_energy_mev_per_atom", "delta"], kind="stable").iloc[0]
 
 
 def two_dimensional_map(distances, seed):

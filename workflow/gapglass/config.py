@@ -184,18 +184,26 @@ def _sense(config):
         yield "`trajectories` has no entry of role reference; give one the role reference"
 
     coulomb = config["descriptors"]["coulomb"]
-    if coulomb["distances"] == "minimum_image" and coulomb["permutation"] == "sorted_l2":
+    if coulomb["permutation"] == "sorted_l2" and (coulomb["distances"] == "minimum_image" or coulomb["matrix"] != "coulomb"):
+        how = "distances minimum_image" if coulomb["matrix"] == "coulomb" else f"matrix {coulomb['matrix']}"
         yield (
-            "`descriptors.coulomb.permutation` is sorted_l2 with distances minimum_image: with the cell respected all "
+            f"`descriptors.coulomb.permutation` is sorted_l2 with {how}: with the cell respected all "
             "row norms are nearly equal, their order is noise and the clusters are destroyed; "
-            "use permutation none or eigenspectrum, or distances as_given"
+            "use permutation none or eigenspectrum, or matrix coulomb with distances as_given"
+        )
+    if coulomb["distances"] == "minimum_image" and coulomb["matrix"] != "coulomb":
+        yield f"`descriptors.coulomb.distances` has no effect on the {coulomb['matrix']} matrix, which respects the cell by itself; drop it"
+    if coulomb["permutation"] == "eigenspectrum" and config["kernels"]["coulomb"]["averaging"] == "environments":
+        yield (
+            "`kernels.coulomb.averaging` is environments with descriptors.coulomb.permutation eigenspectrum: eigenvalues belong to no "
+            "atom, so there are no rows to compare; use permutation none or sorted_l2, or averaging fingerprint"
         )
     soap = config["descriptors"]["soap"]
     if soap["radial_basis"] == "gto" and soap["cutoff"] <= 1:
         yield f"`descriptors.soap.cutoff` is {soap['cutoff']}; radial_basis gto needs more than 1 Å; raise it"
     deltas = config["clustering"]["deltas"]
-    if not any(0 < delta < 1 for delta in deltas):
-        yield f"`clustering.deltas` is {deltas}; at least one value must lie inside 0 < delta < 1; add one"
+    if config["clustering"]["choose_from"] == "interior" and not any(0 < delta < 1 for delta in deltas):
+        yield f"`clustering.deltas` is {deltas}; at least one value must lie inside 0 < delta < 1; add one, or set choose_from all"
     if len({f"{delta:g}" for delta in deltas}) < len(deltas):
         yield f"`clustering.deltas` is {deltas}; two values are written alike with six digits; drop one"
 
@@ -211,6 +219,11 @@ def _sense(config):
     yield from _sense_hyperparameters(config["potential"])
     yield from _sense_species(config)
     yield from _sense_glass(config)
+    yield from _sense_experiments(config["structure"])
+    unknown = sorted(set(config["learning_curves"]["hyperparameters"]) - set(config["potential"]["hyperparameters"]))
+    if unknown:
+        known = ", ".join(config["potential"]["hyperparameters"])
+        yield f"`learning_curves.hyperparameters.{unknown[0]}` is not a hyperparameter; known: {known}"
 
 
 def bounds(setting):
@@ -272,6 +285,11 @@ def _sense_glass(config):
         if size % formula:
             nearest = size // formula * formula or formula
             yield f"`glass.sizes` holds {size}; allowed: multiples of the {formula} atoms in a formula unit; use {nearest}"
+    absent = [size for size in glass["comparison_sizes"] or [] if size not in glass["sizes"]]
+    if absent:
+        yield f"`glass.comparison_sizes` holds {absent[0]}, which glass.sizes {glass['sizes']} lacks; add it there or drop it here"
+    if glass["comparison_sizes"] == []:
+        yield "`glass.comparison_sizes` is []; leave it out to make all sizes, or take the potentials out of potential.variants"
     for index, stage in enumerate(glass["cycle"]):
         if stage["time"] * 1000 < glass["timestep"]:
             yield f"`glass.cycle[{index}].time` is {stage['time']} ps, shorter than one time step ({glass['timestep']} fs); raise it"
@@ -292,20 +310,39 @@ def _sense_glass(config):
         )
 
 
+def _sense_experiments(structure):
+    names = [entry["name"] for entry in structure["experiments"]]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"`structure.experiments` holds the name {name!r} twice; give each entry its own name"
+    for index, entry in enumerate(structure["experiments"]):
+        where, kind = f"structure.experiments[{index}]", entry["kind"]
+        over_q = kind in ("S(Q)", "F(Q)")
+        if over_q and entry["window"] is not None:
+            yield f"`{where}.window` is {entry['window']} for {kind}, where it has no effect; set structure.window or drop it"
+        if kind not in ("T(r)", "g(r)") and entry["density"] is not None:
+            yield f"`{where}.density` is {entry['density']} g/cm³ for {kind}, where it has no effect; drop it"
+        if not over_q and entry["q_max"] > structure["q_max"]:
+            yield (
+                f"`{where}.q_max` is {entry['q_max']} 1/Å and structure.q_max {structure['q_max']} 1/Å: the G(r) of the models cannot be "
+                f"made with the Q_max of this {kind}; raise structure.q_max to at least {entry['q_max']}"
+            )
+
+
 def check_files(config):
-    """Refuse trajectory files that are absent, before any job starts.
+    """Refuse files of trajectories and experiments that are absent, before any job starts.
 
     Raises
     ------
     UserError
     """
     absent = [
-        f"  - `trajectories[{index}].file` is {entry['file']}; there is no such file"
-        for index, entry in enumerate(config["trajectories"])
+        f"  - `{key}[{index}].file` is {entry['file']}; there is no such file"
+        for key, entries in (("trajectories", config["trajectories"]), ("structure.experiments", config["structure"]["experiments"]))
+        for index, entry in enumerate(entries)
         if not Path(entry["file"]).is_file()
     ]
     if absent:
-        raise UserError("\n".join(["trajectory files are looked for relative to " + str(Path.cwd()), *absent]))
+        raise UserError("\n".join(["files are looked for relative to " + str(Path.cwd()), *absent]))
 
 
 def check_reference(composition, frames):

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,12 @@ def write_table(path, table, header=()):
     with whole_file(path) as temporary, temporary.open("w") as stream:
         stream.writelines(f"# {line}\n" for line in header)
         table.to_csv(stream, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def read_header(path):
+    """Return the comment lines before a CSV written by ``write_table``."""
+    with Path(path).open() as stream:
+        return [line[1:].strip() for line in takewhile(lambda line: line.startswith("#"), stream)]
 
 
 def read_table(path):

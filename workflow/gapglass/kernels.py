@@ -1,13 +1,18 @@
 """Similarity of frames: raw tiles, the two normalised kernels, their hybrid and its distance.
 
-A tile compares one block of frames with another and holds what needs no knowledge of other frames: products p_A.p_B
-and L1 distances. Slope, zeta and normalisation come in when the tiles are put together, so that new frames leave old tiles valid.
+A tile compares one block of frames with another and holds what needs no knowledge of other frames: for averaged
+fingerprints products p_A.p_B and L1 distances, for environments the mean powers of p_i.p_j over all pairs of atoms.
+Slope, c0, zeta and normalisation come in when the tiles are put together, so that new frames leave old tiles valid. Only
+the Coulomb kernel over environments needs its zeta first.
 Source: Eq. 3, 6, 7 and 9-12 of doi:10.1111/jace.20128.
 """
+
+import math
 
 import numba
 import numpy as np
 
+from gapglass.descriptors import whole_matrix
 from gapglass.errors import UserError
 
 
@@ -81,6 +86,95 @@ def coulomb_distances(left, right, packed=True):
     return 2 * distances - l1_distances(a[:, diagonal], b[:, diagonal])
 
 
+def soap_moments(left, right, degree):
+    """Return the mean of (p_i.p_j)^k over all pairs of atoms of two frames, for k = 0 ... degree.
+
+    A polynomial kernel with any slope and c0 is a sum of these moments, and only one pair of frames is held at a time.
+
+    Parameters
+    ----------
+    left, right : list of numpy.ndarray, shape (n_atoms, n_features)
+        From ``descriptors.soap_fingerprint`` with averaging environments.
+    degree : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (degree + 1, len(left), len(right)), float64
+    """
+    moments = np.ones((degree + 1, len(left), len(right)))
+    for a, first in enumerate(left):
+        for b, second in enumerate(right):
+            products = (first @ second.T).astype(np.float64)
+            power = products.copy()
+            for k in range(1, degree + 1):
+                moments[k, a, b] = power.mean()
+                power *= products
+    return moments
+
+
+@numba.njit(parallel=True, fastmath=True, cache=True)
+def _mean_row_kernel(left, right, zeta):
+    sums = np.zeros(left.shape[0])
+    for i in numba.prange(left.shape[0]):
+        for j in range(right.shape[0]):
+            total = 0.0
+            for k in range(left.shape[1]):
+                total += abs(left[i, k] - right[j, k])
+            sums[i] += np.exp(-zeta * total)
+    return sums.sum() / (left.shape[0] * right.shape[0])
+
+
+def coulomb_environments(left, right, zeta):
+    """Return the mean of exp(-zeta |M_i - M_j|_1) over all pairs of matrix rows of two frames (left-hand side of Eq. 10).
+
+    Parameters
+    ----------
+    left, right : list of numpy.ndarray, shape (n_atoms, n_atoms)
+        Whole matrices; rows of the smaller frame are padded with zeros.
+    zeta : float
+
+    Returns
+    -------
+    numpy.ndarray, shape (len(left), len(right)), float64
+    """
+    means = np.empty((len(left), len(right)))
+    for a, first in enumerate(left):
+        for b, second in enumerate(right):
+            length = max(len(first), len(second))
+            means[a, b] = _mean_row_kernel(stack(first, length), stack(second, length), zeta)
+    return means
+
+
+def row_scale(matrices, seed, n_pairs=200):
+    """Return the median L1 distance between rows of matrices of different frames, from ``n_pairs`` random pairs of frames.
+
+    Parameters
+    ----------
+    matrices : list of numpy.ndarray, shape (n_atoms, n_atoms)
+    seed : int
+    n_pairs : int
+
+    Raises
+    ------
+    UserError
+        When more than half of the distances are zero.
+    """
+    random = np.random.default_rng(seed)
+    distances = []
+    for _ in range(n_pairs):
+        first, second = (matrices[i] for i in random.choice(len(matrices), 2, replace=False))
+        length = max(len(first), len(second))
+        distances.append(l1_distances(stack(first, length), stack(second, length)).ravel())
+    return _positive_median(np.concatenate(distances))
+
+
+def _positive_median(distances):
+    median = float(np.median(distances))
+    if median <= 0:
+        raise UserError("more than half of the Coulomb distances are zero: the frames are alike; check trajectories.stride")
+    return median
+
+
 def assemble(tiles, sizes):
     """Put tiles of the lower block triangle together into one symmetric matrix.
 
@@ -122,6 +216,23 @@ def soap_kernel(products, degree=4, c0=1.0, slope="auto"):
     return normalise((slope * products + c0) ** degree), float(slope)
 
 
+def soap_environment_kernel(moments, self_product, c0=1.0, slope="auto"):
+    """Return the normalised mean of the polynomial kernel over all pairs of atoms and the slope used (left-hand side of Eq. 9).
+
+    Parameters
+    ----------
+    moments : numpy.ndarray, shape (degree + 1, n, n)
+        From ``soap_moments``, put together.
+    self_product : float
+        Mean of p_i.p_i over the atoms of all frames; slope auto is its inverse.
+    """
+    if slope == "auto":
+        slope = 1.0 / self_product
+    degree = len(moments) - 1
+    kernel = sum(math.comb(degree, k) * slope**k * c0 ** (degree - k) * moments[k] for k in range(degree + 1))
+    return normalise(kernel), float(slope)
+
+
 def coulomb_kernel(distances, zeta="auto"):
     """Return the Laplacian kernel exp(-zeta d) and the zeta used (Eq. 6, 10).
 
@@ -138,13 +249,77 @@ def coulomb_kernel(distances, zeta="auto"):
         When all frames are alike, so that no scale exists.
     """
     if zeta == "auto":
-        median = np.median(distances[np.triu_indices(len(distances), 1)])
-        if median <= 0:
-            raise UserError("more than half of the Coulomb distances are zero: the frames are alike; check trajectories.stride")
-        zeta = 1.0 / median
+        zeta = 1.0 / _positive_median(distances[np.triu_indices(len(distances), 1)])
     kernel = np.exp(-zeta * distances)
     np.fill_diagonal(kernel, 1.0)
     return kernel, float(zeta)
+
+
+def compare_blocks(block, other, settings):
+    """Return the tile of two blocks of frames.
+
+    Parameters
+    ----------
+    block, other : dict
+        ``soap`` and ``coulomb``: lists with one array per frame, as ``descriptors`` returns them.
+    settings : dict
+        soap_averaging, coulomb_averaging, degree (for environments), packed (triangles, not eigenvalues), zeta (for
+        environments).
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        ``products`` or ``moments`` with ``self_products`` and ``n_atoms`` of the first block; ``distances`` or ``coulomb``.
+    """
+    tile = {}
+    if settings["soap_averaging"] == "fingerprint":
+        tile["products"] = np.array(block["soap"]) @ np.array(other["soap"]).T
+    else:
+        tile["moments"] = soap_moments(block["soap"], other["soap"], settings["degree"])
+        tile["self_products"] = np.array([np.square(frame, dtype=np.float64).sum() for frame in block["soap"]])
+        tile["n_atoms"] = np.array([len(frame) for frame in block["soap"]])
+    if settings["coulomb_averaging"] == "fingerprint":
+        tile["distances"] = coulomb_distances(block["coulomb"], other["coulomb"], settings["packed"])
+    else:
+        whole = [[whole_matrix(vector) for vector in item["coulomb"]] for item in (block, other)]
+        tile["coulomb"] = coulomb_environments(*whole, settings["zeta"])
+    return tile
+
+
+def combine(tiles, soap, coulomb):
+    """Return both normalised kernels from all tiles, and the scales used.
+
+    Parameters
+    ----------
+    tiles : dict
+        (i, j) with i >= j -> tile of blocks i and j, from ``compare_blocks``.
+    soap, coulomb : dict
+        Sections ``kernels.soap`` and ``kernels.coulomb``; zeta must be a number where the tiles were made with it.
+
+    Returns
+    -------
+    soap, coulomb : numpy.ndarray, shape (n_frames, n_frames)
+    scales : dict
+        slope and zeta.
+    """
+    n_blocks = 1 + max(i for i, _ in tiles)
+    diagonal = [tiles[i, i] for i in range(n_blocks)]
+    sizes = [next(iter(tile[name].shape[-1] for name in ("products", "moments") if name in tile)) for tile in diagonal]
+
+    def whole(name, pick=slice(None)):
+        return assemble({key: tile[name][pick] for key, tile in tiles.items()}, sizes)
+
+    if soap["averaging"] == "fingerprint":
+        soap_matrix, slope = soap_kernel(whole("products"), soap["degree"], soap["c0"], soap["slope"])
+    else:
+        self_product = sum(tile["self_products"].sum() for tile in diagonal) / sum(tile["n_atoms"].sum() for tile in diagonal)
+        moments = np.array([whole("moments", k) for k in range(soap["degree"] + 1)])
+        soap_matrix, slope = soap_environment_kernel(moments, self_product, soap["c0"], soap["slope"])
+    if coulomb["averaging"] == "fingerprint":
+        coulomb_matrix, zeta = coulomb_kernel(whole("distances"), coulomb["zeta"])
+    else:
+        coulomb_matrix, zeta = normalise(whole("coulomb")), coulomb["zeta"]
+    return soap_matrix, coulomb_matrix, {"slope": slope, "zeta": zeta}
 
 
 def hybrid(soap, coulomb, delta):

@@ -3,99 +3,157 @@
 import base64
 import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import jinja2
 import pandas as pd
 import yaml
 
+from gapglass import figures, learning
 from gapglass.files import read_json, read_table
 from gapglass.log import duration, versions
 from gapglass.plots import model_label
 
-TEMPLATE = Path(__file__).resolve().parents[1] / "report" / "report.html.j2"
+FOLDER = Path(__file__).resolve().parents[1] / "report"
+ROLES = {
+    "optimal": "samples the clusters of the chosen δ (MLIP(0) of the paper)",
+    "soap_only": "samples the clusters of δ = 0 in a loop of its own (MLIP(1))",
+    "all_frames": "trained on every frame with the hyperparameters of optimal (MLIP(2))",
+}
+FRAMES = {"train": "training", "test": "test", "holdout": "hold-out"}
 
 
-def captions(settings, best):
-    """Return the caption of every figure, with the settings used."""
-    structure = settings["structure"]
-    d_tol = settings["clustering"]["d_tol"]
-    window = "with a Lorch window" if structure["window"] == "lorch" else "without a window"
-    band = "Bands: standard error of the mean from block averages."
-    return {
-        "delta": f"Number of clusters and energy spread inside them against the weight of the Coulomb kernel; d_tol {d_tol:g}. "
-        f"Dotted: the chosen δ = {best['delta']:g}.",
-        "clusters": f"Energy of every frame along its trajectory, coloured by cluster "
-        f"(δ = {best['delta']:g}, {best['n_clusters']} clusters). "
-        "Vertical lines: temperature plateaus.",
-        "map": "The frames in the plane by multidimensional scaling of D = √(2 − 2K), left by cluster, right by temperature.",
-        "active_learning": "Energy error against the size of the training set: every fit of the hyperparameter search, "
-        "and the best fit of each iteration "
-        f"on training, test and hold-out frames. E_tol {settings['active_learning']['energy_tolerance']:g} meV/atom.",
-        "parity": "Energies and force components of the potential against the reference, with the root mean square errors. "
-        "Forces: an evenly spaced choice of points; the errors use all.",
-        "melt_quench": "Temperature, potential energy per atom and pressure over the thermal cycle. Vertical lines: stages.",
-        "structure_factor": "X-ray structure factor by direct sum over the wave vectors of the cell, "
-        f"bins of {structure['q_bin']:g} Å⁻¹. {band}",
-        "partial_structure_factors": f"Faber-Ziman partial structure factors. {band}",
-        "pair_distribution": f"G(r) transformed from S(q) up to Q_max = {structure['q_max']:g} Å⁻¹ {window}. {band}",
-        "coordination": "Share of atoms with l neighbours within the cutoffs; in the legend the mean coordination number.",
-        "partial_pair_distributions": f"Partial pair distribution functions, bins of {structure['r_bin']:g} Å. {band}",
-    }
+def caption(name, settings):
+    """Return the caption of a figure: the same file that Snakemake's own report takes."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    text = environment.from_string((FOLDER / f"{name}.rst").read_text(encoding="utf-8"))
+    return " ".join(text.render(snakemake=SimpleNamespace(config=settings)).split())
 
 
 def _number(value, digits=2):
     return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
 
 
-def costs(folder):
-    """Return wall time, CPU time and peak memory per rule from Snakemake's benchmark files below ``folder``."""
+def _with_error(value, error, digits=2):
+    return _number(value, digits) + ("" if error is None or pd.isna(error) else f" ± {error:.{digits}f}")
+
+
+def _pair(row):
+    return f"{'all' if row['neighbour'] == 'all' else row['neighbour']} around {row['centre']}"
+
+
+def _coordination_rows(table):
+    """Return Table 1: a row per model, a column per pair, the reference in the first row."""
     rows = {}
-    for path in sorted(Path(folder).rglob("*.tsv")):
-        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        table = pd.read_csv(path, sep="\t", na_values="-")
-        row = rows.setdefault(rule, {"jobs": 0, "wall": 0.0, "cpu": 0.0, "memory": 0.0})
-        row["jobs"] += 1
-        row["wall"] += float(table["s"].iloc[0])
-        for key, column in (("cpu", "cpu_time"), ("memory", "max_rss")):
-            value = float(table[column].iloc[0]) if column in table else 0.0
-            value = 0.0 if pd.isna(value) else value
-            row[key] = row[key] + value if key == "cpu" else max(row[key], value)
-    listed = sorted(rows.items(), key=lambda item: -item[1]["wall"])
+    for _, row in table.iterrows():
+        rows.setdefault(row["model"], {"model": model_label(row["model"])})[_pair(row)] = _with_error(
+            row["coordination_number"], row["standard_error"]
+        )
+    return list(rows.values())
+
+
+def _fold_rows(table):
+    folds = [column for column in table.columns if column.startswith("percent_") and (table[column] >= 0.5).any()]
+    names = {column: column.removeprefix("percent_").replace("_", "-") + " (%)" for column in folds}
+    rows = [
+        {"pair": _pair(row), "model": model_label(row["model"])} | {names[column]: _number(row[column], 1) for column in folds}
+        for _, row in table.iterrows()
+    ]
+    return sorted(rows, key=lambda row: row["pair"])
+
+
+def _closest_rows(table):
     return [
         {
-            "rule": rule,
-            "jobs": row["jobs"],
-            "wall time": duration(row["wall"]),
-            "CPU time": duration(row["cpu"]),
-            "peak memory (MB)": f"{row['memory']:.0f}",
+            "model": model_label(row["model"]),
+            "pair": row["pair"],
+            "closest (Å)": _number(row["closest_distance_angstrom"]),
+            "first peak (Å)": _number(row["first_peak_angstrom"]),
+            "first minimum (Å)": _number(row["first_minimum_angstrom"]),
         }
-        for rule, row in listed
+        for _, row in table.sort_values(["pair"], kind="stable").iterrows()
     ]
 
 
-def _setting_text(setting):
-    if not isinstance(setting, dict):
-        return "fixed"
-    if "choices" in setting:
-        return " or ".join(map(str, setting["choices"]))
-    return f"{setting['low']} to {setting['high']}" + (", log" if setting["scale"] == "log" else "")
+def _r_x_rows(table):
+    return [
+        {
+            "model": model_label(row["model"]),
+            "against": model_label(row["against"]),
+            "R_X (%)": _with_error(row["r_x_percent"], row["r_x_percent_error"], 1),
+            "r (Å)": f"{row['r_min_angstrom']:.2f} to {row['r_max_angstrom']:.2f}",
+            "Q_max (1/Å)": _number(row["q_max_inverse_angstrom"], 1),
+        }
+        for _, row in table.iterrows()
+    ]
 
 
-def _coordination_rows(tables):
+def _error_rows(table):
+    return [
+        {
+            "potential": row["potential"],
+            "frames": FRAMES.get(row["frames"], row["frames"]),
+            "number": int(row["n_frames"]),
+            "energy RMSE (meV/atom)": _number(row["rmse_energy_mev_per_atom"]),
+            "force RMSE (eV/Å)": _number(row["rmse_force_ev_per_angstrom"], 3),
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def _hyperparameter_rows(table):
+    potentials = [column for column in table.columns if column not in ("hyperparameter", "searched")]
+    return [
+        {"hyperparameter": row["hyperparameter"], **{name: f"{row[name]:g}" for name in potentials}, "searched": row["searched"]}
+        for _, row in table.iterrows()
+    ]
+
+
+def _cost_rows(table):
+    return [
+        {
+            "rule": row["rule"],
+            "jobs": int(row["jobs"]),
+            "wall time": duration(row["wall_time_s"]),
+            "CPU time": duration(row["cpu_time_s"]),
+            "peak memory (MB)": f"{row['peak_memory_mb']:.0f}",
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def _history_rows(paths):
     rows = []
-    for name, table in tables.items():
-        for _, row in table.iterrows():
-            folds = {int(key.split("_")[1]): row[key] for key in table.columns if key.startswith("percent_")}
+    for path in paths:
+        for _, row in read_table(path).iterrows():
             rows.append(
                 {
-                    "model": model_label(name),
-                    "pair": f"{row['neighbour']} around {row['centre']}",
-                    "cutoff (Å)": _number(row["cutoff_angstrom"]),
-                    "coordination number": f"{row['coordination_number']:.2f} ± {_number(row['standard_error'])}",
-                    "l-fold (%)": ", ".join(f"{fold}: {share:.0f}" for fold, share in folds.items() if share >= 0.5),
+                    "potential": Path(path).parent.name,
+                    "iteration": int(row["iteration"]),
+                    "training": int(row["n_train"]),
+                    "test": int(row["n_test"]),
+                    "database": f"{100 * row['fraction']:.0f} %",
+                    "fits so far": int(row["n_fits_so_far"]),
+                    "test RMSE (meV/atom)": _number(row["rmse_energy_mev_per_atom_test"]),
+                    "hold-out RMSE (meV/atom)": _number(row["rmse_energy_mev_per_atom_holdout"]),
+                    "hold-out force RMSE (eV/Å)": _number(row["rmse_force_ev_per_angstrom_holdout"], 3),
                 }
             )
-    return sorted(rows, key=lambda row: row["pair"])
+    return rows
+
+
+def _delta_rows(table):
+    return [
+        {
+            "δ": f"{row['delta']:g}",
+            "clusters": int(row["n_clusters"]),
+            "mean spread (meV/atom)": _number(row["mean_sigma_energy_mev_per_atom"], 1),
+            "weighted by size (meV/atom)": _number(row["weighted_sigma_energy_mev_per_atom"], 1),
+            "single-frame clusters": int(row["n_singletons"]),
+            "d_tol met": "yes" if row["converged"] else "no, cap taken",
+        }
+        for _, row in table.iterrows()
+    ]
 
 
 def _stage_rows(paths):
@@ -120,7 +178,37 @@ def _stage_rows(paths):
     return rows
 
 
-def render(settings, files, benchmarks):
+def _learning_rows(summary):
+    rows = []
+    for strategy, part in summary[summary["group"] == "all"].groupby("strategy", sort=False):
+        row = {"chosen by": strategy.replace("_", " ")}
+        for _, point in part.sort_values("n_train").iterrows():
+            row[f"{point['n_train']:.0f} frames"] = _with_error(point["rmse_energy_mev_per_atom"], point["rmse_energy_mev_per_atom_error"])
+        rows.append(row)
+    return rows
+
+
+def _facts(settings, best, potentials, main, r_x):
+    """Return the numbers at the head of the page."""
+    summary = potentials[main]
+    energy, force = summary["rmse_energy_mev_per_atom"], summary["rmse_force_ev_per_angstrom"]
+    facts = [
+        (f"{summary['n_train']} of {summary['n_frames_reference']}", "frames train the potential"),
+        (f"δ = {best['delta']:g}", f"{best['n_clusters']} clusters"),
+    ]
+    if energy["test"] is not None:
+        facts.append((f"{energy['test']:.2f} meV/atom", f"energy error on test frames (E_tol {summary['energy_tolerance']:g})"))
+    if energy["holdout"] is not None:
+        facts += [
+            (f"{energy['holdout']:.2f} meV/atom", "energy error on frames never used"),
+            (f"{force['holdout']:.3f} eV/Å", "force error on frames never used"),
+        ]
+    shown = r_x[r_x["model"].str.startswith(f"{main}_") & (r_x["against"] == "reference")]
+    facts += [(f"{row['r_x_percent']:.0f} %", f"R_X, {model_label(row['model'])}") for _, row in shown.iterrows()][:3]
+    return facts
+
+
+def render(settings, files):
     """Return the report as HTML.
 
     Parameters
@@ -128,18 +216,16 @@ def render(settings, files, benchmarks):
     settings : dict
         The whole completed configuration.
     files : object
-        Attributes ``figures``, ``imported``, ``kernels``, ``best``, ``delta``, ``potential``, ``history``, ``reference``,
-        ``coordination``, ``rx``, ``thermo``, ``speed``: paths or lists of paths.
-    benchmarks : path-like
-        Folder of Snakemake's benchmark files.
+        Attributes ``figures``, ``imported``, ``kernels``, ``best``, ``delta``, ``potentials`` (summaries), ``histories``,
+        ``tables``, ``thermo``, ``speed`` and ``learning`` (summary of the learning curves, or nothing): paths or lists of paths.
     """
-    imported, best, potential = (read_json(getattr(files, name)) for name in ("imported", "best", "potential"))
-    delta, history = read_table(files.delta), read_table(files.history)
-    rx = [{**read_json(path), "label": model_label(Path(path).parent.name)} for path in files.rx]
-    energy, force = potential["rmse_energy_mev_per_atom"], potential["rmse_force_ev_per_angstrom"]
-    parts = ("train", "test", "holdout")
-    sizes = {"train": potential["n_train"], "test": potential["n_test"]}
-    sizes["holdout"] = potential["n_frames_reference"] - sum(sizes.values())
+    imported, best = read_json(files.imported), read_json(files.best)
+    potentials = {Path(path).parent.name: read_json(path) for path in files.potentials}
+    main = figures.main_potential(settings)
+    tables = {Path(path).stem: read_table(path) for path in files.tables}
+    delta = read_table(files.delta)
+    listed = figures.listed(settings) + (figures.learning(settings) if files.learning else [])
+    curves = read_table(files.learning) if files.learning else None
     used = versions()
     context = {
         "study": settings["study"],
@@ -151,68 +237,35 @@ def render(settings, files, benchmarks):
         "imported": imported,
         "kernels": read_json(files.kernels),
         "best": best,
-        "potential": potential,
+        "potentials": potentials,
+        "main": main,
+        "roles": ROLES,
         "settings": settings,
         "settings_text": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
         "figures": {Path(path).stem: base64.b64encode(Path(path).read_bytes()).decode() for path in files.figures},
-        "captions": captions(settings, best),
-        "facts": [
-            (f"{potential['n_train']} of {potential['n_frames_reference']}", "frames train the potential"),
-            (f"δ = {best['delta']:g}", f"{best['n_clusters']} clusters"),
-            (f"{_number(energy['test'])} meV/atom", f"energy error on test frames (E_tol {potential['energy_tolerance']:g})"),
-            (f"{_number(energy['holdout'])} meV/atom", "energy error on frames never used"),
-            (f"{_number(force['holdout'], 3)} eV/Å", "force error on frames never used"),
-            *[(f"{item['r_x_percent']:.0f} %", f"R_X, {item['label']}") for item in rx[:3]],
-        ],
+        "captions": {figure.name: caption(figure.caption, settings) for figure in listed},
+        "paper": {figure.name: figure.paper for figure in listed},
+        "facts": _facts(settings, best, potentials, main, tables["r_x"]),
         "trajectories": [
             {"trajectory": e["name"], "role": e["role"], "frames used": imported["trajectories"][e["name"]], "file": e["file"]}
             for e in settings["trajectories"]
         ],
-        "deltas": [
-            {
-                "δ": f"{row['delta']:g}",
-                "clusters": int(row["n_clusters"]),
-                "mean spread (meV/atom)": _number(row["mean_sigma_energy_mev_per_atom"], 1),
-                "weighted by size (meV/atom)": _number(row["weighted_sigma_energy_mev_per_atom"], 1),
-                "single-frame clusters": int(row["n_singletons"]),
-                "d_tol met": "yes" if row["converged"] else "no, cap taken",
-            }
-            for _, row in delta.iterrows()
-        ],
+        "deltas": _delta_rows(delta),
         "chosen_delta": int((delta["delta"] - best["delta"]).abs().argmin()),
-        "errors": [
-            {
-                "frames": {"train": "training", "test": "test", "holdout": "hold-out"}[part],
-                "number": sizes[part],
-                "energy RMSE (meV/atom)": _number(energy[part]),
-                "force RMSE (eV/Å)": _number(force[part], 3),
-            }
-            for part in parts
-        ],
-        "history": [
-            {
-                "iteration": int(row["iteration"]),
-                "training": int(row["n_train"]),
-                "test": int(row["n_test"]),
-                "database": f"{100 * row['fraction']:.0f} %",
-                "fits so far": int(row["n_fits_so_far"]),
-                "test RMSE (meV/atom)": _number(row["rmse_energy_mev_per_atom_test"]),
-                "hold-out RMSE (meV/atom)": _number(row["rmse_energy_mev_per_atom_holdout"]),
-                "hold-out force RMSE (eV/Å)": _number(row["rmse_force_ev_per_angstrom_holdout"], 3),
-            }
-            for _, row in history.iterrows()
-        ],
-        "hyperparameters": [
-            {"hyperparameter": name, "value": f"{value:g}", "searched": _setting_text(settings["potential"]["hyperparameters"][name])}
-            for name, value in potential["hyperparameters"].items()
-        ],
+        "errors": _error_rows(tables["errors"]),
+        "history": _history_rows(files.histories),
+        "hyperparameters": _hyperparameter_rows(tables["hyperparameters"]),
         "speeds": [read_json(path) for path in files.speed],
         "cycle_ps": sum(stage["time"] for stage in settings["glass"]["cycle"]),
         "stages": _stage_rows(files.thermo),
         "reference_temperature": settings["structure"]["reference_temperature"] or settings["glass"]["cycle"][-1]["temperature"],
-        "rx": rx,
-        "coordination": _coordination_rows({Path(path).parent.name: read_table(path) for path in (files.reference, *files.coordination)}),
-        "costs": costs(benchmarks),
+        "r_x": _r_x_rows(tables["r_x"]),
+        "coordination": _coordination_rows(tables["coordination"]),
+        "l_fold": _fold_rows(tables["l_fold"]),
+        "closest": _closest_rows(tables["closest_approach"]),
+        "costs": _cost_rows(tables["cost"]),
+        "learning": _learning_rows(curves) if files.learning else [],
+        "verdict": learning.verdict(curves) if files.learning else [],
     }
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**context)
+    return environment.from_string((FOLDER / "report.html.j2").read_text(encoding="utf-8")).render(**context)

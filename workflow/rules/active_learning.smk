@@ -7,7 +7,9 @@ ITERATION = at("potentials/{potential}/iteration_{iteration}")
 rule sample_frames:
     input:
         frames=at("frames/frames.extxyz"),
-        labels=at("clusters/best_labels.csv"),
+        table=at("frames/table.csv"),
+        labels=labels_to_sample,
+        kernels=kernels_for_drawing,
         previous=previous_database,
     output:
         database=f"{ITERATION}/database.json",
@@ -20,9 +22,11 @@ rule sample_frames:
     params:
         increment=config["active_learning"]["increment"],
         train_fraction=config["active_learning"]["train_fraction"],
+        allocation=config["active_learning"]["allocation"],
+        draw=config["active_learning"]["draw"],
         seed=config["seed"],
     message:
-        "Sampling the clusters for iteration {wildcards.iteration}"
+        "Sampling the clusters for iteration {wildcards.iteration} of {wildcards.potential}"
     script:
         "../scripts/sample_frames.py"
 
@@ -50,7 +54,7 @@ rule fit_trial:
         max_fit_time=config["active_learning"]["max_fit_time"],
         seed=config["seed"],
     message:
-        "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration}"
+        "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential}"
     script:
         "../scripts/fit_trial.py"
 
@@ -81,7 +85,7 @@ checkpoint decide:
         hyperparameters=config["potential"]["hyperparameters"],
         seed=config["seed"],
     message:
-        "Deciding after round {wildcards.round} of iteration {wildcards.iteration}"
+        "Deciding after round {wildcards.round} of iteration {wildcards.iteration} of {wildcards.potential}"
     script:
         "../scripts/decide.py"
 
@@ -103,9 +107,57 @@ rule evaluate_iteration:
         "../../envs/potential.yaml"
     threads: 2
     message:
-        "Evaluating the best potential of iteration {wildcards.iteration} on every frame"
+        "Evaluating the best potential of iteration {wildcards.iteration} of {wildcards.potential} on every frame"
     script:
         "../scripts/evaluate_iteration.py"
+
+
+rule fit_all_frames:
+    input:
+        frames=at("frames/frames.extxyz"),
+        summary=at("frames/import.json"),
+        optimal=at("potentials/optimal/summary.json"),
+    output:
+        potential=at("potentials/all_frames/gap.xml"),
+        train=at("potentials/all_frames/train.extxyz"),
+        predictions=at("potentials/all_frames/predictions.csv"),
+        forces=at("potentials/all_frames/forces.npz"),
+        summary=at("potentials/all_frames/summary.json"),
+        history=at("potentials/all_frames/history.csv"),
+    log:
+        at("logs/fit_all_frames.log"),
+        fit=at("logs/fit_all_frames.gap_fit.log"),
+    benchmark:
+        at("benchmarks/fit_all_frames.tsv")
+    conda:
+        "../../envs/potential.yaml"
+    threads: 2
+    params:
+        descriptor=config["potential"]["descriptor"],
+        e0=config["potential"]["e0"],
+        virials=config["potential"]["virials"],
+        max_fit_time=config["active_learning"]["max_fit_time"],
+        seed=config["seed"],
+    message:
+        "Fitting a potential on every frame"
+    script:
+        "../scripts/fit_all_frames.py"
+
+
+rule compare_potentials:
+    input:
+        predictions=potential_files("predictions.csv"),
+        forces=potential_files("forces.npz"),
+    output:
+        at("potentials/comparison.csv"),
+    log:
+        at("logs/compare_potentials.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Comparing the potentials on frames that no loop has used"
+    script:
+        "../scripts/compare_potentials.py"
 
 
 rule finish_potential:
@@ -129,12 +181,14 @@ rule finish_potential:
         ledger=at("potentials/{potential}/ledger.jsonl"),
     log:
         at("logs/finish_potential/{potential}.log"),
+    wildcard_constraints:
+        potential="|".join(LOOPS),
     conda:
         "../../envs/potential.yaml"
     params:
         seed=config["seed"],
         descriptor=config["potential"]["descriptor"],
     message:
-        "Delivering the potential"
+        "Delivering the potential {wildcards.potential}"
     script:
         "../scripts/finish_potential.py"

@@ -40,8 +40,11 @@ rule choose_delta:
         at("logs/choose_delta.log"),
     conda:
         "../../envs/analysis.yaml"
+    params:
+        choose_from=config["clustering"]["choose_from"],
+        choose_by=config["clustering"]["choose_by"],
     message:
-        "Choosing delta by the lowest mean energy spread inside the clusters"
+        "Choosing delta by the lowest energy spread inside the clusters"
     script:
         "../scripts/choose_delta.py"
 

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from gapglass import active_learning, config as configuration, log, make_importable
+from gapglass import active_learning, config as configuration, figures, log, make_importable
 from gapglass.errors import UserError
 
 make_importable()
@@ -23,13 +23,18 @@ wildcard_constraints:
     delta=r"\d(\.\d+)?(e-\d+)?",
     block=r"\d\d\d\d",
     other=r"\d\d\d\d",
-    potential=r"optimal",
+    potential=r"optimal|soap_only|all_frames",
     iteration=r"\d\d+",
     round=r"\d+",
     trial=r"\d+",
     atoms=r"\d+",
     replica=r"\d+",
     stage=r"\d+",
+    strategy=r"[a-z_]+",
+    size=r"\d+",
+    draw=r"\d+",
+    name=r"[A-Za-z0-9-]+",
+    model=r"reference|[a-z_]+_\d+",
 
 
 def at(path):
@@ -60,9 +65,50 @@ def kernel_tiles(wildcards):
     ]
 
 
+def descriptor_blocks(wildcards):
+    """Return the descriptors of every block of frames."""
+    return [at(f"descriptors/block_{name}") for name in block_names()]
+
+
+def coulomb_scale(wildcards):
+    """Return the file with zeta, where the tiles need one and the configuration gives none."""
+    settings = config["kernels"]["coulomb"]
+    needed = settings["averaging"] == "environments" and settings["zeta"] == "auto"
+    return at("kernels/scale.json") if needed else []
+
+
+def tile_settings():
+    """Return what a tile depends on, and nothing that comes in when the tiles are put together."""
+    soap, coulomb = config["kernels"]["soap"], config["kernels"]["coulomb"]
+    settings = {
+        "soap_averaging": soap["averaging"],
+        "coulomb_averaging": coulomb["averaging"],
+        "packed": config["descriptors"]["coulomb"]["permutation"] != "eigenspectrum",
+    }
+    if soap["averaging"] == "environments":
+        settings["degree"] = soap["degree"]
+    if coulomb["averaging"] == "environments":
+        settings["zeta"] = coulomb["zeta"]
+    return settings
+
+
 def delta_files(name):
     """Return one file of every delta."""
     return [at(f"clusters/delta_{delta:g}/{name}") for delta in config["clustering"]["deltas"]]
+
+
+LOOPS = ("optimal", "soap_only")
+VARIANTS = config["potential"]["variants"]
+
+
+def potential_files(name):
+    """Return one file of every potential of the study."""
+    return [at(f"potentials/{variant}/{name}") for variant in VARIANTS]
+
+
+def loop_files(name):
+    """Return one file of every potential that comes out of an active-learning loop."""
+    return [at(f"potentials/{variant}/{name}") for variant in VARIANTS if variant in LOOPS]
 
 
 def iteration_folder(potential, iteration):
@@ -113,6 +159,23 @@ def proposing_decision(wildcards):
     """Return the decision that proposed this trial: the one of the round before."""
     folder = iteration_folder(wildcards.potential, int(wildcards.iteration))
     return f"{folder}/round_{int(wildcards.round) - 1}/decision.json"
+
+
+def labels_to_sample(wildcards):
+    """Return the clusters that a potential's database is drawn from: those of the chosen delta, or of delta = 0."""
+    return at(
+        "clusters/best_labels.csv"
+        if wildcards.potential == "optimal"
+        else "clusters/delta_0/labels.csv"
+    )
+
+
+def kernels_for_drawing(wildcards):
+    """Return both kernels and the summary with delta, where frames are drawn by their distances."""
+    if config["active_learning"]["draw"] != "medoids":
+        return []
+    summary = "best.json" if wildcards.potential == "optimal" else "delta_0/summary.json"
+    return [at("kernels/soap.npy"), at("kernels/coulomb.npy"), at(f"clusters/{summary}")]
 
 
 def previous_database(wildcards):
@@ -180,12 +243,14 @@ def evaluations(wildcards):
 
 
 N_STAGES = len(config["glass"]["cycle"])
-GLASSES = [
-    (potential, atoms, replica)
-    for potential in ("optimal",)
-    for atoms in config["glass"]["sizes"]
-    for replica in range(1, config["glass"]["replicas"] + 1)
+COMPARISON_SIZES = config["glass"]["comparison_sizes"] or config["glass"]["sizes"]
+MODELS = [
+    (potential, atoms)
+    for potential in VARIANTS
+    for atoms in (config["glass"]["sizes"] if potential == "optimal" else COMPARISON_SIZES)
 ]
+REPLICAS = range(1, config["glass"]["replicas"] + 1)
+GLASSES = [(potential, atoms, replica) for potential, atoms in MODELS for replica in REPLICAS]
 # What every stage depends on; its own temperature and time come with it, so that a changed stage leaves the earlier ones.
 STAGE_SETTINGS = {
     key: value
@@ -200,9 +265,52 @@ def glass_files(name):
     return [at(f"glass/{p}/{atoms}/{replica}/{name}") for p, atoms, replica in GLASSES]
 
 
-def structure_files(name):
-    """Return one structure file of every glass model."""
-    return [at(f"structure/{p}_{atoms}_{replica}/{name}") for p, atoms, replica in GLASSES]
+def structure_files(name, experiments=False):
+    """Return one structure file of the reference and of every glass model, averaged over its replicas."""
+    models = ["reference", *(f"{potential}_{atoms}" for potential, atoms in MODELS)]
+    if experiments:
+        models += [f"experiment_{entry['name']}" for entry in config["structure"]["experiments"]]
+    return [at(f"structure/{model}/{name}") for model in models]
+
+
+def replica_files(name):
+    """Return one structure file of every replica of a glass model."""
+
+    def paths(wildcards):
+        return [
+            at(f"structure/{wildcards.potential}_{wildcards.atoms}_{n}/{name}") for n in REPLICAS
+        ]
+
+    return paths
+
+
+def experiment(name):
+    """Return the entry of a measured curve."""
+    return next(entry for entry in config["structure"]["experiments"] if entry["name"] == name)
+
+
+def experiment_files(name):
+    """Return one file of every measured curve."""
+    return [
+        at(f"structure/experiment_{entry['name']}/{name}")
+        for entry in config["structure"]["experiments"]
+    ]
+
+
+def compared_tables(name):
+    """Return the tables of a model, replica by replica, or those of the reference."""
+
+    def paths(wildcards):
+        if wildcards.model == "reference":
+            return [at(f"structure/reference/{name}")]
+        return [at(f"structure/{wildcards.model}_{n}/{name}") for n in REPLICAS]
+
+    return paths
+
+
+def reference_to_compare(wildcards):
+    """Return the G(r) of the reference, for every model but the reference itself."""
+    return [] if wildcards.model == "reference" else [at("structure/reference/gr.csv")]
 
 
 def stage_start(wildcards):
@@ -249,22 +357,54 @@ def pair_style_plugin(wildcards):
     return [] if config["glass"]["lammps_command"] else at("lammps/quip.so")
 
 
-def figure(name, caption, category):
-    """Return the PNG of a figure, marked for Snakemake's report."""
-    return report(at(f"figures/{name}.png"), caption=f"../report/{caption}.rst", category=category)
+def learning_points():
+    """Return the result of every strategy, size and draw of the learning curves."""
+    settings = config["learning_curves"]
+    return [
+        at(f"learning_curves/{strategy}/{size}_{draw}.json")
+        for size in sorted(settings["sizes"], reverse=True)
+        for draw in range(1, settings["seeds"] + 1)
+        for strategy in settings["strategies"]
+    ]
 
 
-FIGURE_NAMES = [
-    "delta",
-    "clusters",
-    "map",
-    "active_learning",
-    "parity",
-    "melt_quench",
-    "structure_factor",
-    "partial_structure_factors",
-    "pair_distribution",
-    "partial_pair_distributions",
-    "coordination",
+def learning_curve_summary():
+    """Return the summary of the learning curves where it has been made: the report takes it up, but does not ask for it."""
+    path = at("learning_curves/summary.csv")
+    return [path] if Path(path).exists() else []
+
+
+def learning_curve_figures():
+    """Return the figures of the learning curves where their summary has been made."""
+    names = [figure.name for figure in figures.learning(config) if learning_curve_summary()]
+    return [at(f"figures/{name}.png") for name in names]
+
+
+def figure_files(rule):
+    """Return PNG, PDF and CSV of every figure that a rule makes, the PNG marked for Snakemake's report."""
+    made = [
+        figure
+        for figure in (*figures.listed(config), *figures.learning(config))
+        if figure.rule == rule
+    ]
+    return [
+        (
+            at(f"figures/{figure.name}.{kind}")
+            if kind != "png"
+            else report(
+                at(f"figures/{figure.name}.png"),
+                caption=f"../report/{figure.caption}.rst",
+                category=figure.section,
+                labels={"figure": figure.name, "paper": figure.paper or "-"},
+            )
+        )
+        for figure in made
+        for kind in ("png", "pdf", "csv")
+    ]
+
+
+FIGURES = [
+    at(f"figures/{figure.name}.{kind}")
+    for figure in figures.listed(config)
+    for kind in ("png", "pdf", "csv")
 ]
-FIGURES = [at(f"figures/{name}.{kind}") for name in FIGURE_NAMES for kind in ("png", "pdf")]

@@ -16,6 +16,7 @@ rule compute_descriptors:
     params:
         block_frames=config["descriptors"]["block_frames"],
         soap=config["descriptors"]["soap"],
+        averaging=config["kernels"]["soap"]["averaging"],
         coulomb=config["descriptors"]["coulomb"],
     message:
         "SOAP and Coulomb fingerprints of block {wildcards.block}"

@@ -1,4 +1,4 @@
-# Figures as PNG and PDF, and the report.
+# Figures as PNG, PDF and CSV, tables as CSV, their index, and the report.
 
 
 rule plot_clusters:
@@ -8,48 +8,46 @@ rule plot_clusters:
         best=at("clusters/best.json"),
         labels=at("clusters/best_labels.csv"),
         map=at("clusters/map.csv"),
+        each=delta_files("labels.csv"),
     output:
-        figure("delta", "delta", "Clusters"),
-        figure("clusters", "clusters", "Clusters"),
-        figure("map", "map", "Clusters"),
-        [at(f"figures/{name}.pdf") for name in FIGURE_NAMES[:3]],
+        figure_files("plot_clusters"),
     log:
         at("logs/plot_clusters.log"),
     conda:
         "../../envs/analysis.yaml"
+    params:
+        deltas=config["clustering"]["deltas"],
     message:
         "Figures of the clusters"
     script:
         "../scripts/plot_clusters.py"
 
 
-rule plot_potential:
+rule plot_potentials:
     input:
-        history=at("potentials/optimal/history.csv"),
-        ledger=at("potentials/optimal/ledger.jsonl"),
-        predictions=at("potentials/optimal/predictions.csv"),
-        forces=at("potentials/optimal/forces.npz"),
-        summary=at("potentials/optimal/summary.json"),
+        histories=loop_files("history.csv"),
+        ledgers=loop_files("ledger.jsonl"),
+        predictions=potential_files("predictions.csv"),
+        forces=potential_files("forces.npz"),
+        summaries=potential_files("summary.json"),
+        comparison=at("potentials/comparison.csv"),
     output:
-        figure("active_learning", "active_learning", "Potential"),
-        figure("parity", "parity", "Potential"),
-        [at(f"figures/{name}.pdf") for name in FIGURE_NAMES[3:5]],
+        figure_files("plot_potentials"),
     log:
-        at("logs/plot_potential.log"),
+        at("logs/plot_potentials.log"),
     conda:
         "../../envs/analysis.yaml"
     message:
-        "Figures of the potential"
+        "Figures of the potentials"
     script:
-        "../scripts/plot_potential.py"
+        "../scripts/plot_potentials.py"
 
 
 rule plot_glass:
     input:
         glass_files("thermo.csv"),
     output:
-        figure("melt_quench", "melt_quench", "Glass"),
-        at("figures/melt_quench.pdf"),
+        figure_files("plot_glass"),
     log:
         at("logs/plot_glass.log"),
     conda:
@@ -62,43 +60,96 @@ rule plot_glass:
 
 rule plot_structure:
     input:
-        sq=[at("structure/reference/sq.csv"), *structure_files("sq.csv")],
-        gr=[at("structure/reference/gr.csv"), *structure_files("gr.csv")],
-        coordination=[
-            at("structure/reference/coordination.csv"),
-            *structure_files("coordination.csv"),
-        ],
+        sq=structure_files("sq.csv", experiments=True),
+        gr=structure_files("gr.csv", experiments=True),
+        coordination=structure_files("coordination.csv"),
+        angles=structure_files("angles.csv"),
     output:
-        figure("structure_factor", "structure_factor", "Structure"),
-        figure("partial_structure_factors", "structure_factor", "Structure"),
-        figure("pair_distribution", "pair_distribution", "Structure"),
-        figure("partial_pair_distributions", "pair_distribution", "Structure"),
-        figure("coordination", "coordination", "Structure"),
-        [at(f"figures/{name}.pdf") for name in FIGURE_NAMES[6:]],
+        figure_files("plot_structure"),
     log:
         at("logs/plot_structure.log"),
     conda:
         "../../envs/analysis.yaml"
+    params:
+        largest=f"{figures.main_potential(config)}_{figures.sizes_of(config, figures.main_potential(config))[-1]}",
+        main=figures.main_potential(config),
+        compared=figures.compared_sizes(config),
+        cutoffs=config["structure"]["coordination_cutoffs"],
+        radiations={
+            entry["name"]: entry["radiation"] for entry in config["structure"]["experiments"]
+        },
     message:
         "Figures of the structure"
     script:
         "../scripts/plot_structure.py"
 
 
+rule plot_learning_curves:
+    input:
+        at("learning_curves/summary.csv"),
+    output:
+        figure_files("plot_learning_curves"),
+    log:
+        at("logs/plot_learning_curves.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Figures of the learning curves"
+    script:
+        "../scripts/plot_learning_curves.py"
+
+
+rule make_tables:
+    input:
+        summaries=potential_files("summary.json"),
+        comparison=at("potentials/comparison.csv"),
+        coordination=structure_files("coordination.csv"),
+        closest=structure_files("closest.csv"),
+        rx=structure_files("rx.json"),
+        figures=[path for path in FIGURES if path.endswith(".png")],
+    output:
+        [at(f"tables/{table.name}.csv") for table in figures.TABLES],
+    log:
+        at("logs/make_tables.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        hyperparameters=config["potential"]["hyperparameters"],
+        benchmarks=at("benchmarks"),
+    message:
+        "Tables"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule describe_figures:
+    output:
+        at("figures/README.md"),
+    log:
+        at("logs/describe_figures.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        text=figures.readme(config),
+    message:
+        "Index of figures and tables"
+    script:
+        "../scripts/describe_figures.py"
+
+
 rule build_report:
     input:
-        figures=[path for path in FIGURES if path.endswith(".png")],
+        figures=[path for path in FIGURES if path.endswith(".png")] + learning_curve_figures(),
         imported=at("frames/import.json"),
         kernels=at("kernels/kernels.json"),
         best=at("clusters/best.json"),
         delta=at("clusters/delta.csv"),
-        potential=at("potentials/optimal/summary.json"),
-        history=at("potentials/optimal/history.csv"),
-        reference=at("structure/reference/coordination.csv"),
-        coordination=structure_files("coordination.csv"),
-        rx=structure_files("rx.json"),
+        potentials=potential_files("summary.json"),
+        histories=loop_files("history.csv"),
+        tables=[at(f"tables/{table.name}.csv") for table in figures.TABLES],
         thermo=glass_files("thermo.csv"),
         speed=glass_files("speed.json"),
+        learning=learning_curve_summary(),
     output:
         at("report.html"),
     log:
@@ -107,7 +158,6 @@ rule build_report:
         "../../envs/analysis.yaml"
     params:
         settings=config,
-        benchmarks=at("benchmarks"),
     message:
         "Writing the report"
     script:

@@ -1,10 +1,28 @@
 # Two similarity matrices from tiles that compare block with block.
 
 
+rule scale_coulomb:
+    input:
+        descriptor_blocks,
+    output:
+        at("kernels/scale.json"),
+    log:
+        at("logs/scale_coulomb.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        seed=config["seed"],
+    message:
+        "Finding the scale of the Coulomb kernel over environments"
+    script:
+        "../scripts/scale_coulomb.py"
+
+
 rule compute_kernel_tile:
     input:
         block=at("descriptors/block_{block}"),
         other=at("descriptors/block_{other}"),
+        scale=coulomb_scale,
     output:
         at("kernels/tiles/{block}_{other}.npz"),
     log:
@@ -15,7 +33,7 @@ rule compute_kernel_tile:
         "../../envs/analysis.yaml"
     threads: 2
     params:
-        packed=config["descriptors"]["coulomb"]["permutation"] != "eigenspectrum",
+        settings=tile_settings(),
     message:
         "Comparing the frames of block {wildcards.block} with block {wildcards.other}"
     script:
@@ -24,7 +42,8 @@ rule compute_kernel_tile:
 
 rule assemble_kernels:
     input:
-        kernel_tiles,
+        tiles=kernel_tiles,
+        scale=coulomb_scale,
     output:
         soap=at("kernels/soap.npy"),
         coulomb=at("kernels/coulomb.npy"),

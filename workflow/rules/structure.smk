@@ -8,6 +8,8 @@ rule analyse_reference:
         sq=at("structure/reference/sq.csv"),
         gr=at("structure/reference/gr.csv"),
         coordination=at("structure/reference/coordination.csv"),
+        angles=at("structure/reference/angles.csv"),
+        closest=at("structure/reference/closest.csv"),
     log:
         at("logs/analyse_reference.log"),
     benchmark:
@@ -17,8 +19,7 @@ rule analyse_reference:
     threads: 2
     params:
         settings=config["structure"],
-        temperature=config["structure"]["reference_temperature"]
-        or config["glass"]["cycle"][-1]["temperature"],
+        temperature=REFERENCE_TEMPERATURE,
     message:
         "Structure of the reference"
     script:
@@ -32,6 +33,8 @@ rule analyse_glass:
         sq=at("structure/{potential}_{atoms}_{replica}/sq.csv"),
         gr=at("structure/{potential}_{atoms}_{replica}/gr.csv"),
         coordination=at("structure/{potential}_{atoms}_{replica}/coordination.csv"),
+        angles=at("structure/{potential}_{atoms}_{replica}/angles.csv"),
+        closest=at("structure/{potential}_{atoms}_{replica}/closest.csv"),
     log:
         at("logs/analyse_glass/{potential}_{atoms}_{replica}.log"),
     benchmark:
@@ -47,17 +50,69 @@ rule analyse_glass:
         "../scripts/analyse_glass.py"
 
 
-rule compare_structure:
+rule import_experiment:
     input:
-        reference=at("structure/reference/gr.csv"),
-        model=at("structure/{potential}_{atoms}_{replica}/gr.csv"),
+        lambda wildcards: experiment(wildcards.name)["file"],
     output:
-        at("structure/{potential}_{atoms}_{replica}/rx.json"),
+        sq=at("structure/experiment_{name}/sq.csv"),
+        gr=at("structure/experiment_{name}/gr.csv"),
     log:
-        at("logs/compare_structure/{potential}_{atoms}_{replica}.log"),
+        at("logs/import_experiment/{name}.log"),
     conda:
         "../../envs/analysis.yaml"
+    params:
+        entry=lambda wildcards: experiment(wildcards.name),
+        settings={key: config["structure"][key] for key in ("q_max", "r_max", "r_bin", "window")},
+        composition=config["glass"]["composition"],
+        density=config["glass"]["density"],
     message:
-        "Wright parameter R_X of the glass of {wildcards.atoms} atoms"
+        "Reading the measured curve {wildcards.name}"
+    script:
+        "../scripts/import_experiment.py"
+
+
+rule average_replicas:
+    input:
+        sq=replica_files("sq.csv"),
+        gr=replica_files("gr.csv"),
+        coordination=replica_files("coordination.csv"),
+        angles=replica_files("angles.csv"),
+        closest=replica_files("closest.csv"),
+    output:
+        sq=at("structure/{potential}_{atoms}/sq.csv"),
+        gr=at("structure/{potential}_{atoms}/gr.csv"),
+        coordination=at("structure/{potential}_{atoms}/coordination.csv"),
+        angles=at("structure/{potential}_{atoms}/angles.csv"),
+        closest=at("structure/{potential}_{atoms}/closest.csv"),
+    log:
+        at("logs/average_replicas/{potential}_{atoms}.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        q_bin=config["structure"]["q_bin"],
+    message:
+        "Averaging the {wildcards.atoms} atoms of {wildcards.potential} over the replicas"
+    script:
+        "../scripts/average_replicas.py"
+
+
+rule compare_structure:
+    input:
+        reference=reference_to_compare,
+        sq=compared_tables("sq.csv"),
+        gr=compared_tables("gr.csv"),
+        experiment_sq=experiment_files("sq.csv"),
+        experiment_gr=experiment_files("gr.csv"),
+    output:
+        at("structure/{model}/rx.json"),
+    log:
+        at("logs/compare_structure/{model}.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings={key: config["structure"][key] for key in ("r_x_min", "q_max", "window")},
+        experiments=config["structure"]["experiments"],
+    message:
+        "Wright parameter R_X of {wildcards.model}"
     script:
         "../scripts/compare_structure.py"

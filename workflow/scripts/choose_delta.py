@@ -1,4 +1,4 @@
-"""Collect the clusterings of all deltas and keep the interior one with the lowest mean energy spread."""
+"""Collect the clusterings of all deltas and keep the one with the lowest energy spread."""
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ columns = [
 ]
 summaries = [files.read_json(path) for path in snakemake.input.summaries]
 table = pd.DataFrame(summaries)[columns]
-best = clustering.choose_delta(table)
+best = clustering.choose_delta(table, snakemake.params.choose_from, snakemake.params.choose_by)
 place = int(best.name)
 log.notice(
     "delta %g: %d clusters, mean energy spread %.1f meV/atom",

@@ -1,8 +1,17 @@
-"""Wright parameter between the G(r) of the reference and of a glass model."""
+"""Wright parameter of a model against the reference and against every experiment."""
 
 from gapglass import files, log, structure
 
 log.configure(snakemake.log[0], "R_X")
-result = structure.compare(files.read_table(snakemake.input.reference), files.read_table(snakemake.input.model))
-log.notice("%s atoms: R_X %.1f %% up to %.2f Å", snakemake.wildcards.atoms, result["r_x_percent"], result["r_max_angstrom"])
+sq, gr, experiment_sq, experiment_gr = (
+    [files.read_table(path) for path in snakemake.input[name]] for name in ("sq", "gr", "experiment_sq", "experiment_gr")
+)
+reference = [files.read_table(path) for path in snakemake.input.reference]
+measured = list(zip(snakemake.params.experiments, experiment_sq, experiment_gr, strict=True))
+result = structure.compare_all(sq, gr, reference, measured, snakemake.params.settings)
+for against, found in result.items():
+    log.notice(
+        "%s against %s: R_X %.1f %% from %.2f to %.2f Å",
+        snakemake.wildcards.model, against, found["r_x_percent"], found["r_min_angstrom"], found["r_max_angstrom"],
+    )  # fmt: skip
 files.write_json(snakemake.output[0], result)

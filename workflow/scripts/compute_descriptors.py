@@ -1,4 +1,4 @@
-"""Fingerprint the frames of one block: one .npz per frame with the averaged SOAP vector and the Coulomb vector."""
+"""Fingerprint the frames of one block: one .npz per frame with SOAP fingerprint and Coulomb vector."""
 
 import shutil
 import tempfile
@@ -20,7 +20,7 @@ try:
     for number, frame in enumerate(frames):
         np.savez(
             scratch / f"frame_{first + number:06d}.npz",
-            soap=descriptors.average_fingerprint(frame, soap),
+            soap=descriptors.soap_fingerprint(frame, soap, snakemake.params.averaging),
             coulomb=descriptors.coulomb_vector(frame, **snakemake.params.coulomb),
         )
         progress.update(number + 1)

@@ -3,7 +3,7 @@
 from gapglass import active_learning, files, log
 from gapglass.hyperparameters import SearchSpace
 
-log.configure(snakemake.log[0], "active learning")
+log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}")
 ledger = [files.read_json(path) for path in snakemake.input.results]
 decision = active_learning.decide(
     int(snakemake.wildcards.iteration),

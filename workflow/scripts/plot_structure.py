@@ -1,15 +1,53 @@
-"""Figures of the structure: S(q), its partials, G(r), its partials, models against reference."""
+"""Figures of the structure: models against reference and experiments, size by size, potential by potential."""
 
 from pathlib import Path
 
 from gapglass import files, log, plots
 
 log.configure(snakemake.log[0], "plot_structure")
-sq = {Path(path).parent.name: files.read_table(path) for path in snakemake.input.sq}
-gr = {Path(path).parent.name: files.read_table(path) for path in snakemake.input.gr}
-coordination = {Path(path).parent.name: files.read_table(path) for path in snakemake.input.coordination}
-plots.save(plots.coordination(coordination), snakemake.output, "coordination")
-plots.save(plots.curves(sq, "S_X"), snakemake.output, "structure_factor")
-plots.save(plots.partial_curves(sq, "S"), snakemake.output, "partial_structure_factors")
-plots.save(plots.curves(gr, "G_X"), snakemake.output, "pair_distribution")
-plots.save(plots.partial_curves(gr, "g"), snakemake.output, "partial_pair_distributions")
+wanted = {Path(path).stem for path in snakemake.output}
+main, largest, radiations = snakemake.params.main, snakemake.params.largest, snakemake.params.radiations
+
+
+def tables(paths):
+    """Return model -> table."""
+    return {Path(path).parent.name: files.read_table(path) for path in paths}
+
+
+def shown(found, radiation=None):
+    """Return the reference, the largest model of the main potential and, for a radiation, the experiments made with it."""
+    names = ["reference", largest]
+    names += [f"experiment_{name}" for name, kind in radiations.items() if kind == radiation and len(found.get(f"experiment_{name}", ()))]
+    return {name: found[name] for name in names}
+
+
+def save(name, drawn):
+    """Write a figure of this name."""
+    plots.save(drawn, snakemake.output, name)
+
+
+sq, gr = tables(snakemake.input.sq), tables(snakemake.input.gr)
+partials = {"S": plots.partial_columns(sq, "S"), "g": plots.partial_columns(gr, "g")}
+save("structure_factor", plots.curves(shown(sq, "xray"), ["S_X"]))
+save("partial_structure_factors", plots.curves(shown(sq), partials["S"]))
+save("pair_distribution", plots.curves(shown(gr, "xray"), ["G_X"]))
+save("partial_pair_distributions", plots.curves(shown(gr), partials["g"]))
+save("neutron_structure_factor", plots.curves(shown(sq, "neutron"), ["S_N"]))
+save("neutron_pair_distribution", plots.curves(shown(gr, "neutron"), ["G_N"]))
+models = {name: table for name, table in gr.items() if not name.startswith("experiment_")}
+save("running_coordination", plots.running_coordination(models, snakemake.params.cutoffs))
+if "coordination" in wanted:
+    save("coordination", plots.coordination(tables(snakemake.input.coordination)))
+    save("bond_angles", plots.bond_angles(tables(snakemake.input.angles)))
+if "structure_factor_sizes" in wanted:
+    for kind, found, total in (("structure_factor", sq, "S_X"), ("pair_distribution", gr, "G_X")):
+        sizes = {f"{name.rsplit('_', 1)[1]} atoms": table for name, table in found.items() if name.startswith(f"{main}_")}
+        save(f"{kind}_sizes", plots.stacked({"": sizes}, found["reference"], [total]))
+        save(f"partial_{kind}s_sizes", plots.stacked({"": sizes}, found["reference"], partials[total[0] if total == "S_X" else "g"]))
+if "pair_distribution_potentials" in wanted:
+    by_size = {
+        f"{atoms} atoms": {name.rsplit("_", 1)[0]: table for name, table in gr.items() if name.endswith(f"_{atoms}")}
+        for atoms in snakemake.params.compared
+    }
+    save("pair_distribution_potentials", plots.stacked(by_size, gr["reference"], ["G_X"]))
+    save("partial_pair_distributions_potentials", plots.stacked(by_size, gr["reference"], partials["g"]))

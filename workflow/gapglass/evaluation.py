@@ -1,0 +1,100 @@
+"""Errors of potentials on every frame, set by set, and of several potentials on the frames that none of them used.
+
+Source: section 3.2 of doi:10.1111/jace.20128, which compares MLIP(0), MLIP(1) and MLIP(2).
+"""
+
+import numpy as np
+import pandas as pd
+
+from gapglass import gap
+
+SETS = ("train", "test", "holdout")
+
+
+def evaluate(potential, frames, database, workers=1):
+    """Evaluate a potential on every frame.
+
+    Parameters
+    ----------
+    potential : path-like
+        gap.xml.
+    frames : list of ase.Atoms
+        All canonical frames.
+    database : dict
+        ``train``, ``test`` and ``holdout``: frame numbers.
+    workers : int
+
+    Returns
+    -------
+    errors : dict
+        train, test, holdout -> RMSE of energy and force (``gap.errors``).
+    predictions : pandas.DataFrame
+        A row per frame: frame, set, temperature_k, trajectory, energy_reference_ev_per_atom, energy_gap_ev_per_atom.
+    forces : dict of numpy.ndarray
+        frame, shape (n_atoms_total,); reference and gap, shape (n_atoms_total, 3), eV/Å, float32.
+    """
+    energies, forces = gap.predict(potential, frames, workers=workers)
+    parts = {index: part for part in SETS for index in database[part]}
+    errors = {}
+    for part in SETS:
+        chosen = [index for index in parts if parts[index] == part]
+        errors[part] = gap.errors([frames[i] for i in chosen], energies[chosen], [forces[i] for i in chosen])
+    sizes = np.array([len(frame) for frame in frames])
+    predictions = pd.DataFrame(
+        {
+            "frame": range(len(frames)),
+            "set": [parts[i] for i in range(len(frames))],
+            "temperature_k": [frame.info["temperature"] for frame in frames],
+            "trajectory": [frame.info["trajectory"] for frame in frames],
+            "energy_reference_ev_per_atom": [frame.info["REF_energy"] / len(frame) for frame in frames],
+            "energy_gap_ev_per_atom": energies / sizes,
+        }
+    )
+    arrays = {
+        "frame": np.repeat(np.arange(len(frames)), sizes),
+        "reference": np.concatenate([frame.arrays["REF_forces"] for frame in frames]).astype(np.float32),
+        "gap": np.concatenate(forces).astype(np.float32),
+    }
+    return errors, predictions, arrays
+
+
+def compare(predictions, forces):
+    """Return the errors of several potentials on one set of frames: those that no active-learning loop has used.
+
+    Parameters
+    ----------
+    predictions : dict of pandas.DataFrame
+        Potential -> table of ``evaluate``.
+    forces : dict of dict
+        Potential -> arrays of ``evaluate``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per potential and temperature_k, and one for all temperatures (temperature_k NaN): n_frames,
+        rmse_energy_mev_per_atom, rmse_force_ev_per_angstrom, trained_on_them. ``all_frames`` has been trained on these frames.
+        No row when the loops have used every frame.
+    """
+    loops = [(table["set"] == "holdout").to_numpy() for name, table in predictions.items() if name != "all_frames"]
+    common = np.all(loops, axis=0) if loops else np.ones(len(predictions["all_frames"]), dtype=bool)
+    rows = []
+    for name, table in predictions.items():
+        for temperature in (None, *sorted(table.loc[common, "temperature_k"].unique())):
+            here = common & (True if temperature is None else (table["temperature_k"] == temperature).to_numpy())
+            if not here.any():
+                continue
+            error = (table["energy_gap_ev_per_atom"] - table["energy_reference_ev_per_atom"])[here]
+            of_atom = here[forces[name]["frame"]]
+            force = (forces[name]["gap"] - forces[name]["reference"])[of_atom]
+            rows.append(
+                {
+                    "potential": name,
+                    "temperature_k": np.nan if temperature is None else temperature,
+                    "n_frames": int(here.sum()),
+                    "rmse_energy_mev_per_atom": 1000 * np.sqrt(np.mean(np.square(error))),
+                    "rmse_force_ev_per_angstrom": np.sqrt(np.mean(np.square(force, dtype=float))),
+                    "trained_on_them": bool((table.loc[here, "set"] == "train").all()),
+                }
+            )
+    columns = ["potential", "temperature_k", "n_frames", "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom", "trained_on_them"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,390 @@
+"""Structure in reciprocal space: partial and total S(q), directly and from g_ab(r), and its transform G(r).
+
+Conventions: Faber-Ziman partials, S_ab -> 1 at large q; totals weighted by c_a c_b f_a(q) f_b(q) / <f(q)>^2 for X-rays (form
+factors of neutral atoms) and c_a c_b b_a b_b / <b>^2 for neutrons (coherent scattering lengths), so that they tend to 1 as well.
+Source: section 3.3 of doi:10.1111/jace.20128; definitions compared in doi:10.1107/S0021889800019993; Lorch's window,
+doi:10.1088/0022-3719/2/2/305.
+"""
+
+from itertools import pairwise
+
+import numba
+import numpy as np
+import periodictable
+from ase.geometry import minkowski_reduce
+from periodictable.cromermann import fxrayatq
+
+from gapglass.errors import UserError
+from gapglass.log import Progress
+from gapglass.neighbours import pair_names
+
+COST_BUDGET = 4e9  # atom x vector x frame products of the direct sum: tens of seconds on two cores
+Q_DIRECT = 5.0  # 1/Å; below it S(q) of a large cell is summed directly in any case: the range of the first peaks
+VECTORS_PER_BIN = 30  # at least, where a bin has more and the budget does not allow all
+TOTALS = {"xray": "X", "neutron": "N"}  # S_X, G_X and S_N, G_N
+
+
+def _mean_cell(frames):
+    return np.mean([np.asarray(atoms.cell) for atoms in frames], axis=0)
+
+
+def _n_wave_vectors(q_max, volume):
+    """Return about how many wave vectors, one of each pair q, -q, a cell of this volume has up to ``q_max``."""
+    return 4 / 3 * np.pi * q_max**3 * volume / (2 * np.pi) ** 3 / 2
+
+
+@numba.njit(parallel=True, fastmath=True, cache=True)
+def _density_waves(tables, vectors, species, out_real, out_imag):
+    offset = (tables.shape[1] - 1) // 2
+    for k in numba.prange(len(vectors)):
+        a, b, c = vectors[k, 0] + offset, vectors[k, 1] + offset, vectors[k, 2] + offset
+        for j in range(tables.shape[2]):
+            wave = tables[0, a, j] * tables[1, b, j] * tables[2, c, j]
+            out_real[k, species[j]] += wave.real
+            out_imag[k, species[j]] += wave.imag
+
+
+def wave_vectors(cell, q_max, q_bin, max_per_bin):
+    """Return the wave vectors that fit the periodic cell, one of each pair q, -q, up to ``q_max``.
+
+    Parameters
+    ----------
+    cell : array, shape (3, 3), Å
+    q_max, q_bin : float
+        1/Å.
+    max_per_bin : int or None
+        Bins with more vectors keep an evenly spread choice; None keeps all.
+
+    Returns
+    -------
+    indices : numpy.ndarray of int, shape (n, 3)
+        Multiples of the reciprocal vectors.
+    q : numpy.ndarray, shape (n,), 1/Å
+    n_all : numpy.ndarray of int, shape (n_bins,)
+        Vectors in each bin before the choice.
+    """
+    reciprocal = 2 * np.pi * np.linalg.inv(np.asarray(cell)).T
+    limits = [int(q_max * np.linalg.norm(vector) / (2 * np.pi)) for vector in np.asarray(cell)]
+    plane = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in limits[1:]), indexing="ij"), axis=-1).reshape(-1, 2)
+    grid, q = [], []
+    # plane by plane: the whole grid of a large cell would fill the memory
+    for first in range(limits[0] + 1):
+        part = plane if first else plane[len(plane) // 2 + 1 :]
+        lengths = np.linalg.norm(first * reciprocal[0] + part @ reciprocal[1:], axis=1)
+        keep = lengths <= q_max
+        grid.append(np.insert(part[keep], 0, first, axis=1).astype(np.int32))
+        q.append(lengths[keep])
+    grid, q = np.concatenate(grid), np.concatenate(q)
+    order = np.argsort(q, kind="stable")
+    grid, q = grid[order], q[order]
+    edges = np.searchsorted(q, np.arange(int(np.ceil(q_max / q_bin - 1e-9)) + 1) * q_bin)
+    edges[-1] = len(q)
+    if max_per_bin is None:
+        return grid, q, np.diff(edges)
+    chosen = [low + np.linspace(0, high - low - 1, min(high - low, max_per_bin)).astype(int) for low, high in pairwise(edges)]
+    chosen = np.concatenate(chosen)
+    return grid[chosen], q[chosen], np.diff(edges)
+
+
+def direct_limit(frames, settings):
+    """Return the q (1/Å) up to which S(q) is summed directly, a whole number of bins or ``q_max``.
+
+    ``structure.q_direct``, or with auto q_max where the sum over all wave vectors costs no more than a fixed budget of
+    atoms x vectors x frames, else what the budget allows, at least 5 1/Å.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+    settings : dict
+        q_max, q_bin and q_direct of section ``structure``.
+
+    Raises
+    ------
+    UserError
+        When the cell has no wave vector below it.
+    """
+    q_max, q_bin, wanted = settings["q_max"], settings["q_bin"], settings["q_direct"]
+    cell = _mean_cell(frames)
+    key = "q_direct"
+    if wanted == "auto":
+        cost = _n_wave_vectors(q_max, abs(np.linalg.det(cell))) * len(frames) * len(frames[0])
+        # a whole number of bins, so that the sum stays within the budget
+        affordable = q_max if cost <= COST_BUDGET else q_bin * int(q_max / q_bin * (COST_BUDGET / cost) ** (1 / 3))
+        wanted = max(affordable, Q_DIRECT)
+    if wanted >= q_max:
+        wanted, key = q_max, "q_max"
+    shortest = 2 * np.pi * np.linalg.norm(minkowski_reduce(np.linalg.inv(cell).T)[0], axis=1).min()
+    if wanted < shortest:
+        raise UserError(
+            f"structure.{key} is {wanted:g} 1/Å; the first wave vector of a cell this small has {shortest:.3f} 1/Å; "
+            f"raise structure.{key} above it or take more atoms"
+        )
+    return min(q_max, float(np.ceil(wanted / q_bin - 1e-9) * q_bin))
+
+
+def structure_factors(frames, q_max, q_bin):
+    """Return Faber-Ziman partial structure factors by direct summation over the wave vectors of the cell.
+
+    S_ab(q) = 1 + (<rho_a(q) rho_b*(q)> / N - c_a delta_ab) / (c_a c_b)
+
+    The vectors are those of the mean cell; each frame is taken at its own scaled positions, so that a cell that breathes
+    (NPT) does not move vectors from bin to bin.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        With one order of species.
+    q_max, q_bin : float
+        1/Å.
+
+    Returns
+    -------
+    q : numpy.ndarray, shape (n_q,), 1/Å
+        Mean |q| of each bin that holds a wave vector; the first is 2 pi / L of the cell.
+    s : dict of numpy.ndarray, shape (n_frames, n_q)
+    n_vectors : numpy.ndarray of int, shape (n_q,)
+        Wave vectors summed in each bin.
+    widths : numpy.ndarray, shape (n_q,), 1/Å
+        The width dq of reciprocal space that each bin stands for in integrals over q: all its vectors, times
+        the volume of one, over 4 pi q^2.
+    """
+    names = sorted(set(frames[0].symbols))
+    species = np.array([names.index(symbol) for symbol in frames[0].symbols])
+    fractions = np.bincount(species) / len(species)
+    cell = _mean_cell(frames)
+    volume = abs(np.linalg.det(cell))
+    n_bins = int(np.ceil(q_max / q_bin - 1e-9))
+    n_total = _n_wave_vectors(q_max, volume)
+    n_products = len(species) * len(frames)
+    choice = max(VECTORS_PER_BIN, int(COST_BUDGET / (n_products * n_bins)))
+    vectors, q, n_all = wave_vectors(cell, q_max, q_bin, choice if n_total * n_products > COST_BUDGET else None)
+    index = np.minimum((q / q_bin).astype(int), n_bins - 1)
+    counts = np.bincount(index, minlength=n_bins)
+    filled = counts > 0
+    multiples = np.arange(-np.abs(vectors).max(), np.abs(vectors).max() + 1)
+
+    products = np.empty((len(frames), filled.sum(), len(names), len(names)))
+    progress = Progress(len(frames), "frames summed over wave vectors")
+    for number, atoms in enumerate(frames):
+        tables = np.exp(2j * np.pi * multiples[None, :, None] * atoms.get_scaled_positions().T[:, None, :])
+        real, imaginary = np.zeros((len(vectors), len(names))), np.zeros((len(vectors), len(names)))
+        _density_waves(tables, vectors, species, real, imaginary)
+        for i in range(len(names)):
+            for j in range(i, len(names)):
+                product = (real[:, i] * real[:, j] + imaginary[:, i] * imaginary[:, j]) / len(species)
+                products[number, :, i, j] = np.bincount(index, weights=product, minlength=n_bins)[filled] / counts[filled]
+        progress.update(number + 1)
+
+    q_mean = np.bincount(index, weights=q, minlength=n_bins)[filled] / counts[filled]
+    s = {}
+    for i, a in enumerate(names):
+        for j in range(i, len(names)):
+            ca, cb = fractions[i], fractions[j]
+            s[f"{a}-{names[j]}"] = 1 + (products[:, :, i, j] - (ca if i == j else 0)) / (ca * cb)
+    widths = 2 * n_all[filled] * (2 * np.pi) ** 3 / volume / (4 * np.pi * q_mean**2)
+    return q_mean, s, counts[filled], widths
+
+
+def transform_to_q(frames, r, g, q):
+    """Return partial structure factors from pair distribution functions.
+
+    S_ab(q) = 1 + 4 pi rho int_0^R r^2 [g_ab(r) - 1] sin(qr)/(qr) M(r) dr with M(r) = sin(pi r/R) / (pi r/R), which ends the
+    integral softly at R and smears S(q) over about 2 pi / R. For like pairs rho counts the other atoms,
+    rho (1 - 1/N_a), as g_aa does.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+    r : numpy.ndarray, shape (n_r,), Å
+        Centres of equal bins from 0 to R. Bins of width w damp S(q) - 1 by sin(qw/2)/(qw/2).
+    g : dict of numpy.ndarray, shape (n_frames, n_r)
+    q : numpy.ndarray, shape (n_q,), 1/Å
+
+    Returns
+    -------
+    dict of numpy.ndarray, shape (n_frames, n_q)
+    """
+    width = r[1] - r[0]
+    kernel = (4 * np.pi * width * r**2 * np.sinc(r / (r[-1] + width / 2)))[:, None] * np.sinc(np.outer(r, q) / np.pi)
+    density = np.array([len(atoms) / atoms.get_volume() for atoms in frames])[:, None]
+    symbols = list(frames[0].symbols)
+    s = {}
+    for pair, values in g.items():
+        a, b = pair.split("-")
+        others = 1 - 1 / symbols.count(a) if a == b else 1.0
+        s[pair] = 1 + others * density * ((values - 1) @ kernel)
+    return s
+
+
+def joined_structure_factors(frames, settings, r, g):
+    """Return partial structure factors up to ``q_max``: the direct sum up to ``direct_limit``, above it from g_ab(r).
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        With one order of species.
+    settings : dict
+        q_max, q_bin and q_direct of section ``structure``.
+    r, g
+        As for ``transform_to_q``; not used where the direct sum goes up to ``q_max``.
+
+    Returns
+    -------
+    q, s, n_vectors, widths
+        As from ``structure_factors``; where S(q) is transformed, q are bin centres, n_vectors is 0 and the widths are the bins'.
+    note : str
+        Where the join is, and the root mean square difference of the two S_X(q) over the last 1 1/Å below it.
+    """
+    q_max, q_bin, join = settings["q_max"], settings["q_bin"], direct_limit(frames, settings)
+    q, s, n_vectors, widths = structure_factors(frames, join, q_bin)
+    if join >= q_max:
+        return q, s, n_vectors, widths, "direct sum over the wave vectors of the cell at every q"
+    symbols = list(frames[0].symbols)
+    near = q > join - 1
+    total = total_structure_factor(q[near], {pair: values[:, near] for pair, values in s.items()}, symbols, "xray")
+    twin = total_structure_factor(q[near], transform_to_q(frames, r, g, q[near]), symbols, "xray")
+    difference = np.sqrt(np.mean((total.mean(axis=0) - twin.mean(axis=0)) ** 2))
+    edges = np.append(np.arange(round(join / q_bin), np.ceil(q_max / q_bin - 1e-9)) * q_bin, q_max)
+    above = (edges[:-1] + edges[1:]) / 2
+    transformed = transform_to_q(frames, r, g, above)
+    note = (
+        f"direct sum over the wave vectors of the cell up to {join:g} 1/A, above it the transform of g_ab(r); over the last 1 1/A below "
+        f"the join the two S_X differ by {difference:.4f} (root mean square)"
+    )
+    return (
+        np.append(q, above),
+        {pair: np.hstack([s[pair], transformed[pair]]) for pair in s},
+        np.append(n_vectors, np.zeros(len(above), int)),
+        np.append(widths, np.diff(edges)),
+        note,
+    )
+
+
+def _form_factor(name, q):
+    try:
+        return fxrayatq(name, np.asarray(q, float))
+    except KeyError as error:
+        raise UserError(f"{name} has no X-ray form factor in the tables of periodictable; its S_X(q) cannot be had") from error
+
+
+def _scattering_length(name, q):
+    length = periodictable.elements.symbol(name).neutron.b_c
+    if length is None:
+        raise UserError(f"{name} has no coherent neutron scattering length in the tables of periodictable; its S_N(q) cannot be had")
+    return np.full(np.shape(q), float(length))
+
+
+def scattering_weights(symbols, q, radiation):
+    """Return the weight of each partial structure factor in the total; they sum to 1 at every q.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Every atom's species.
+    q : numpy.ndarray, 1/Å
+        4 pi sin(theta) / lambda.
+    radiation : {"xray", "neutron"}
+        Form factors of neutral atoms (Cromer-Mann), or bound coherent scattering lengths of the natural elements.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        c_a c_b f_a f_b / <f>^2, twice that for unlike pairs.
+
+    Raises
+    ------
+    UserError
+        When a species has no form factor or scattering length, naming it.
+    """
+    names, counts = np.unique(list(symbols), return_counts=True)
+    fractions = dict(zip(names, counts / counts.sum(), strict=True))
+    scatterer = {"xray": _form_factor, "neutron": _scattering_length}[radiation]
+    factor = {name: scatterer(str(name), q) for name in names}
+    mean = sum(fractions[name] * factor[name] for name in names)
+    weights = {}
+    for pair in pair_names(symbols):
+        a, b = pair.split("-")
+        weights[pair] = (1 if a == b else 2) * fractions[a] * fractions[b] * factor[a] * factor[b] / mean**2
+    return weights
+
+
+def total_structure_factor(q, s, symbols, radiation):
+    """Return the total structure factor from Faber-Ziman partials.
+
+    Parameters
+    ----------
+    q : numpy.ndarray, shape (n_q,), 1/Å
+    s : dict of numpy.ndarray, shape (..., n_q)
+    symbols, radiation
+        As for ``scattering_weights``, whose UserError may be raised.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., n_q)
+    """
+    weights = scattering_weights(symbols, q, radiation)
+    return sum(weights[pair] * s[pair] for pair in weights)
+
+
+def transform_to_r(q, s, r, q_max, window="lorch", widths=None):
+    """Return G(r) = 2/pi int_0^Qmax q [S(q) - 1] M(q) sin(q r) dq.
+
+    Parameters
+    ----------
+    q : numpy.ndarray, shape (n_q,), 1/Å
+        Ascending; what lies above ``q_max`` is not used.
+    s : numpy.ndarray, shape (..., n_q)
+    r : numpy.ndarray, shape (n_r,), Å
+    q_max : float
+        Q_max of the window, 1/Å.
+    window : {"lorch", "none"}
+        M(q) = sin(pi q / Q_max) / (pi q / Q_max), or 1.
+    widths : numpy.ndarray, shape (n_q,), 1/Å, optional
+        dq of each point. For a periodic cell those of ``structure_factors``: bins hold unlike numbers of vectors, and only with
+        these weights is the result independent of the bins. Without them the trapezoid rule on the grid.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., n_r), 1/Å²
+    """
+    used = q <= q_max * (1 + 1e-9)
+    q, s = q[used], s[..., used]
+    if widths is None:
+        widths = np.gradient(q)
+        widths[[0, -1]] /= 2
+    else:
+        widths = widths[used]
+    modification = np.sinc(q / q_max) if window == "lorch" else np.ones_like(q)
+    return 2 / np.pi * (q * (s - 1) * modification * widths) @ np.sin(np.outer(q, r))
+
+
+def model_g(sq_table, r, radiation, q_max, window):
+    """Return the total G(r) of a model from its table of S(q), with any Q_max and window.
+
+    Parameters
+    ----------
+    sq_table : pandas.DataFrame
+        As in sq.csv: q_inverse_angstrom, width_inverse_angstrom and S_X or S_N.
+    r : numpy.ndarray, shape (n_r,), Å
+    radiation : {"xray", "neutron"}
+    q_max : float
+        1/Å.
+    window : {"lorch", "none"}
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_r,), 1/Å²
+
+    Raises
+    ------
+    UserError
+        When the table does not reach ``q_max`` or lacks the total asked for.
+    """
+    column = f"S_{TOTALS[radiation]}"
+    if column not in sq_table:
+        raise UserError(f"the table of S(q) has no {column}: a species lacks a scattering length; remove the {radiation} experiments")
+    q, widths = sq_table["q_inverse_angstrom"].to_numpy(), sq_table["width_inverse_angstrom"].to_numpy()
+    # no two lengths of wave vectors are farther apart than the shortest one
+    if q_max > q[-1] + q[0]:
+        raise UserError(f"S(q) of the model ends at {q[-1]:.2f} 1/Å and G(r) up to Q_max {q_max:g} 1/Å is wanted; raise structure.q_max")
+    return transform_to_r(q, sq_table[column].to_numpy(), r, q_max, window, widths)

@@ -1,0 +1,89 @@
+# The evidence: potentials fitted on frames chosen in different ways, compared at equal size on one hold-out.
+
+
+rule set_aside_holdout:
+    input:
+        table=at("frames/table.csv"),
+    output:
+        at("learning_curves/sets.json"),
+    log:
+        at("logs/set_aside_holdout.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        fraction=config["learning_curves"]["holdout_fraction"],
+        seed=config["seed"],
+    message:
+        "Setting the hold-out of the learning curves aside"
+    script:
+        "../scripts/set_aside_holdout.py"
+
+
+rule cluster_by_rmsd:
+    input:
+        frames=at("frames/frames.extxyz"),
+    output:
+        at("learning_curves/rmsd_labels.csv"),
+    log:
+        at("logs/cluster_by_rmsd.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        min_cluster_size=config["learning_curves"]["min_cluster_size"],
+    message:
+        "Clustering by RMSD with HDBSCAN"
+    script:
+        "../scripts/cluster_by_rmsd.py"
+
+
+rule fit_learning_point:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        sets=at("learning_curves/sets.json"),
+        best=at("clusters/best.json"),
+        labels=at("clusters/best_labels.csv"),
+        labels_soap_only=at("clusters/delta_0/labels.csv"),
+        labels_rmsd=at("learning_curves/rmsd_labels.csv"),
+        soap=at("kernels/soap.npy"),
+        coulomb=at("kernels/coulomb.npy"),
+        optimal=at("potentials/optimal/summary.json"),
+    output:
+        at("learning_curves/{strategy}/{size}_{draw}.json"),
+    log:
+        at("logs/fit_learning_point/{strategy}_{size}_{draw}.log"),
+        fit=at("logs/fit_learning_point/{strategy}_{size}_{draw}.gap_fit.log"),
+    benchmark:
+        at("benchmarks/fit_learning_point/{strategy}_{size}_{draw}.tsv")
+    conda:
+        "../../envs/potential.yaml"
+    params:
+        descriptor=config["potential"]["descriptor"],
+        e0=config["potential"]["e0"],
+        virials=config["potential"]["virials"],
+        max_fit_time=config["active_learning"]["max_fit_time"],
+        hyperparameters=config["learning_curves"]["hyperparameters"],
+        liquid_from=config["learning_curves"]["liquid_from"],
+        seed=config["seed"],
+    message:
+        "Learning curves: {wildcards.strategy}, {wildcards.size} frames, draw {wildcards.draw}"
+    script:
+        "../scripts/fit_learning_point.py"
+
+
+rule collect_learning_curves:
+    input:
+        learning_points(),
+    output:
+        results=at("learning_curves/results.csv"),
+        summary=at("learning_curves/summary.csv"),
+        comparison=at("learning_curves/comparison.csv"),
+    log:
+        at("logs/collect_learning_curves.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Means and error bars of the learning curves"
+    script:
+        "../scripts/collect_learning_curves.py"

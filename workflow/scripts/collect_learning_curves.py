@@ -1,0 +1,13 @@
+"""Collect the points of the learning curves; means and standard errors over the draws; comparison with random choice."""
+
+from gapglass import files, learning, log
+
+log.configure(snakemake.log[0], "learning curves")
+results = learning.table([files.read_json(path) for path in snakemake.input])
+summary = learning.summarise(results)
+comparison = learning.compare(summary)
+for line in learning.verdict(summary):
+    log.notice("%s", line)
+files.write_table(snakemake.output.results, results)
+files.write_table(snakemake.output.summary, summary, ["means over the draws; *_error is their standard error"])
+files.write_table(snakemake.output.comparison, comparison, ["difference from random choice at equal size; negative is better"])

@@ -1,0 +1,44 @@
+"""Fit a potential on every frame with the hyperparameters of the optimal one, and evaluate it."""
+
+import numpy as np
+
+from gapglass import active_learning, evaluation, files, gap, log, seeds, trajectory
+from gapglass.errors import UserError
+
+log.configure(snakemake.log[0], "all_frames")
+frames, settings = trajectory.read_frames(snakemake.input.frames), snakemake.params
+optimal, imported = files.read_json(snakemake.input.optimal), files.read_json(snakemake.input.summary)
+trajectory.write_frames(snakemake.output.train, frames)
+try:
+    cost = gap.run_fit(
+        frames,
+        optimal["hyperparameters"],
+        snakemake.output.potential,
+        descriptor=settings.descriptor,
+        e0=gap.isolated_atom_energies(frames, settings.e0),
+        virials=settings.virials and imported["virials"],
+        seed=seeds.derive(settings.seed, "gap_fit"),
+        max_seconds=60 * settings.max_fit_time,
+        log_path=snakemake.log.fit,
+    )
+except gap.FitFailed as error:
+    raise UserError(
+        f"the fit on all {len(frames)} frames failed: {error}; take all_frames out of potential.variants, or mend it"
+    ) from error
+database = {"train": list(range(len(frames))), "test": [], "holdout": []}
+errors, predictions, forces = evaluation.evaluate(snakemake.output.potential, frames, database, workers=snakemake.threads)
+log.notice(
+    "%d frames fitted in %s, peak memory %.1f GB: training RMSE %.2f meV/atom, %.3f eV/Å",
+    len(frames),
+    log.duration(cost["fit_seconds"]),
+    cost["peak_memory_mb"] / 1024,
+    errors["train"]["rmse_energy_mev_per_atom"],
+    errors["train"]["rmse_force_ev_per_angstrom"],
+)
+summary, history = active_learning.summarise_all_frames(optimal, errors, len(frames))
+summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": log.versions(), **cost}
+files.write_table(snakemake.output.predictions, predictions)
+with files.whole_file(snakemake.output.forces) as temporary:
+    np.savez_compressed(temporary, **forces)
+files.write_table(snakemake.output.history, history)
+files.write_json(snakemake.output.summary, summary)

@@ -1,0 +1,58 @@
+"""Choose frames by one strategy, fit a potential on them, test it on the common hold-out."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from gapglass import files, gap, kernels, learning, log, seeds, trajectory
+
+log.configure(snakemake.log[0], "learning curves")
+strategy, size, draw = (snakemake.wildcards[name] for name in ("strategy", "size", "draw"))
+settings, table, sets = snakemake.params, files.read_table(snakemake.input.table), files.read_json(snakemake.input.sets)
+kernel = kernels.hybrid(np.load(snakemake.input.soap), np.load(snakemake.input.coulomb), files.read_json(snakemake.input.best)["delta"])
+labels = {
+    name: files.read_table(path)["cluster"].to_numpy()
+    for name, path in (
+        ("best", snakemake.input.labels),
+        ("soap_only", snakemake.input.labels_soap_only),
+        ("rmsd", snakemake.input.labels_rmsd),
+    )
+}
+seed = seeds.derive(settings.seed, "learning curves", draw)
+chosen = learning.choose(
+    strategy,
+    sets["pool"],
+    int(size),
+    seed,
+    labels=labels,
+    energies=table["energy_ev_per_atom"].to_numpy(),
+    distances=kernels.distance(kernel),
+)
+frames = trajectory.read_frames(snakemake.input.frames)
+train, test = ([frames[i] for i in part] for part in (chosen, sets["holdout"]))
+summary = files.read_json(snakemake.input.summary)
+result = {"strategy": strategy, "n_train": int(size), "draw": int(draw), "frames": chosen}
+try:
+    gap.refuse_missing_species(train, summary["species"])
+    with tempfile.TemporaryDirectory() as folder:
+        potential = Path(folder) / "gap.xml"
+        cost = gap.run_fit(
+            train,
+            files.read_json(snakemake.input.optimal)["hyperparameters"] | settings.hyperparameters,
+            potential,
+            descriptor=settings.descriptor,
+            e0=gap.isolated_atom_energies(train, settings.e0),
+            virials=settings.virials and summary["virials"],
+            seed=seeds.derive(seed, "gap_fit"),
+            max_seconds=60 * settings.max_fit_time,
+            log_path=snakemake.log.fit,
+        )
+        energies, forces = gap.predict(potential, test)
+    groups = learning.group_of(table, settings.liquid_from)[sets["holdout"]]
+    result["errors"] = learning.group_errors(test, energies, forces, groups)
+    result |= {"status": "ok", "reason": "", **cost}
+except gap.FitFailed as error:
+    log.notice("%s, %s frames, draw %s failed: %s", strategy, size, draw, error)
+    result |= {"status": "failed", "reason": str(error), "errors": {}}
+files.write_json(snakemake.output[0], result)

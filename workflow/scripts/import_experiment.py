@@ -1,0 +1,9 @@
+"""Bring a measured curve to the form of the models."""
+
+from gapglass import experiment, files, log
+
+log.configure(snakemake.log[0], f"experiment {snakemake.wildcards.name}")
+params = snakemake.params
+sq, gr = experiment.experiment_tables(params.entry, params.settings, params.composition, params.density)
+files.write_table(snakemake.output.sq, sq, sq.attrs["notes"])
+files.write_table(snakemake.output.gr, gr, gr.attrs["notes"])

@@ -1,0 +1,27 @@
+"""The paper's tables as CSV."""
+
+from pathlib import Path
+
+from gapglass import files, log, tables
+
+log.configure(snakemake.log[0], "make_tables")
+
+
+def by_folder(paths, read=files.read_table):
+    """Return model or potential -> content of its file."""
+    return {Path(path).parent.name: read(path) for path in paths}
+
+
+summaries = by_folder(snakemake.input.summaries, files.read_json)
+coordination = by_folder(snakemake.input.coordination)
+made = {
+    "coordination": tables.coordination(coordination),
+    "l_fold": tables.l_fold(coordination),
+    "closest_approach": tables.closest_approach(by_folder(snakemake.input.closest)),
+    "r_x": tables.r_x(by_folder(snakemake.input.rx, files.read_json)),
+    "hyperparameters": tables.hyperparameters(summaries, snakemake.params.hyperparameters),
+    "errors": tables.errors(summaries, files.read_table(snakemake.input.comparison)),
+    "cost": tables.cost(snakemake.params.benchmarks),
+}
+for path in snakemake.output:
+    files.write_table(path, made[Path(path).stem])

@@ -1,0 +1,8 @@
+"""Set the common hold-out of the learning curves aside."""
+
+from gapglass import files, learning, log
+
+log.configure(snakemake.log[0], "learning curves")
+sets = learning.set_aside(files.read_table(snakemake.input.table), snakemake.params.fraction, snakemake.params.seed)
+log.notice("%d frames to choose from, %d set aside to test on", len(sets["pool"]), len(sets["holdout"]))
+files.write_json(snakemake.output[0], sets)
