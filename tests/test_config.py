@@ -87,6 +87,17 @@ BAD = [
     (["glass", "lammps_command"], "mpirun lmp", "`glass.lammps_command` is 'mpirun lmp'"),
     (["structure", "coordination_cutoffs"], {"TeO": 2.4}, "write it like Te-O"),
     (["structure", "coordination_cutoffs"], {"As-O": 2.4}, "that glass.composition"),
+    (["descriptors", "coulomb"], {"matrix": "sine"}, "sorted_l2 with matrix sine"),
+    (["descriptors", "coulomb"], {"matrix": "ewald", "permutation": "none", "distances": "minimum_image"}, "no effect on the ewald matrix"),
+    (["kernels", "coulomb", "averaging"], "atoms", "one of fingerprint, environments"),
+    (["potential", "variants"], ["optimal", "best"], "one of optimal, soap_only, all_frames"),
+    (["glass", "comparison_sizes"], [144], "which glass.sizes [48, 96] lacks"),
+    (["glass", "comparison_sizes"], [], "leave it out to make all sizes"),
+    (["glass", "cycle", 0, "density"], "experiment", "`glass.cycle[0].density` is 'experiment'"),
+    (["active_learning", "allocation"], "greedy", "one of proportional, equal, energy_spread"),
+    (["learning_curves", "strategies"], ["luck"], "`learning_curves.strategies[0]` is 'luck'"),
+    (["learning_curves", "hyperparameters"], {"nsparse": 4}, "`learning_curves.hyperparameters.nsparse` is not a hyperparameter"),
+    (["learning_curves", "seeds"], 1, "`learning_curves.seeds` is 1"),
     (["clustering", "d_tol"], "1e-4", "YAML reads this as text, write 1.0e-4"),
     (["clustering", "d_tol"], float("nan"), "`clustering.d_tol` is not a finite number"),
     (["glass", "density"], 5600, "`glass.density` is 5600; allowed: number > 0 and <= 30 (in g/cm³)"),
@@ -143,7 +154,7 @@ def test_defaults_are_filled_and_input_is_left_alone():
 def test_numbers_are_of_the_kind_that_is_meant():
     data = changed(["potential", "hyperparameters", "cutoff"], {"low": 4, "high": 5})
     data["potential"]["hyperparameters"]["n_sparse"] = {"low": 100.0, "high": 300.0}
-    data["glass"]["sizes"] = [96.0]
+    data["glass"]["sizes"] = [96.0, 48]
     complete = config.complete(data)
     found = complete["potential"]["hyperparameters"]
     assert [type(found["cutoff"][key]) for key in ("low", "high")] == [float, float]
@@ -198,3 +209,15 @@ def test_absent_experiment_is_named(monkeypatch):
         config.check_files(data)
     data["structure"]["experiments"][0]["file"] = "README.md"
     config.check_files(data)
+
+
+def test_eigenvalues_have_no_environments():
+    data = changed(["kernels"], {"coulomb": {"averaging": "environments"}})
+    data["descriptors"]["coulomb"] = {"permutation": "eigenspectrum"}
+    with pytest.raises(UserError, match="eigenvalues belong to no atom"):
+        config.complete(data)
+
+
+def test_only_ends_of_delta_are_allowed_where_all_may_be_chosen():
+    data = changed(["clustering"], {"deltas": [0, 1], "choose_from": "all"})
+    assert config.complete(data)["clustering"]["deltas"] == [0.0, 1.0]

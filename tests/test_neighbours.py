@@ -123,7 +123,10 @@ def test_angles_are_pooled_where_frames_lack_them():
     apart = Atoms("OTeO", positions=[[2, 0, 0], [0, 0, 0], [0, 5, 0]], cell=[12] * 3, pbc=True)
     table = neighbours.bond_angles([apart] * 15 + [corner], {"Te-O": 2.4}, 4.0)
     assert table.set_index("angle_degree")["O-Te-O"].to_dict()[90.0] == pytest.approx(1 / 4)
-    assert table["Te-O-Te"].isna().all()
+    assert table["Te-O-Te"].isna().all() and table["O-Te-O_error"].isna().all()  # one block with angles has no error
+    twice = neighbours.bond_angles([corner] + [apart] * 14 + [corner], {"Te-O": 2.4}, 4.0)
+    np.testing.assert_allclose(twice["O-Te-O"], table["O-Te-O"])
+    np.testing.assert_allclose(twice["O-Te-O_error"], 0.0)
     assert list(neighbours.bond_angles([corner], {}, 2.0)) == ["angle_degree"]
 
 

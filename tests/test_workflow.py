@@ -9,13 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+from gapglass import config, figures
 
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--configfile", "config/tiny.yaml", "--nocolor"]
 RESULTS = Path("results/tiny")
+LISTED = figures.listed(config.read(ROOT / "config/tiny.yaml"))
 SUMMARY_FIELDS = {
     "converged", "reason", "iterations", "n_frames_reference", "n_train", "n_test", "fraction", "rmse_energy_mev_per_atom",
     "rmse_force_ev_per_angstrom", "energy_tolerance", "hyperparameters", "n_fits", "seed", "versions",
@@ -71,10 +74,19 @@ def numbers(folder):
             "structure/reference/sq.csv",
             "structure/optimal_48_1/gr.csv",
             "structure/optimal_48_1/coordination.csv",
-            "structure/optimal_48_1/rx.json",
+            "structure/optimal_48_1/angles.csv",
         )
     }
     return potential, tables
+
+
+def change(folder, changes, name="tiny"):
+    """Change keys of the tiny study, section by section, and write it to config/{name}.yaml."""
+    study = yaml.safe_load((folder / "config/tiny.yaml").read_text())
+    for section, values in changes.items():
+        study[section] = {**study.get(section, {}), **values} if isinstance(values, dict) else values
+    (folder / f"config/{name}.yaml").write_text(yaml.safe_dump(study))
+    return f"config/{name}.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +104,26 @@ def test_every_promised_file_is_there(finished):
     clusters = ["delta.csv", "best.json", "map.csv", *(f"delta_0.3/{name}" for name in ("labels.csv", "scan.csv", "summary.json"))]
     potential = ["gap.xml", "train.extxyz", "test.extxyz", "summary.json", "history.csv"]
     loop = ["iteration_01/database.json", "iteration_02/train.extxyz", "iteration_02/round_1/decision.json"]
-    structure = ["reference/sq.csv", *(f"optimal_48_1/{name}" for name in ("sq.csv", "gr.csv", "coordination.csv", "rx.json"))]
+    tables = ("sq.csv", "gr.csv", "coordination.csv", "angles.csv", "closest.csv")
+    structure = [
+        f"{model}/{name}" for model in ("reference", "optimal_48_2", "optimal_48", "soap_only_48", "all_frames_48") for name in tables
+    ]
+    structure += [f"{model}/rx.json" for model in ("reference", "optimal_48", "soap_only_48", "all_frames_48")]
+    others = [
+        f"{name}/{kind}" for name in ("soap_only", "all_frames") for kind in ("gap.xml", "train.extxyz", "summary.json", "history.csv")
+    ]
     names = [
         *(f"frames/{name}" for name in ("frames.extxyz", "table.csv", "import.json")),
         "descriptors/block_0001/frame_000058.npz",
         *("kernels/soap.npy", "kernels/coulomb.npy"),
         *(f"clusters/{name}" for name in clusters),
         *(f"potentials/optimal/{name}" for name in potential + loop),
+        *(f"potentials/{name}" for name in [*others, "comparison.csv"]),
         *("glass/optimal/48/1/final.extxyz", "glass/optimal/48/1/thermo.csv"),
         *(f"structure/{name}" for name in structure),
+        *(f"figures/{figure.name}.{kind}" for figure in LISTED for kind in ("png", "pdf", "csv")),
+        *(f"tables/{table.name}.csv" for table in figures.TABLES),
+        "figures/README.md",
         "report.html",
     ]
     missing = [name for name in names if not (finished / RESULTS / name).exists()]
@@ -134,15 +157,63 @@ def test_databases_are_nested_and_the_holdout_untouched(finished):
 
 def test_report_tells_the_study(finished):
     page = (finished / RESULTS / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 11 and "http" not in page.replace("https://doi.org", "")
+    assert page.count("data:image/png;base64,") == len(LISTED) and "http" not in page.replace("https://doi.org", "")
     for text in ("Real DFT labels, but far too few frames", "hold-out", "R<sub>X</sub>", "max_iterations reached", "seed 7"):
         assert text in page
 
 
-def test_figures_are_not_empty(finished):
-    for name in ("delta", "clusters", "map", "active_learning", "parity", "structure_factor", "pair_distribution", "coordination"):
+def test_figures_are_not_empty_and_have_their_numbers(finished):
+    for figure in LISTED:
         for kind in ("png", "pdf"):
-            assert (finished / RESULTS / f"figures/{name}.{kind}").stat().st_size > 5000
+            assert (finished / RESULTS / f"figures/{figure.name}.{kind}").stat().st_size > 5000, figure
+        table = pd.read_csv(finished / RESULTS / f"figures/{figure.name}.csv", comment="#")
+        assert len(table) >= 2 and table.select_dtypes("number").notna().any().any(), figure
+
+
+def test_index_maps_figures_of_the_paper_to_files_and_rules(finished):
+    index = (finished / RESULTS / "figures/README.md").read_text()
+    for line in (
+        "| Figure 2 | `delta.pdf`",
+        "| Figure 8 | `partial_pair_distributions.pdf`",
+        "| Figure S12 |",
+        "| Table 1 | `../tables/coordination.csv`",
+    ):
+        assert line in index
+    rules = "".join(path.read_text() for path in (finished / "workflow/rules").glob("*.smk"))
+    assert all(f"rule {figure.rule}:" in rules and f"`{figure.rule}`" in index for figure in LISTED)
+
+
+def test_soap_only_samples_the_clusters_of_delta_0_in_a_loop_of_its_own(finished):
+    clusters = pd.read_csv(finished / RESULTS / "clusters/delta_0/labels.csv", comment="#")["cluster"]
+    database = json.loads((finished / RESULTS / "potentials/soap_only/iteration_01/database.json").read_text())
+    assert set(clusters[database["train"] + database["test"]]) == set(clusters)
+    summary, optimal = (
+        json.loads((finished / RESULTS / f"potentials/{name}/summary.json").read_text()) for name in ("soap_only", "optimal")
+    )
+    assert set(summary) >= SUMMARY_FIELDS and summary["hyperparameters"] != optimal["hyperparameters"]
+
+
+def test_all_frames_takes_the_hyperparameters_of_optimal(finished):
+    summary, optimal = (
+        json.loads((finished / RESULTS / f"potentials/{name}/summary.json").read_text()) for name in ("all_frames", "optimal")
+    )
+    assert set(summary) >= SUMMARY_FIELDS and summary["hyperparameters"] == optimal["hyperparameters"]
+    assert summary["n_train"] == summary["n_frames_reference"] == 59 and summary["rmse_energy_mev_per_atom"]["holdout"] is None
+    table = pd.read_csv(finished / RESULTS / "potentials/comparison.csv", comment="#")
+    everything = table[table["temperature_k"].isna()].set_index("potential")
+    assert everything["trained_on_them"].to_dict() == {"optimal": False, "soap_only": False, "all_frames": True}
+    assert everything["n_frames"].nunique() == 1
+    assert everything.loc["all_frames", "rmse_force_ev_per_angstrom"] < everything.loc["optimal", "rmse_force_ev_per_angstrom"]
+
+
+def test_replicas_are_averaged_with_error_bars(finished):
+    structure = finished / RESULTS / "structure"
+    each = [pd.read_csv(structure / f"optimal_48_{n}/gr.csv", comment="#") for n in (1, 2)]
+    mean = pd.read_csv(structure / "optimal_48/gr.csv", comment="#")
+    np.testing.assert_allclose(mean["G_X"], (each[0]["G_X"] + each[1]["G_X"]) / 2, atol=1e-8)
+    np.testing.assert_allclose(mean["G_X_error"], np.abs(each[0]["G_X"] - each[1]["G_X"]) / 2, atol=1e-8)
+    result = json.loads((structure / "optimal_48/rx.json").read_text())["reference"]
+    assert result["r_x_percent"] > 0 and len(set(result["r_x_percent_replicas"])) == 2 and result["r_x_percent_error"] > 0
 
 
 def test_second_run_does_nothing(finished):
@@ -187,6 +258,7 @@ def test_looser_tolerance_takes_the_earlier_iteration_without_a_fit(finished, tm
 
 def test_killed_runs_resume_to_the_same_numbers(finished, tmp_path):
     folder = copy_project(tmp_path)
+    change(folder, {"potential": {"variants": ["optimal"]}, "glass": {"replicas": 1}})
     kill_when(folder, "logs/fit_trial/optimal_01_2_1.gap_fit.log")
     assert (folder / RESULTS / "potentials/optimal/iteration_01/round_1/decision.json").exists()
     assert not (folder / RESULTS / "potentials/optimal/gap.xml").exists()
@@ -195,6 +267,68 @@ def test_killed_runs_resume_to_the_same_numbers(finished, tmp_path):
     output = snakemake(folder)
     assert "stage 1 (" not in output and "Fitting trial" not in output  # what was there is kept
     assert numbers(folder) == numbers(finished)
+
+
+def test_learning_curves_enter_the_report(finished, tmp_path):
+    folder = tmp_path / "evidence"
+    shutil.copytree(finished, folder)
+    output = snakemake(folder, "learning_curves")
+    assert "energy, cluster sampling against random:" in output and "stage 1 (" not in output
+    curves = folder / RESULTS / "learning_curves"
+    results = pd.read_csv(curves / "results.csv", comment="#")
+    assert len(results[results["group"] == "all"]) == 3 * 2 * 2 and (results["rmse_energy_mev_per_atom"] > 0).all()
+    sets = json.loads((curves / "sets.json").read_text())
+    chosen = [json.loads(path.read_text())["frames"] for path in curves.glob("*/20_*.json")]
+    assert len(chosen) == 6 and all(len(frames) == 20 and not set(frames) & set(sets["holdout"]) for frames in chosen)
+    output = snakemake(folder)
+    assert "Writing the report" in output and "Fitting" not in output and "Learning curves:" not in output
+    page = (folder / RESULTS / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(LISTED) + 2 and "cluster sampling against random" in page
+    assert "Nothing to be done" in snakemake(folder)
+
+
+def test_experiment_is_compared_and_drawn(finished, tmp_path):
+    """The reference's own S(q), given as a measured F(Q), must come back with a small R_X; nothing else is redone."""
+    folder = tmp_path / "measured"
+    shutil.copytree(finished, folder)
+    sq = pd.read_csv(folder / RESULTS / "structure/reference/sq.csv", comment="#")
+    q = sq["q_inverse_angstrom"]
+    np.savetxt(folder / "measured.txt", np.column_stack([q, q * (sq["S_X"] - 1)]), header="Q (1/A), F(Q)")
+    entry = {"name": "itself", "file": "measured.txt", "kind": "F(Q)", "radiation": "xray", "q_max": 15, "source": "this test"}
+    path = change(folder, {"structure": {"experiments": [entry]}}, "measured")
+    output = snakemake(folder, "--configfile", path)
+    assert "Fitting" not in output and "stage 1 (" not in output
+    result = json.loads((folder / RESULTS / "structure/reference/rx.json").read_text())
+    assert 0 < result["experiment_itself"]["r_x_percent"] < 15
+    model = json.loads((folder / RESULTS / "structure/optimal_48/rx.json").read_text())
+    assert model["experiment_itself"]["r_x_percent"] == pytest.approx(model["reference"]["r_x_percent"], rel=0.3)
+    drawn = pd.read_csv(folder / RESULTS / "figures/structure_factor.csv")
+    assert set(drawn["model"]) == {"reference", "optimal_48", "experiment_itself"}
+    assert "this test" in (folder / RESULTS / "report.html").read_text()
+
+
+def test_other_kernels_and_clusterings_run_to_the_clusters(tmp_path):
+    folder = copy_project(tmp_path)
+    changes = {
+        "descriptors": {
+            "soap": {"cutoff": 3.5, "n_max": 3, "l_max": 2},
+            "coulomb": {"matrix": "sine", "permutation": "none"},
+            "block_frames": 30,
+        },
+        "kernels": {"soap": {"averaging": "environments"}, "coulomb": {"averaging": "environments"}},
+        "clustering": {
+            "deltas": [0.0, 1.0],
+            "choose_from": "all",
+            "choose_by": "weighted",
+            "assign_labels": "discretize",
+            "affinity": "similarity",
+        },
+    }
+    output = snakemake(folder, "clusters", "--configfile", change(folder, changes, "options"))
+    assert "Finding the scale of the Coulomb kernel over environments" in output
+    table = pd.read_csv(folder / RESULTS / "clusters/delta.csv")
+    best = json.loads((folder / RESULTS / "clusters/best.json").read_text())
+    assert best["weighted_sigma_energy_mev_per_atom"] == pytest.approx(table["weighted_sigma_energy_mev_per_atom"].min())
 
 
 def test_broken_configuration_ends_before_any_job(tmp_path):
