@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import standins
 from ase import Atoms
 from ase.io import read
-from ase.spacegroup import crystal
 from gapglass import gap
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,14 +54,8 @@ def fitted(tmp_path_factory, blyp_frames):
 
 @pytest.fixture(scope="session")
 def gamma_teo2():
-    """γ-TeO2, P2_1 2_1 2_1, the 48-atom 2 x 1 x 2 cell of the paper (coordinates in docs/method.md)."""
-    cell = crystal(
-        ["Te", "O", "O"],
-        basis=[(0.9696, 0.1016, 0.1358), (0.759, 0.281, 0.173), (0.855, 0.036, 0.727)],
-        spacegroup=19,
-        cellpar=[4.898, 8.576, 4.351, 90, 90, 90],
-    )
-    return cell * (2, 1, 2)
+    """γ-TeO2, the 48-atom 2 x 1 x 2 cell of the paper."""
+    return standins.gamma_teo2()
 
 
 @pytest.fixture(scope="session")

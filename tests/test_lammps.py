@@ -136,14 +136,14 @@ def test_packing_too_dense_or_too_small_is_refused(tmp_path):
         glass.pack(tmp_path / "packed.data", 6, SETTINGS, closest, seed=3)
 
 
-def run(folder, frame, fitted, plugin, stage=STAGE, settings=SETTINGS, number=1, start=None, before=None):
+def run(folder, frame, fitted, plugin, stage=STAGE, settings=SETTINGS, number=1, start=None, **options):
     folder.mkdir(exist_ok=True)
     glass._write_data(folder / "start.data", frame, ["O", "Te"])
     outputs = {
         "restart": folder / "final.restart", "thermo": folder / "thermo.csv", "trajectory": folder / "t.dump", "log": folder / "log",
     }  # fmt: skip
     paths = {"potential": fitted[0], "plugin": plugin}
-    glass.run_stage(stage, number, settings, start or folder / "start.data", outputs, seed=11, before=before, **paths)
+    glass.run_stage(stage, number, settings, start or folder / "start.data", outputs, seed=11, **options, **paths)
     return outputs
 
 
@@ -173,6 +173,42 @@ def test_thermo_is_that_of_the_run_alone(tmp_path, frame, fitted, plugin):
 def test_npt_changes_the_cell(tmp_path, frame, fitted, plugin):
     outputs = run(tmp_path / "npt", frame, fitted, plugin, stage=STAGE | {"ensemble": "npt", "pressure": 5.0})
     assert pd.read_csv(outputs["thermo"])["volume_angstrom3"].nunique() > 3
+
+
+def test_stage_begins_at_its_density_and_keeps_it(tmp_path, frame, fitted, plugin):
+    # after an npt stage only the restart knows the cell
+    first = run(tmp_path / "npt", frame, fitted, plugin, stage=STAGE | {"ensemble": "npt", "pressure": 5.0})
+    second = run(tmp_path / "nvt", frame, fitted, plugin, number=2, start=first["restart"], density=5.3)
+    before, after = (pd.read_csv(outputs["thermo"]) for outputs in (first, second))
+    assert abs(before["density_g_per_cm3"].iloc[-1] - 5.3) > 0.05
+    assert after["step"][0] == 0
+    np.testing.assert_allclose(after["density_g_per_cm3"], 5.3, rtol=1e-6)
+    # the atoms go with the cell, and keep their velocities
+    last, begun = glass.read_dump(first["trajectory"])[-1], glass.read_dump(second["trajectory"])[0]
+    np.testing.assert_allclose(
+        begun.cell.lengths() / last.cell.lengths(), (before["density_g_per_cm3"].iloc[-1] / 5.3) ** (1 / 3), rtol=1e-4
+    )
+    shift = begun.get_scaled_positions() - last.get_scaled_positions()
+    shift -= shift[0]  # the origin of the cell moves, as it does in npt
+    np.testing.assert_allclose(shift - np.rint(shift), 0, atol=1e-4)
+    assert after["temperature_k"][0] == pytest.approx(before["temperature_k"].iloc[-1], rel=1e-6)
+
+
+def test_first_stage_and_npt_take_a_density_too(tmp_path, frame, fitted, plugin):
+    outputs = run(tmp_path / "one", frame, fitted, plugin, stage=STAGE | {"ensemble": "npt"}, density=5.2)
+    densities = pd.read_csv(outputs["thermo"])["density_g_per_cm3"]
+    assert densities[0] == pytest.approx(5.2, rel=1e-6) and densities.nunique() > 3
+
+
+def test_reference_density_is_that_of_the_reference_frames(tmp_path):
+    rows = [("reference", 300.0, 5.5), ("reference", 300.0, 5.7), ("reference", 1000.0, 5.0), ("extra", 300.0, 5.9)]
+    table = tmp_path / "table.csv"
+    pd.DataFrame(rows, columns=["role", "temperature_k", "density_g_per_cm3"]).to_csv(table, index=False)
+    assert glass.stage_density({"density": "reference"}, table, 300.0) == pytest.approx(5.6)
+    assert glass.stage_density({"density": 4.9}, None, None) == 4.9
+    assert glass.stage_density({"density": None}, None, None) is None
+    with pytest.raises(UserError, match=r"no frame of role reference at 500 K \(there are 300, 1000 K\)"):
+        glass.stage_density({"density": "reference"}, table, 500.0)
 
 
 def test_runaway_temperature_is_stopped_and_named(tmp_path, frame, fitted, plugin):

@@ -4,8 +4,10 @@ import gzip
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
+from ase.neighborlist import neighbor_list
 from gapglass import trajectory
 from gapglass.errors import UserError
 
@@ -43,6 +45,21 @@ def test_frames_come_through_unchanged(file, blyp_frames):
     assert table["time_ps"][3] == pytest.approx(0.06)
     assert table["density_g_per_cm3"][0] == pytest.approx(5.6, abs=0.02)
     assert 1.6 < summary["closest_distance_angstrom"]["O-Te"] < 2.0
+
+
+@pytest.mark.parametrize("edge", [2.5, 6.0, 15.0])
+def test_closest_pairs_are_those_of_a_neighbour_list(edge, rng):
+    for _ in range(20):
+        # from cells smaller than the reach, where an atom meets its own image, to sparse ones with pairs out of reach
+        cell = np.diag(rng.uniform(edge, 1.5 * edge, 3)) + rng.uniform(-0.3, 0.3, (3, 3)) * edge
+        frame = Atoms(rng.choice([8, 33, 52], 12), positions=rng.uniform(-20, 20, (12, 3)), cell=cell, pbc=True)
+        i, j, distances = neighbor_list("ijd", frame, 4.0)
+        symbols = np.array(frame.symbols)
+        for pair, distance in trajectory.closest_pairs(frame).items():
+            first, second = pair.split("-")
+            here = distances[(symbols[i] == first) & (symbols[j] == second)]
+            assert distance == pytest.approx(here.min(initial=4.0), abs=1e-12)
+        assert trajectory.closest_distance(frame) == pytest.approx(distances.min(initial=4.0), abs=1e-12)
 
 
 def test_start_stop_stride_where(file):

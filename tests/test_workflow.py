@@ -235,6 +235,15 @@ def test_changed_stage_leaves_the_earlier_ones(finished):
     assert "stage 3" in plan and "stage 2" not in plan and "Fitting trial" not in plan and "Clustering" not in plan
 
 
+def test_last_stage_has_the_density_of_the_reference(finished):
+    thermo = pd.read_csv(finished / RESULTS / "glass/optimal/48/1/thermo.csv")
+    frames = pd.read_csv(finished / RESULTS / "frames/table.csv")
+    wanted = frames.loc[frames["temperature_k"] == 300, "density_g_per_cm3"].mean()
+    for stage, density in ((1, 5.5), (2, 5.5), (3, wanted)):
+        assert thermo.loc[thermo["stage"] == stage, "density_g_per_cm3"].to_numpy() == pytest.approx(density, rel=1e-3)
+    assert wanted == pytest.approx(5.6, abs=0.02)
+
+
 def test_looser_tolerance_takes_the_earlier_iteration_without_a_fit(finished, tmp_path):
     folder = tmp_path / "looser"
     shutil.copytree(finished, folder)

@@ -17,7 +17,7 @@ from ase.io import read, write
 
 from gapglass import lammps
 from gapglass.errors import UserError
-from gapglass.files import whole_file, write_table
+from gapglass.files import read_table, whole_file, write_table
 from gapglass.log import duration, notice
 from gapglass.seeds import derive
 from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3, closest_distance
@@ -149,7 +149,38 @@ def steps_of(stage, timestep):
     return max(1, round(stage["time"] * 1000 / timestep))
 
 
-def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_seed, before=None):
+def stage_density(stage, table, temperature):
+    """Return the density (g/cm³) to which a stage brings the cell, None where it keeps the cell.
+
+    Parameters
+    ----------
+    stage : dict
+        Item of ``glass.cycle``; for ``density: reference`` the mean over the reference frames is taken.
+    table : path-like or None
+        frames/table.csv; needed for ``reference`` only.
+    temperature : float or None
+        Of the reference frames (K).
+
+    Raises
+    ------
+    UserError
+        When no frame of role reference has this temperature.
+    """
+    if stage["density"] != "reference":
+        return stage["density"]
+    frames = read_table(table)
+    frames = frames[frames["role"] == "reference"]
+    chosen = frames[(frames["temperature_k"] - temperature).abs() < 0.5]
+    if chosen.empty:
+        known = ", ".join(f"{value:g}" for value in sorted(frames["temperature_k"].unique()))
+        raise UserError(
+            f"glass.cycle asks for density: reference, and {table} has no frame of role reference at {temperature:g} K "
+            f"(there are {known} K); set structure.reference_temperature, or give the stage its density in g/cm³"
+        )
+    return float(chosen["density_g_per_cm3"].mean())
+
+
+def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_seed, before=None, density=None):
     """Return the LAMMPS input of one stage.
 
     Parameters
@@ -170,6 +201,8 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         Draw new velocities.
     before : float, optional
         Temperature at the end of the stage before (K): a quench begins as hot as that.
+    density : float, optional
+        g/cm³ to which the cell is brought, positions scaled with it.
     """
     step = settings["timestep"]
     species = species_order(settings["composition"])
@@ -180,6 +213,8 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         title=title,
         plugin=Path(plugin).resolve() if plugin else None,
         restart=restart,
+        density=density,
+        amu_per_a3_in_g_per_cm3=AMU_PER_A3_IN_G_PER_CM3,
         potential=Path(potential).resolve(),
         init=f"Potential xml_label={potential_label(potential)}",
         numbers=[atomic_numbers[symbol] for symbol in species],
@@ -260,7 +295,7 @@ def _explained(error, name, settings, folder):
     )
 
 
-def run_stage(stage, number, settings, start, outputs, *, potential, plugin, seed, before=None):
+def run_stage(stage, number, settings, start, outputs, *, potential, plugin, seed, before=None, density=None):
     """Run one stage of the thermal cycle.
 
     Parameters
@@ -280,6 +315,8 @@ def run_stage(stage, number, settings, start, outputs, *, potential, plugin, see
         Of the velocities.
     before : float, optional
         Temperature at the end of the stage before (K).
+    density : float, optional
+        g/cm³ to which the cell is brought at the start, see ``stage_density``.
 
     Raises
     ------
@@ -287,11 +324,12 @@ def run_stage(stage, number, settings, start, outputs, *, potential, plugin, see
         Naming stage and step when the run explodes; the run's files are kept in the folder ``failed`` beside the outputs.
     """
     ramp = f"{stage['temperature_start']:g} -> " if stage["temperature_start"] else ""
-    name = f"stage {number} ({ramp}{stage['temperature']:g} K, {stage['time']:g} ps, {stage['ensemble']})"
+    brought = f" from {density:.4g} g/cm³" if density else ""
+    name = f"stage {number} ({ramp}{stage['temperature']:g} K, {stage['time']:g} ps, {stage['ensemble']}{brought})"
     first = number == 1
     text = stage_input(
         stage, settings, title=name, potential=potential, plugin=plugin, restart=not first,
-        velocity_seed=derive(seed, "velocity") if first else None, before=before,
+        velocity_seed=derive(seed, "velocity") if first else None, before=before, density=density,
     )  # fmt: skip
     n_steps = steps_of(stage, settings["timestep"])
     notice("%s begins: %d steps", name, n_steps)

@@ -255,7 +255,7 @@ GLASSES = [(potential, atoms, replica) for potential, atoms in MODELS for replic
 STAGE_SETTINGS = {
     key: value
     for key, value in config["glass"].items()
-    if key not in ("sizes", "replicas", "cycle", "density")
+    if key not in ("sizes", "comparison_sizes", "replicas", "cycle", "density")
 }
 GLASS_FOLDER = at("glass/{potential}/{atoms}/{replica}")
 
@@ -324,6 +324,26 @@ def temperature_before(wildcards):
     """Return the temperature at the end of the stage before, None for the first."""
     stage = int(wildcards.stage)
     return config["glass"]["cycle"][stage - 2]["temperature"] if stage > 1 else None
+
+
+# Where the structure of the reference is taken from.
+REFERENCE_TEMPERATURE = (
+    config["structure"]["reference_temperature"] or config["glass"]["cycle"][-1]["temperature"]
+)
+
+
+def takes_reference_density(wildcards):
+    return config["glass"]["cycle"][int(wildcards.stage) - 1]["density"] == "reference"
+
+
+def density_table(wildcards):
+    """Return the table of frames for a stage at the density of the reference; no other stage is to be redone with it."""
+    return at("frames/table.csv") if takes_reference_density(wildcards) else []
+
+
+def density_temperature(wildcards):
+    """Return the temperature of the reference frames for a stage at their density, else None."""
+    return REFERENCE_TEMPERATURE if takes_reference_density(wildcards) else None
 
 
 def plugin_environment():

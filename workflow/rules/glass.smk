@@ -66,6 +66,7 @@ rule run_stage:
         start=stage_start,
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
+        table=density_table,
     output:
         restart=f"{GLASS_FOLDER}/stage_{{stage}}/final.restart",
         thermo=f"{GLASS_FOLDER}/stage_{{stage}}/thermo.csv",
@@ -82,6 +83,7 @@ rule run_stage:
         settings=STAGE_SETTINGS,
         stage=lambda wildcards: config["glass"]["cycle"][int(wildcards.stage) - 1],
         before=temperature_before,
+        reference_temperature=density_temperature,
         seed=config["seed"],
     message:
         "Melt-quench of {wildcards.atoms} atoms, stage {wildcards.stage}"

@@ -19,8 +19,7 @@ rule analyse_reference:
     threads: 2
     params:
         settings=config["structure"],
-        temperature=config["structure"]["reference_temperature"]
-        or config["glass"]["cycle"][-1]["temperature"],
+        temperature=REFERENCE_TEMPERATURE,
     message:
         "Structure of the reference"
     script:

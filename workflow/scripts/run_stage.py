@@ -4,6 +4,7 @@ from gapglass import glass, log, seeds
 
 atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "replica", "stage"))
 log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms")
+density = glass.stage_density(snakemake.params.stage, snakemake.input.table or None, snakemake.params.reference_temperature)
 glass.run_stage(
     snakemake.params.stage,
     stage,
@@ -13,5 +14,6 @@ glass.run_stage(
     potential=snakemake.input.potential,
     plugin=snakemake.input.plugin or None,
     before=snakemake.params.before,
+    density=density,
     seed=seeds.derive(snakemake.params.seed, "glass", atoms, replica),
 )
