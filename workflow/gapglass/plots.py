@@ -516,6 +516,7 @@ def melt_quench(tables):
     for axes, label in zip(panels, ("temperature (K)", "energy (eV/atom)", "pressure (GPa)"), strict=True):
         axes.set_ylabel(label)
     panels[0].set_ylim(bottom=0)
+    panels[1].ticklabel_format(axis="y", useOffset=False)
     panels[2].set_xlabel("time (ps)")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2)

@@ -2,17 +2,19 @@
 
 import base64
 import datetime
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
+import matplotlib.pyplot as plt
 import pandas as pd
 import yaml
 
 from gapglass import figures, learning
 from gapglass.files import read_json, read_table
 from gapglass.log import duration, versions
-from gapglass.plots import model_label
+from gapglass.plots import PAGE, model_label
 
 FOLDER = Path(__file__).resolve().parents[1] / "report"
 ROLES = {
@@ -178,6 +180,21 @@ def _stage_rows(paths):
     return rows
 
 
+def _speeds(found):
+    """Return atoms -> ns/day, as a range where models differ."""
+    speeds = {}
+    for item in found:
+        speeds.setdefault(item["atoms"], []).append(item["ns_per_day"])
+    texts = {atoms: sorted({f"{min(values):.2f}", f"{max(values):.2f}"}, key=float) for atoms, values in speeds.items()}
+    return {atoms: " to ".join(texts[atoms]) for atoms in sorted(texts)}
+
+
+def _width(path):
+    """Return the width of a figure on the page (rem): in proportion to its width in print, so that all have one size of letters."""
+    width_in_pixels = struct.unpack(">I", Path(path).read_bytes()[16:20])[0]
+    return round(width_in_pixels / plt.rcParams["savefig.dpi"] * 60 / PAGE, 1)
+
+
 def _learning_rows(summary):
     rows = []
     for strategy, part in summary[summary["group"] == "all"].groupby("strategy", sort=False):
@@ -242,6 +259,7 @@ def render(settings, files):
         "roles": ROLES,
         "settings": settings,
         "settings_text": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+        "widths": {Path(path).stem: _width(path) for path in files.figures},
         "figures": {Path(path).stem: base64.b64encode(Path(path).read_bytes()).decode() for path in files.figures},
         "captions": {figure.name: caption(figure.caption, settings) for figure in listed},
         "paper": {figure.name: figure.paper for figure in listed},
@@ -255,7 +273,7 @@ def render(settings, files):
         "errors": _error_rows(tables["errors"]),
         "history": _history_rows(files.histories),
         "hyperparameters": _hyperparameter_rows(tables["hyperparameters"]),
-        "speeds": [read_json(path) for path in files.speed],
+        "speeds": _speeds([read_json(path) for path in files.speed]),
         "cycle_ps": sum(stage["time"] for stage in settings["glass"]["cycle"]),
         "stages": _stage_rows(files.thermo),
         "reference_temperature": settings["structure"]["reference_temperature"] or settings["glass"]["cycle"][-1]["temperature"],
