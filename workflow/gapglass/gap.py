@@ -238,6 +238,42 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     return {"fit_seconds": round(time.monotonic() - start, 1), "peak_memory_mb": round(peak)}
 
 
+def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
+    """Fit a potential as the configuration says.
+
+    Parameters
+    ----------
+    frames, hyperparameters, target, seed, log_path
+        As for ``run_fit``.
+    settings : object
+        Attributes ``descriptor``, ``e0``, ``virials`` (section ``potential``) and ``max_fit_time`` (min).
+    imported : dict
+        frames/import.json: ``species`` of the study, and whether all frames have ``virials``.
+
+    Returns
+    -------
+    dict
+        As from ``run_fit``.
+
+    Raises
+    ------
+    FitFailed
+        Also when the frames lack a species of the study.
+    """
+    refuse_missing_species(frames, imported["species"])
+    return run_fit(
+        frames,
+        hyperparameters,
+        target,
+        descriptor=settings.descriptor,
+        e0=isolated_atom_energies(frames, settings.e0),
+        virials=settings.virials and imported["virials"],
+        seed=seed,
+        max_seconds=60 * settings.max_fit_time,
+        log_path=log_path,
+    )
+
+
 def _run(command, folder, stream, max_seconds):
     """Run a command, kill it on time-out; return its status or "timeout"."""
     # The wheel's gap_fit is serial; BLAS threads would only fight with the fits beside it.

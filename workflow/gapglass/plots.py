@@ -341,6 +341,9 @@ def _curve(axes, table, column, style, label=None, shift=0.0):
     error = table.get(f"{column}_error")
     if error is not None and error.notna().any():
         axes.fill_between(x, y - error, y + error, alpha=0.2, linewidth=0, color=style["color"])
+    if "method" in table and (table["method"] == "transform").any():
+        join = x[table["method"] == "transform"].iloc[0]
+        axes.axvline(join, color=style["color"], linewidth=0.8, linestyle=":", zorder=0)
 
 
 def _numbers(tables, columns):

@@ -10,17 +10,9 @@ frames, settings = trajectory.read_frames(snakemake.input.frames), snakemake.par
 optimal, imported = files.read_json(snakemake.input.optimal), files.read_json(snakemake.input.summary)
 trajectory.write_frames(snakemake.output.train, frames)
 try:
-    cost = gap.run_fit(
-        frames,
-        optimal["hyperparameters"],
-        snakemake.output.potential,
-        descriptor=settings.descriptor,
-        e0=gap.isolated_atom_energies(frames, settings.e0),
-        virials=settings.virials and imported["virials"],
-        seed=seeds.derive(settings.seed, "gap_fit"),
-        max_seconds=60 * settings.max_fit_time,
-        log_path=snakemake.log.fit,
-    )
+    seed = seeds.derive(settings.seed, "gap_fit")
+    target = snakemake.output.potential
+    cost = gap.fit(frames, optimal["hyperparameters"], target, settings=settings, imported=imported, seed=seed, log_path=snakemake.log.fit)
 except gap.FitFailed as error:
     raise UserError(
         f"the fit on all {len(frames)} frames failed: {error}; take all_frames out of potential.variants, or mend it"

@@ -31,22 +31,15 @@ chosen = learning.choose(
 )
 frames = trajectory.read_frames(snakemake.input.frames)
 train, test = ([frames[i] for i in part] for part in (chosen, sets["holdout"]))
-summary = files.read_json(snakemake.input.summary)
+imported = files.read_json(snakemake.input.summary)
 result = {"strategy": strategy, "n_train": int(size), "draw": int(draw), "frames": chosen}
 try:
-    gap.refuse_missing_species(train, summary["species"])
+    hyperparameters = files.read_json(snakemake.input.optimal)["hyperparameters"] | settings.hyperparameters
     with tempfile.TemporaryDirectory() as folder:
         potential = Path(folder) / "gap.xml"
-        cost = gap.run_fit(
-            train,
-            files.read_json(snakemake.input.optimal)["hyperparameters"] | settings.hyperparameters,
-            potential,
-            descriptor=settings.descriptor,
-            e0=gap.isolated_atom_energies(train, settings.e0),
-            virials=settings.virials and summary["virials"],
-            seed=seeds.derive(seed, "gap_fit"),
-            max_seconds=60 * settings.max_fit_time,
-            log_path=snakemake.log.fit,
+        of_sparse_points = seeds.derive(seed, "gap_fit")
+        cost = gap.fit(
+            train, hyperparameters, potential, settings=settings, imported=imported, seed=of_sparse_points, log_path=snakemake.log.fit
         )
         energies, forces = gap.predict(potential, test)
     groups = learning.group_of(table, settings.liquid_from)[sets["holdout"]]

@@ -8,20 +8,11 @@ settings = snakemake.params
 hyperparameters = files.read_json(snakemake.input.decision)["proposals"][place["trial"] - 1]
 train, test = trajectory.read_frames(snakemake.input.train), trajectory.read_frames(snakemake.input.test)
 result = {**place, "hyperparameters": hyperparameters}
-summary = files.read_json(snakemake.input.summary)
+imported = files.read_json(snakemake.input.summary)
 try:
-    gap.refuse_missing_species(train, summary["species"])
-    cost = gap.run_fit(
-        train,
-        hyperparameters,
-        snakemake.output.potential,
-        descriptor=settings.descriptor,
-        e0=gap.isolated_atom_energies(train, settings.e0),
-        virials=settings.virials and summary["virials"],
-        seed=seeds.derive(settings.seed, "gap_fit"),
-        max_seconds=60 * settings.max_fit_time,
-        log_path=snakemake.log.fit,
-    )
+    seed = seeds.derive(settings.seed, "gap_fit")
+    target = snakemake.output.potential
+    cost = gap.fit(train, hyperparameters, target, settings=settings, imported=imported, seed=seed, log_path=snakemake.log.fit)
     errors = gap.errors(test, *gap.predict(snakemake.output.potential, test))
     gap.refuse_unusable(errors)
     result |= {"status": "ok", "reason": "", **cost, **errors}
