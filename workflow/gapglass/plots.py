@@ -433,6 +433,16 @@ def stacked(groups, reference, columns, x_max=None):
     return figure, _numbers(tables, columns)
 
 
+def _grid(n_panels, height, **sharing):
+    """Return a figure a page wide with so many panels, rows of ``height`` inches, and the array of its axes; spare ones are off."""
+    across = 2 if n_panels == 4 else min(3, n_panels)
+    down = -(-n_panels // across)
+    figure, panels = plt.subplots(down, across, figsize=(PAGE, height * down + 0.5), squeeze=False, **sharing)
+    for axes in panels.flat[n_panels:]:
+        axes.set_axis_off()
+    return figure, panels
+
+
 def running_coordination(tables, cutoffs):
     """Return the number of neighbours within r, a panel for each centre and neighbour.
 
@@ -445,9 +455,7 @@ def running_coordination(tables, cutoffs):
     """
     first = next(iter(tables.values()))
     columns = [c for c in first.columns if c.startswith("n_") and not c.endswith("_error")]
-    across = min(3, len(columns))
-    down = -(-len(columns) // across)
-    figure, panels = plt.subplots(down, across, figsize=(PAGE, 2.3 * down + 0.4), squeeze=False)
+    figure, panels = _grid(len(columns), 2.3)
     for axes, column in zip(panels.flat, columns, strict=False):
         centre, neighbour = column[2:].split("-")
         cutoff = cutoffs.get(f"{centre}-{neighbour}", cutoffs.get(f"{neighbour}-{centre}"))
@@ -461,8 +469,6 @@ def running_coordination(tables, cutoffs):
         axes.set_ylim(bottom=0)
         axes.set_xlabel("r (Å)")
         axes.set_ylabel(f"{neighbour} within r of {centre}")
-    for axes in panels.flat[len(columns) :]:
-        axes.set_axis_off()
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(3, len(labels)))
     return figure, _numbers(tables, columns)
@@ -478,9 +484,7 @@ def bond_angles(tables):
     """
     first = next(iter(tables.values()))
     columns = [c for c in first.columns[1:] if not c.endswith("_error")]
-    across = min(3, len(columns))
-    down = -(-len(columns) // across)
-    figure, panels = plt.subplots(down, across, figsize=(PAGE, 2.3 * down + 0.4), squeeze=False, sharex=True)
+    figure, panels = _grid(len(columns), 2.3, sharex=True)
     for axes, column in zip(panels.flat, columns, strict=False):
         for number, (name, table) in enumerate(tables.items()):
             if column in table:
@@ -490,8 +494,6 @@ def bond_angles(tables):
         axes.set_ylim(bottom=0)
         axes.set_xticks(range(0, 181, 45))
         axes.set_xlabel("angle (°)")
-    for axes in panels.flat[len(columns) :]:
-        axes.set_axis_off()
     panels[0, 0].set_ylabel("probability density (1/°)")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(3, len(labels)))
@@ -537,9 +539,7 @@ def coordination(tables):
     """
     first = next(iter(tables.values()))
     pairs = list(zip(first["centre"], first["neighbour"], strict=True))
-    across = min(3, len(pairs))
-    down = -(-len(pairs) // across)
-    figure, panels = plt.subplots(down, across, figsize=(PAGE, 2.5 * down + 0.5), squeeze=False, sharey=True)
+    figure, panels = _grid(len(pairs), 2.5, sharey=True)
     numbers = []
     for axes, (centre, neighbour) in zip(panels.flat, pairs, strict=False):
         for number, (name, table) in enumerate(tables.items()):
@@ -553,8 +553,6 @@ def coordination(tables):
             ]
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(f"number of {'neighbours' if neighbour == 'all' else neighbour} around {centre}")
-    for axes in panels.flat[len(pairs) :]:
-        axes.set_axis_off()
     for row in panels:
         row[0].set_ylabel("share of atoms (%)")
     handles, labels = panels[0, 0].get_legend_handles_labels()
