@@ -85,13 +85,20 @@ def test_allocations_share_by_size_alike_or_by_energy_spread():
     labels = np.repeat([0, 1, 2], [80, 10, 10])
     energies = np.concatenate([np.zeros(80), np.linspace(-1, 1, 10), np.full(10, 5.0)])
     shares = {
-        kind: sampling.allocate([80, 10, 10], 20, sampling.allocation_weights(labels, energies, kind)).tolist()
+        kind: sampling.allocate([80, 10, 10], 20, sampling.allocation_weights(labels, energies, kind, seed=1)).tolist()
         for kind in ("proportional", "equal", "energy_spread")
     }
     assert shares["proportional"] == [16, 2, 2]
     assert sorted(shares["equal"]) == [6, 7, 7]
     # all spread is in the second cluster: the others keep the one frame that every cluster gives, full ones pass the rest on
     assert shares["energy_spread"][1] == 10 and min(shares["energy_spread"]) >= 1 and sum(shares["energy_spread"]) == 20
+
+
+def test_frames_left_over_by_equal_shares_go_to_clusters_at_random():
+    labels = np.repeat(np.arange(20), 10)
+    weights = [sampling.allocation_weights(labels, None, "equal", seed) for seed in range(30)]
+    picks = sum(sampling.allocate([10] * 20, 5, weight) for weight in weights)
+    assert picks.sum() == 150 and (picks > 0).sum() > 15
 
 
 def test_farthest_points_spread_over_a_line():
@@ -182,3 +189,14 @@ def test_rmsd_clusters_drop_noise_and_keep_trajectories_apart(rng):
     assert len(set(chosen)) == 12 and (labels[chosen] >= 0).all()
     with pytest.raises(UserError, match="belong to clusters"):
         sampling.draw_regularly(np.arange(len(labels)), labels, len(labels), seed=1)
+
+
+def test_short_trajectories_are_noise_and_mixed_ones_refused(rng):
+    frames = walk(rng, 20)
+    for atoms in frames[:4]:
+        atoms.info["trajectory"] = "short"
+    assert (sampling.rmsd_clusters(frames, 5)[:4] == -1).all()
+    frames[10] = frames[10][:4]
+    frames[10].info["trajectory"] = "run"
+    with pytest.raises(UserError, match="frames of different atoms"):
+        sampling.rmsd_clusters(frames, 5)

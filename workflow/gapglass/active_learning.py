@@ -218,19 +218,20 @@ def ledger_entry(result):
     return {key: result[key] for key in keys} | {key: result.get(key) for key in errors}
 
 
-def summarise_all_frames(optimal, errors, n_frames):
+def summarise_all_frames(hyperparameters, errors, n_frames, energy_tolerance):
     """Return summary and history of the potential trained on every frame, in the form of ``summarise``.
 
     Parameters
     ----------
-    optimal : dict
-        Summary of the potential whose hyperparameters were taken.
+    hyperparameters : dict
+        Those of the optimal potential.
     errors : dict
         train, test, holdout -> RMSE; only train has any.
     n_frames : int
+    energy_tolerance : float, meV/atom
     """
     names = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
-    converged = errors["train"]["rmse_energy_mev_per_atom"] <= optimal["energy_tolerance"]
+    converged = errors["train"]["rmse_energy_mev_per_atom"] <= energy_tolerance
     summary = {
         "converged": converged,
         "reason": f"energy tolerance {'met' if converged else 'not met'} on the training frames, which are all there are",
@@ -241,8 +242,8 @@ def summarise_all_frames(optimal, errors, n_frames):
         "fraction": 1.0,
         "fraction_database": 1.0,
         **{name: {part: errors[part][name] for part in errors} for name in names},
-        "energy_tolerance": optimal["energy_tolerance"],
-        "hyperparameters": optimal["hyperparameters"],
+        "energy_tolerance": energy_tolerance,
+        "hyperparameters": hyperparameters,
         "n_fits": 1,
     }
     row = {"iteration": 1, "n_train": n_frames, "n_test": 0, "fraction": 1.0, "n_fits_so_far": 1}

@@ -5,11 +5,14 @@ Every potential has the same hyperparameters and is tested on one hold-out that 
 
 import numpy as np
 import pandas as pd
+from scipy.stats import ttest_ind_from_stats
 
 from gapglass import sampling
 from gapglass.errors import UserError
-from gapglass.gap import errors
 from gapglass.seeds import derive
+
+POOL_OF_A_DRAW = 0.8  # share of the pool that a draw sees: strategies without chance of their own then differ from draw to draw as well
+SIGNIFICANCE = 0.05  # of a difference that is called better or worse (Welch's t test)
 
 CLUSTERED = {
     "clusters": {},
@@ -20,7 +23,7 @@ CLUSTERED = {
 }
 
 
-def set_aside(table, fraction, seed):
+def set_aside(table, fraction, sizes, seed):
     """Return pool and hold-out: ``fraction`` of the frames of every plateau of every trajectory is set aside at random.
 
     Parameters
@@ -28,12 +31,19 @@ def set_aside(table, fraction, seed):
     table : pandas.DataFrame
         frames/table.csv: frame, trajectory, temperature_k.
     fraction : float
+    sizes : list of int
+        Training frames that will be asked for.
     seed : int
 
     Returns
     -------
     dict
         ``pool`` and ``holdout``: sorted frame numbers.
+
+    Raises
+    ------
+    UserError
+        When nothing is left to test on, or too little to choose from.
     """
     random = np.random.default_rng(derive(seed, "learning curves", "holdout"))
     holdout = []
@@ -42,11 +52,17 @@ def set_aside(table, fraction, seed):
         holdout += random.choice(part["frame"].to_numpy(), count, replace=False).tolist()
     if not holdout:
         raise UserError("learning_curves.holdout_fraction leaves no frame to test on; raise it")
-    return {"pool": sorted(set(table["frame"]) - set(holdout)), "holdout": sorted(holdout)}
+    pool = sorted(set(table["frame"]) - set(holdout))
+    if max(sizes) > POOL_OF_A_DRAW * len(pool):
+        raise UserError(
+            f"learning_curves.sizes holds {max(sizes)}; each draw sees {POOL_OF_A_DRAW:.0%} of the {len(pool)} frames that "
+            "holdout_fraction leaves; lower one of them"
+        )
+    return {"pool": pool, "holdout": sorted(holdout)}
 
 
 def choose(strategy, pool, size, seed, *, labels, energies, distances):
-    """Return the training frames that a strategy chooses.
+    """Return the training frames that a strategy chooses from a random four fifths of the pool.
 
     Parameters
     ----------
@@ -69,11 +85,9 @@ def choose(strategy, pool, size, seed, *, labels, energies, distances):
     Raises
     ------
     UserError
-        When the pool is too small.
+        When a strategy cannot find so many frames.
     """
-    pool = np.asarray(pool)
-    if size > len(pool):
-        raise UserError(f"learning_curves.sizes holds {size}, the pool has {len(pool)} frames; lower it")
+    pool = np.sort(np.random.default_rng(derive(seed, "pool")).choice(pool, int(POOL_OF_A_DRAW * len(pool)), replace=False))
     if strategy in CLUSTERED:
         of = labels["soap_only"] if strategy == "clusters_soap_only" else labels["best"]
         chosen = sampling.draw_from_clusters(pool, of, size, seed, energies=energies, distances=distances, **CLUSTERED[strategy])
@@ -100,14 +114,13 @@ def group_of(table, liquid_from=None):
         Reference frames at this temperature (K) and above are liquid; by default above the middle of the temperatures.
     """
     temperatures = table.loc[table["role"] == "reference", "temperature_k"]
-    if liquid_from is None:
-        liquid_from = (temperatures.min() + temperatures.max()) / 2
-    state = np.where(table["temperature_k"] >= liquid_from, "liquid", "glass")
-    return np.where(table["role"] == "reference", state, "extra")
+    middle = (temperatures.min() + temperatures.max()) / 2
+    liquid = table["temperature_k"] > middle if liquid_from is None else table["temperature_k"] >= liquid_from
+    return np.where(table["role"] == "reference", np.where(liquid, "liquid", "glass"), "extra")
 
 
-def group_errors(frames, energies, forces, groups):
-    """Return the errors on all frames and on each group.
+def frame_errors(frames, energies, forces):
+    """Return the error of every frame of the hold-out, from which those of any group follow.
 
     Parameters
     ----------
@@ -115,33 +128,47 @@ def group_errors(frames, energies, forces, groups):
         With labels.
     energies : numpy.ndarray, shape (n_frames,), eV
     forces : list of numpy.ndarray, eV/Å
-    groups : sequence of str, shape (n_frames,)
 
     Returns
     -------
     dict
-        ``all`` and each group -> errors as ``gap.errors`` gives them.
+        energy_error_mev_per_atom and rmse_force_ev_per_angstrom, lists of n_frames.
     """
-    found = {"all": errors(frames, energies, forces)}
-    for group in sorted(set(groups)):
-        here = [i for i, name in enumerate(groups) if name == group]
-        found[group] = errors([frames[i] for i in here], energies[here], [forces[i] for i in here])
-    return found
+    energy = [1000 * (e - f.info["REF_energy"]) / len(f) for e, f in zip(energies, frames, strict=True)]
+    force = [np.sqrt(np.mean((g - f.arrays["REF_forces"]) ** 2)) for g, f in zip(forces, frames, strict=True)]
+    return {"energy_error_mev_per_atom": list(map(float, energy)), "rmse_force_ev_per_angstrom": list(map(float, force))}
 
 
-def table(points):
+def table(points, groups, n_atoms):
     """Return the results of all points as one table, a row per strategy, n_train, draw and group; failed fits have none.
+
+    Parameters
+    ----------
+    points : list of dict
+        strategy, n_train, draw, status, reason and ``frame_errors``.
+    groups : numpy.ndarray of str, shape (n_holdout,)
+    n_atoms : numpy.ndarray of int, shape (n_holdout,)
 
     Raises
     ------
     UserError
         When every fit failed.
     """
-    rows = [
-        {**{key: point[key] for key in ("strategy", "n_train", "draw")}, "group": group, **found}
-        for point in points
-        for group, found in point["errors"].items()
-    ]
+    rows = []
+    for point in points:
+        if point["status"] != "ok":
+            continue
+        energy, force = (np.array(point[name]) for name in ("energy_error_mev_per_atom", "rmse_force_ev_per_angstrom"))
+        for group in ("all", *sorted(set(groups))):
+            here = np.ones(len(groups), dtype=bool) if group == "all" else groups == group
+            rows.append(
+                {
+                    **{key: point[key] for key in ("strategy", "n_train", "draw")},
+                    "group": group,
+                    "rmse_energy_mev_per_atom": np.sqrt(np.mean(energy[here] ** 2)),
+                    "rmse_force_ev_per_angstrom": np.sqrt(np.average(force[here] ** 2, weights=n_atoms[here])),
+                }
+            )
     if not rows:
         raise UserError(f"every fit of the learning curves failed, the first with: {points[0]['reason']}")
     return pd.DataFrame(rows).sort_values(["strategy", "n_train", "draw", "group"], kind="stable", ignore_index=True)
@@ -171,7 +198,7 @@ def summarise(results):
 
 
 def compare(summary, baseline="random"):
-    """Return each strategy's mean difference from a baseline at equal size, in units of its standard error.
+    """Return each strategy's mean difference from a baseline at equal size, and whether chance explains it.
 
     Parameters
     ----------
@@ -182,8 +209,8 @@ def compare(summary, baseline="random"):
     Returns
     -------
     pandas.DataFrame
-        strategy, n_train, group, quantity, difference (negative is better), difference_error, verdict: ``better`` or
-        ``worse`` by more than the error bar of the difference, else ``equal``.
+        strategy, n_train, group, quantity, difference (negative is better), difference_error, p_value (Welch's t test), verdict:
+        ``better`` or ``worse`` where p_value is below 0.05, else ``undecided``.
     """
     base = summary[summary["strategy"] == baseline].set_index(["n_train", "group"])
     rows = []
@@ -192,19 +219,21 @@ def compare(summary, baseline="random"):
             continue
         other = base.loc[(row["n_train"], row["group"])]
         for name in ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"):
-            difference = row[name] - other[name]
-            error = np.hypot(row[f"{name}_error"], other[f"{name}_error"])
-            verdict = "equal" if abs(difference) <= error else ("better" if difference < 0 else "worse")
+            difference, error = row[name] - other[name], f"{name}_error"
+            means = [value for one in (row, other) for value in (one[name], one[error] * np.sqrt(one["n_draws"]), one["n_draws"])]
+            p_value = ttest_ind_from_stats(*means, equal_var=False).pvalue if min(row["n_draws"], other["n_draws"]) > 1 else np.nan
+            verdict = ("better" if difference < 0 else "worse") if p_value < SIGNIFICANCE else "undecided"
             rows.append(
                 {
                     **{key: row[key] for key in ("strategy", "n_train", "group")},
                     "quantity": name,
                     "difference": difference,
-                    "difference_error": error,
+                    "difference_error": np.hypot(row[error], other[error]),
+                    "p_value": p_value,
                     "verdict": verdict,
                 }
             )
-    columns = ["strategy", "n_train", "group", "quantity", "difference", "difference_error", "verdict"]
+    columns = ["strategy", "n_train", "group", "quantity", "difference", "difference_error", "p_value", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -212,16 +241,14 @@ def verdict(summary):
     """Return sentences that say how cluster sampling fares against each other strategy, energy and force, on all frames."""
     lines = []
     against = compare(summary, "clusters")
-    words = {"better": "better than", "worse": "worse than", "equal": "as good as"}
+    # the table says how the other fares, the sentence how cluster sampling does
+    words = {"better": "worse with", "worse": "better with", "undecided": "no difference seen with"}
     for quantity, name in (("rmse_energy_mev_per_atom", "energy"), ("rmse_force_ev_per_angstrom", "force")):
         for strategy, part in against[(against["group"] == "all") & (against["quantity"] == quantity)].groupby("strategy", sort=False):
-            # the table says how the other fares, the sentence how cluster sampling does
-            turned = {"better": "worse", "worse": "better", "equal": "equal"}
-            found = [(int(row["n_train"]), turned[row["verdict"]]) for _, row in part.sort_values("n_train").iterrows()]
             said = []
-            for kind in ("better", "worse", "equal"):
-                sizes = [str(size) for size, what in found if what == kind]
+            for kind in ("worse", "better", "undecided"):
+                sizes = sorted(part.loc[part["verdict"] == kind, "n_train"])
                 if sizes:
-                    said.append(f"{words[kind]} it with {', '.join(sizes)} frames")
+                    said.append(f"{words[kind]} {', '.join(str(int(size)) for size in sizes)} frames")
             lines.append(f"{name}, cluster sampling against {strategy.replace('_', ' ')}: {'; '.join(said)}")
     return lines

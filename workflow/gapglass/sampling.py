@@ -49,7 +49,7 @@ def allocate(sizes, total, weights=None):
     return picks
 
 
-def allocation_weights(labels, energies, allocation):
+def allocation_weights(labels, energies, allocation, seed):
     """Return the weight of each cluster in an allocation.
 
     Parameters
@@ -59,6 +59,8 @@ def allocation_weights(labels, energies, allocation):
     allocation : {"proportional", "equal", "energy_spread"}
         Cluster size (the paper), the same for all, or size times the standard deviation of the energy in the cluster
         (Neyman's allocation: it makes the mean energy of the sample least uncertain).
+    seed : int
+        With equal shares it decides which clusters get the frames that are left over.
 
     Returns
     -------
@@ -69,7 +71,8 @@ def allocation_weights(labels, energies, allocation):
     if allocation == "proportional":
         return sizes.astype(float)
     if allocation == "equal":
-        return np.ones(len(names))
+        # clusters are numbered by energy: without a tie-break the lowest would always get what is left over
+        return 1 + 1e-9 * np.random.default_rng(derive(seed, "equal shares")).permutation(len(names))
     return sizes * np.array([energies[labels == name].std() for name in names])
 
 
@@ -144,7 +147,7 @@ def enlarge(database, labels, *, size, train_fraction, seed, allocation="proport
     have = set(database["train"]) | set(database["test"])
     names, sizes = np.unique(labels, return_counts=True)
     taken = np.array([sum(labels[frame] == name for frame in have) for name in names])
-    wanted = np.maximum(allocate(sizes, size, allocation_weights(labels, energies, allocation)), taken)
+    wanted = np.maximum(allocate(sizes, size, allocation_weights(labels, energies, allocation, seed)), taken)
     while wanted.sum() > max(size, len(have)):
         spare = wanted - taken
         wanted[spare.argmax()] -= 1
@@ -176,7 +179,7 @@ def draw_from_clusters(pool, labels, size, seed, allocation="proportional", draw
         Of all frames.
     """
     here = labels[pool]
-    weights = allocation_weights(here, None if energies is None else energies[pool], allocation)
+    weights = allocation_weights(here, None if energies is None else energies[pool], allocation, seed)
     chosen = []
     counts = allocate(np.unique(here, return_counts=True)[1], size, weights)
     for name, count in zip(np.unique(here), counts, strict=True):
@@ -237,11 +240,24 @@ def rmsd_clusters(frames, min_cluster_size):
     Returns
     -------
     numpy.ndarray of int, shape (n_frames,)
+        Trajectories shorter than ``min_cluster_size`` are noise.
+
+    Raises
+    ------
+    UserError
+        When the frames of a trajectory differ in their atoms.
     """
     names = np.array([frame.info["trajectory"] for frame in frames])
     labels = np.full(len(frames), -1)
     for name in dict.fromkeys(names):
         here = np.flatnonzero(names == name)
+        if len({frames[i].get_chemical_formula("reduce") for i in here}) > 1:
+            raise UserError(
+                f"trajectory {name!r} holds frames of different atoms, whose RMSD has no meaning; "
+                "drop rmsd_hdbscan from learning_curves.strategies"
+            )
+        if len(here) < min_cluster_size:
+            continue
         distances = rmsd([frames[i] for i in here])
         found = HDBSCAN(min_cluster_size=min_cluster_size, metric="precomputed", copy=True).fit_predict(distances)
         labels[here[found >= 0]] = found[found >= 0] + labels.max() + 1

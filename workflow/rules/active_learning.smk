@@ -116,7 +116,7 @@ rule fit_all_frames:
     input:
         frames=at("frames/frames.extxyz"),
         summary=at("frames/import.json"),
-        optimal=at("potentials/optimal/summary.json"),
+        hyperparameters=at("potentials/optimal/hyperparameters.json"),
     output:
         potential=at("potentials/all_frames/gap.xml"),
         train=at("potentials/all_frames/train.extxyz"),
@@ -136,6 +136,7 @@ rule fit_all_frames:
         e0=config["potential"]["e0"],
         virials=config["potential"]["virials"],
         max_fit_time=config["active_learning"]["max_fit_time"],
+        energy_tolerance=config["active_learning"]["energy_tolerance"],
         seed=config["seed"],
     message:
         "Fitting a potential on every frame"
@@ -176,6 +177,7 @@ rule finish_potential:
         predictions=at("potentials/{potential}/predictions.csv"),
         forces=at("potentials/{potential}/forces.npz"),
         summary=at("potentials/{potential}/summary.json"),
+        hyperparameters=at("potentials/{potential}/hyperparameters.json"),
         history=at("potentials/{potential}/history.csv"),
         ledger=at("potentials/{potential}/ledger.jsonl"),
     log:

@@ -357,6 +357,12 @@ def pair_style_plugin(wildcards):
     return [] if config["glass"]["lammps_command"] else at("lammps/quip.so")
 
 
+def rmsd_labels(wildcards):
+    """Return the clusters by RMSD, for the one strategy that needs them."""
+    needed = wildcards.strategy == "rmsd_hdbscan"
+    return at("learning_curves/rmsd_labels.csv") if needed else []
+
+
 def learning_points():
     """Return the result of every strategy, size and draw of the learning curves."""
     settings = config["learning_curves"]

@@ -12,6 +12,7 @@ rule set_aside_holdout:
         "../../envs/analysis.yaml"
     params:
         fraction=config["learning_curves"]["holdout_fraction"],
+        sizes=config["learning_curves"]["sizes"],
         seed=config["seed"],
     message:
         "Setting the hold-out of the learning curves aside"
@@ -45,10 +46,10 @@ rule fit_learning_point:
         best=at("clusters/best.json"),
         labels=at("clusters/best_labels.csv"),
         labels_soap_only=at("clusters/delta_0/labels.csv"),
-        labels_rmsd=at("learning_curves/rmsd_labels.csv"),
+        labels_rmsd=rmsd_labels,
         soap=at("kernels/soap.npy"),
         coulomb=at("kernels/coulomb.npy"),
-        optimal=at("potentials/optimal/summary.json"),
+        hyperparameters=at("potentials/optimal/hyperparameters.json"),
     output:
         at("learning_curves/{strategy}/{size}_{draw}.json"),
     log:
@@ -64,7 +65,6 @@ rule fit_learning_point:
         virials=config["potential"]["virials"],
         max_fit_time=config["active_learning"]["max_fit_time"],
         hyperparameters=config["learning_curves"]["hyperparameters"],
-        liquid_from=config["learning_curves"]["liquid_from"],
         seed=config["seed"],
     message:
         "Learning curves: {wildcards.strategy}, {wildcards.size} frames, draw {wildcards.draw}"
@@ -74,7 +74,9 @@ rule fit_learning_point:
 
 rule collect_learning_curves:
     input:
-        learning_points(),
+        points=learning_points(),
+        table=at("frames/table.csv"),
+        sets=at("learning_curves/sets.json"),
     output:
         results=at("learning_curves/results.csv"),
         summary=at("learning_curves/summary.csv"),
@@ -83,6 +85,8 @@ rule collect_learning_curves:
         at("logs/collect_learning_curves.log"),
     conda:
         "../../envs/analysis.yaml"
+    params:
+        liquid_from=config["learning_curves"]["liquid_from"],
     message:
         "Means and error bars of the learning curves"
     script:

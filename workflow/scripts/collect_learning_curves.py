@@ -3,7 +3,12 @@
 from gapglass import files, learning, log
 
 log.configure(snakemake.log[0], "learning curves")
-results = learning.table([files.read_json(path) for path in snakemake.input])
+table, holdout = files.read_table(snakemake.input.table), files.read_json(snakemake.input.sets)["holdout"]
+results = learning.table(
+    [files.read_json(path) for path in snakemake.input.points],
+    learning.group_of(table, snakemake.params.liquid_from)[holdout],
+    table["n_atoms"].to_numpy()[holdout],
+)
 summary = learning.summarise(results)
 comparison = learning.compare(summary)
 for line in learning.verdict(summary):

@@ -7,18 +7,19 @@ from gapglass.errors import UserError
 
 log.configure(snakemake.log[0], "all_frames")
 frames, settings = trajectory.read_frames(snakemake.input.frames), snakemake.params
-optimal, imported = files.read_json(snakemake.input.optimal), files.read_json(snakemake.input.summary)
+hyperparameters, imported = files.read_json(snakemake.input.hyperparameters), files.read_json(snakemake.input.summary)
 trajectory.write_frames(snakemake.output.train, frames)
 try:
     seed = seeds.derive(settings.seed, "gap_fit")
     target = snakemake.output.potential
-    cost = gap.fit(frames, optimal["hyperparameters"], target, settings=settings, imported=imported, seed=seed, log_path=snakemake.log.fit)
+    cost = gap.fit(frames, hyperparameters, target, settings=settings, imported=imported, seed=seed, log_path=snakemake.log.fit)
+    database = {"train": list(range(len(frames))), "test": [], "holdout": []}
+    errors, predictions, forces = evaluation.evaluate(target, frames, database, workers=snakemake.threads)
+    gap.refuse_unusable(errors["train"])
 except gap.FitFailed as error:
     raise UserError(
         f"the fit on all {len(frames)} frames failed: {error}; take all_frames out of potential.variants, or mend it"
     ) from error
-database = {"train": list(range(len(frames))), "test": [], "holdout": []}
-errors, predictions, forces = evaluation.evaluate(snakemake.output.potential, frames, database, workers=snakemake.threads)
 log.notice(
     "%d frames fitted in %s, peak memory %.1f GB: training RMSE %.2f meV/atom, %.3f eV/Å",
     len(frames),
@@ -27,7 +28,7 @@ log.notice(
     errors["train"]["rmse_energy_mev_per_atom"],
     errors["train"]["rmse_force_ev_per_angstrom"],
 )
-summary, history = active_learning.summarise_all_frames(optimal, errors, len(frames))
+summary, history = active_learning.summarise_all_frames(hyperparameters, errors, len(frames), settings.energy_tolerance)
 summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": log.versions(), **cost}
 files.write_table(snakemake.output.predictions, predictions)
 with files.whole_file(snakemake.output.forces) as temporary:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gapglass import files, gap, kernels, learning, log, seeds, trajectory
+from gapglass.errors import UserError
 
 log.configure(snakemake.log[0], "learning curves")
 strategy, size, draw = (snakemake.wildcards[name] for name in ("strategy", "size", "draw"))
@@ -18,23 +19,24 @@ labels = {
         ("soap_only", snakemake.input.labels_soap_only),
         ("rmsd", snakemake.input.labels_rmsd),
     )
+    if path
 }
 seed = seeds.derive(settings.seed, "learning curves", draw)
-chosen = learning.choose(
-    strategy,
-    sets["pool"],
-    int(size),
-    seed,
-    labels=labels,
-    energies=table["energy_ev_per_atom"].to_numpy(),
-    distances=kernels.distance(kernel),
-)
 frames = trajectory.read_frames(snakemake.input.frames)
-train, test = ([frames[i] for i in part] for part in (chosen, sets["holdout"]))
 imported = files.read_json(snakemake.input.summary)
-result = {"strategy": strategy, "n_train": int(size), "draw": int(draw), "frames": chosen}
+result = {"strategy": strategy, "n_train": int(size), "draw": int(draw)}
 try:
-    hyperparameters = files.read_json(snakemake.input.optimal)["hyperparameters"] | settings.hyperparameters
+    result["frames"] = learning.choose(
+        strategy,
+        sets["pool"],
+        int(size),
+        seed,
+        labels=labels,
+        energies=table["energy_ev_per_atom"].to_numpy(),
+        distances=kernels.distance(kernel),
+    )
+    train, test = ([frames[i] for i in part] for part in (result["frames"], sets["holdout"]))
+    hyperparameters = files.read_json(snakemake.input.hyperparameters) | settings.hyperparameters
     with tempfile.TemporaryDirectory() as folder:
         potential = Path(folder) / "gap.xml"
         of_sparse_points = seeds.derive(seed, "gap_fit")
@@ -42,10 +44,9 @@ try:
             train, hyperparameters, potential, settings=settings, imported=imported, seed=of_sparse_points, log_path=snakemake.log.fit
         )
         energies, forces = gap.predict(potential, test)
-    groups = learning.group_of(table, settings.liquid_from)[sets["holdout"]]
-    result["errors"] = learning.group_errors(test, energies, forces, groups)
-    result |= {"status": "ok", "reason": "", **cost}
-except gap.FitFailed as error:
+    gap.refuse_unusable(gap.errors(test, energies, forces))
+    result |= {"status": "ok", "reason": "", **cost, **learning.frame_errors(test, energies, forces)}
+except (gap.FitFailed, UserError) as error:
     log.notice("%s, %s frames, draw %s failed: %s", strategy, size, draw, error)
-    result |= {"status": "failed", "reason": str(error), "errors": {}}
+    result |= {"status": "failed", "reason": str(error)}
 files.write_json(snakemake.output[0], result)

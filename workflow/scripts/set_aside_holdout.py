@@ -3,6 +3,7 @@
 from gapglass import files, learning, log
 
 log.configure(snakemake.log[0], "learning curves")
-sets = learning.set_aside(files.read_table(snakemake.input.table), snakemake.params.fraction, snakemake.params.seed)
+params = snakemake.params
+sets = learning.set_aside(files.read_table(snakemake.input.table), params.fraction, params.sizes, params.seed)
 log.notice("%d frames to choose from, %d set aside to test on", len(sets["pool"]), len(sets["holdout"]))
 files.write_json(snakemake.output[0], sets)
