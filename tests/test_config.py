@@ -92,6 +92,17 @@ BAD = [
     (["kernels", "coulomb", "averaging"], "atoms", "one of fingerprint, environments"),
     (["potential", "variants"], ["optimal", "best"], "one of optimal, soap_only, all_frames"),
     (["glass", "comparison_sizes"], [144], "which glass.sizes [48, 96] lacks"),
+    (["structure", "coordination_cutoffs"], {"Te-O": 2.4, "O-Te": 2.5}, "names a pair a second time"),
+    (["structure", "coordination_cutoffs"], {"Te-O": 12.0}, "the smallest model, 48 atoms, reaches 4.5"),
+    (["structure", "r_x_min"], 50, "`structure.r_x_min` is 50"),
+    (["structure", "q_direct"], 0.1, "the first wave vector of the smallest model, 48 atoms, is about 0.69"),
+    (
+        ["learning_curves", "hyperparameters"],
+        {"n_sparse": 400.5},
+        "`learning_curves.hyperparameters.n_sparse` is 400.5; allowed: a whole number",
+    ),
+    (["learning_curves", "hyperparameters"], {"n_max": 12}, "`learning_curves.hyperparameters.n_max` reaches 12"),
+    (["learning_curves", "hyperparameters"], {"cutoff_width": 9}, "the width must be smaller"),
     (["glass", "comparison_sizes"], [], "leave it out to make all sizes"),
     (["glass", "cycle", 0, "density"], "experiment", "`glass.cycle[0].density` is 'experiment'"),
     (["active_learning", "allocation"], "greedy", "one of proportional, equal, energy_spread"),
@@ -221,3 +232,9 @@ def test_eigenvalues_have_no_environments():
 def test_only_ends_of_delta_are_allowed_where_all_may_be_chosen():
     data = changed(["clustering"], {"deltas": [0, 1], "choose_from": "all"})
     assert config.complete(data)["clustering"]["deltas"] == [0.0, 1.0]
+
+
+def test_sizes_to_compare_need_another_potential():
+    data = changed(["potential", "variants"], ["optimal"])
+    with pytest.raises(UserError, match="holds optimal alone"):
+        config.complete(data)

@@ -145,7 +145,9 @@ def scan(weights, distances, energies, *, d_tol, n_clusters_max, seed, method="k
             }
         )
         if previous is not None:
-            change = abs(rows[-2]["mean_cluster_distance"] - mean)
+            # discretize may find fewer clusters than asked for: the same partition again is no convergence
+            repeated = rows[-1]["n_clusters_found"] == rows[-2]["n_clusters_found"]
+            change = np.inf if repeated else abs(rows[-2]["mean_cluster_distance"] - mean)
             rows[-2]["change_to_next"] = change
             chosen = previous
             if change < d_tol:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from ase.data import atomic_numbers
+from ase.data import atomic_masses, atomic_numbers
 from jsonschema import Draft202012Validator
 
 from gapglass.errors import UserError
@@ -220,10 +220,7 @@ def _sense(config):
     yield from _sense_species(config)
     yield from _sense_glass(config)
     yield from _sense_experiments(config["structure"])
-    unknown = sorted(set(config["learning_curves"]["hyperparameters"]) - set(config["potential"]["hyperparameters"]))
-    if unknown:
-        known = ", ".join(config["potential"]["hyperparameters"])
-        yield f"`learning_curves.hyperparameters.{unknown[0]}` is not a hyperparameter; known: {known}"
+    yield from _sense_learning_curves(config)
 
 
 def bounds(setting):
@@ -254,6 +251,20 @@ def _sense_hyperparameters(potential):
         )
 
 
+def _sense_learning_curves(config):
+    chosen, known = config["learning_curves"]["hyperparameters"], config["potential"]["hyperparameters"]
+    whole = {name for name, node in load_schema()["properties"]["potential"]["properties"]["hyperparameters"]["properties"].items()
+             if node["$ref"].endswith("whole")}  # fmt: skip
+    for name, value in chosen.items():
+        if name not in known:
+            yield f"`learning_curves.hyperparameters.{name}` is not a hyperparameter; known: {', '.join(known)}"
+        elif name in whole and int(value) != value:
+            yield f"`learning_curves.hyperparameters.{name}` is {value}; allowed: a whole number; change it"
+    for problem in _sense_hyperparameters(config["potential"] | {"hyperparameters": known | chosen}):
+        if chosen and problem not in set(_sense_hyperparameters(config["potential"])):
+            yield problem.replace("potential.hyperparameters", "learning_curves.hyperparameters")
+
+
 def _sense_species(config):
     for place, symbols in {
         "glass.composition": config["glass"].get("composition", {}),
@@ -263,8 +274,12 @@ def _sense_species(config):
             if symbol not in atomic_numbers or symbol == "X":
                 yield f"`{place}.{symbol}` is not a chemical element; use symbols such as Te or O"
     composition = config["glass"].get("composition", {})
+    seen = set()
     for pair in config["structure"]["coordination_cutoffs"]:
         parts = pair.split("-")
+        if frozenset(parts) in seen:
+            yield f"`structure.coordination_cutoffs.{pair}` names a pair a second time; keep one of the two"
+        seen.add(frozenset(parts))
         if len(parts) != 2 or any(part not in atomic_numbers for part in parts):
             yield f"`structure.coordination_cutoffs.{pair}` is not a pair of elements; write it like Te-O"
         elif composition and any(part not in composition for part in parts):
@@ -285,6 +300,10 @@ def _sense_glass(config):
         if size % formula:
             nearest = size // formula * formula or formula
             yield f"`glass.sizes` holds {size}; allowed: multiples of the {formula} atoms in a formula unit; use {nearest}"
+    yield from _sense_cell(config)
+    variants = config["potential"]["variants"]
+    if glass["comparison_sizes"] and variants == ["optimal"]:
+        yield "`glass.comparison_sizes` has no effect, because potential.variants holds optimal alone; drop it or add a potential"
     absent = [size for size in glass["comparison_sizes"] or [] if size not in glass["sizes"]]
     if absent:
         yield f"`glass.comparison_sizes` holds {absent[0]}, which glass.sizes {glass['sizes']} lacks; add it there or drop it here"
@@ -307,6 +326,29 @@ def _sense_glass(config):
         yield (
             f"`glass.lammps_command` is {command} and glass.ranks {glass['ranks']}; the launcher in the command must start as many ranks, "
             f"for example [mpirun, -np, '{glass['ranks']}', lmp], and ranks must be 1 for a command without one"
+        )
+
+
+def _sense_cell(config):
+    """Yield what the smallest model's cell is too small for: found here, not after its quench."""
+    glass, structure = config["glass"], config["structure"]
+    masses = {symbol: atomic_masses[atomic_numbers[symbol]] for symbol in glass["composition"] if symbol in atomic_numbers}
+    if len(masses) < len(glass["composition"]):
+        return
+    mass = sum(masses[symbol] * n for symbol, n in glass["composition"].items()) / sum(glass["composition"].values())
+    # 1.66054: atomic mass unit per Å³ in g/cm³
+    length = (min(glass["sizes"]) * mass * 1.66054 / glass["density"]) ** (1 / 3)
+    half = f"the smallest model, {min(glass['sizes'])} atoms, reaches {length / 2:.2f} Å; lower it or take more atoms"
+    for pair, cutoff in structure["coordination_cutoffs"].items():
+        # cells that shrink (npt) are told by the analysis; here only what cannot be
+        if cutoff > 1.1 * length / 2:
+            yield f"`structure.coordination_cutoffs.{pair}` is {cutoff} Å; {half}"
+    if structure["r_x_min"] > length / 2:
+        yield f"`structure.r_x_min` is {structure['r_x_min']} Å; {half}"
+    if structure["q_direct"] != "auto" and structure["q_direct"] < 0.9 * 2 * math.pi / length:
+        yield (
+            f"`structure.q_direct` is {structure['q_direct']} 1/Å; the first wave vector of the smallest model, "
+            f"{min(glass['sizes'])} atoms, is about {2 * math.pi / length:.2f} 1/Å; raise it or take more atoms"
         )
 
 

@@ -586,6 +586,11 @@ def learning_curves(summary, strategies):
     """
     drawn = summary[summary["strategy"].isin(strategies)]
     groups = [group for group in GROUPS if (drawn["group"] == group).any()]
+    if not groups:
+        figure, axes = plt.subplots(figsize=(COLUMN, 1))
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "every fit of these strategies failed", ha="center", va="center")
+        return figure, drawn
     figure, panels = plt.subplots(2, len(groups), figsize=(PAGE, 4.4), sharex=True, squeeze=False)
     quantities = (("rmse_energy_mev_per_atom", "energy RMSE (meV/atom)"), ("rmse_force_ev_per_angstrom", "force RMSE (eV/Å)"))
     names = [name for name in STRATEGIES if name in strategies and (drawn["strategy"] == name).any()]

@@ -225,7 +225,7 @@ def _facts(settings, best, potentials, main, r_x):
     return facts
 
 
-def render(settings, files):
+def render(settings, files, learning_curves=()):
     """Return the report as HTML.
 
     Parameters
@@ -234,15 +234,18 @@ def render(settings, files):
         The whole completed configuration.
     files : object
         Attributes ``figures``, ``imported``, ``kernels``, ``best``, ``delta``, ``potentials`` (summaries), ``histories``,
-        ``tables``, ``thermo``, ``speed`` and ``learning`` (summary of the learning curves, or nothing): paths or lists of paths.
+        ``tables``, ``thermo`` and ``speed``: paths or lists of paths.
+    learning_curves : list of path-like
+        Summary and figures of the learning curves, where they have been made.
     """
     imported, best = read_json(files.imported), read_json(files.best)
     potentials = {Path(path).parent.name: read_json(path) for path in files.potentials}
     main = figures.main_potential(settings)
     tables = {Path(path).stem: read_table(path) for path in files.tables}
     delta = read_table(files.delta)
-    listed = figures.listed(settings) + (figures.learning(settings) if files.learning else [])
-    curves = read_table(files.learning) if files.learning else None
+    listed = figures.listed(settings) + (figures.learning(settings) if learning_curves else [])
+    curves = read_table(learning_curves[0]) if learning_curves else None
+    pictures = [*files.figures, *learning_curves[1:]]
     used = versions()
     context = {
         "study": settings["study"],
@@ -259,8 +262,8 @@ def render(settings, files):
         "roles": ROLES,
         "settings": settings,
         "settings_text": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
-        "widths": {Path(path).stem: _width(path) for path in files.figures},
-        "figures": {Path(path).stem: base64.b64encode(Path(path).read_bytes()).decode() for path in files.figures},
+        "widths": {Path(path).stem: _width(path) for path in pictures},
+        "figures": {Path(path).stem: base64.b64encode(Path(path).read_bytes()).decode() for path in pictures},
         "captions": {figure.name: caption(figure.caption, settings) for figure in listed},
         "paper": {figure.name: figure.paper for figure in listed},
         "facts": _facts(settings, best, potentials, main, tables["r_x"]),
@@ -282,8 +285,8 @@ def render(settings, files):
         "l_fold": _fold_rows(tables["l_fold"]),
         "closest": _closest_rows(tables["closest_approach"]),
         "costs": _cost_rows(tables["cost"]),
-        "learning": _learning_rows(curves) if files.learning else [],
-        "verdict": learning.verdict(curves) if files.learning else [],
+        "learning": _learning_rows(curves) if learning_curves else [],
+        "verdict": learning.verdict(curves) if learning_curves else [],
     }
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)
     return environment.from_string((FOLDER / "report.html.j2").read_text(encoding="utf-8")).render(**context)

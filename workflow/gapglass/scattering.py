@@ -89,8 +89,8 @@ def wave_vectors(cell, q_max, q_bin, max_per_bin):
 def direct_limit(frames, settings):
     """Return the q (1/Å) up to which S(q) is summed directly, a whole number of bins or ``q_max``.
 
-    ``structure.q_direct``, or with auto q_max where the sum over all wave vectors costs no more than a fixed budget of
-    atoms x vectors x frames, else what the budget allows, at least 5 1/Å.
+    ``structure.q_direct``, or with auto q_max where a fixed budget of atoms x vectors x frames pays for all wave vectors or
+    for 30 of each bin, else 5 1/Å: the transform of g(r) damps its shells, so it is for cells that the direct sum cannot do.
 
     Parameters
     ----------
@@ -107,10 +107,8 @@ def direct_limit(frames, settings):
     cell = _mean_cell(frames)
     key = "q_direct"
     if wanted == "auto":
-        cost = _n_wave_vectors(q_max, abs(np.linalg.det(cell))) * len(frames) * len(frames[0])
-        # a whole number of bins, so that the sum stays within the budget
-        affordable = q_max if cost <= COST_BUDGET else q_bin * int(q_max / q_bin * (COST_BUDGET / cost) ** (1 / 3))
-        wanted = max(affordable, Q_DIRECT)
+        n_vectors = min(_n_wave_vectors(q_max, abs(np.linalg.det(cell))), VECTORS_PER_BIN * q_max / q_bin)
+        wanted = q_max if n_vectors * len(frames) * len(frames[0]) <= COST_BUDGET else Q_DIRECT
     if wanted >= q_max:
         wanted, key = q_max, "q_max"
     shortest = 2 * np.pi * np.linalg.norm(minkowski_reduce(np.linalg.inv(cell).T)[0], axis=1).min()

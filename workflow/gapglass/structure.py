@@ -172,7 +172,7 @@ def average_tables(tables, q_bin=None):
         Rows that all replicas have: numbers are means, ``*_error`` and ``standard_error`` the standard error over the replicas,
         closest_distance_angstrom the smallest. One table is returned as it is.
     """
-    if len(tables) == 1:
+    if len(tables) == 1 or tables[0].empty:
         return tables[0]
     first = tables[0].columns[0]
     keys = {"centre": ["centre", "neighbour"], "pair": ["pair"]}.get(first, ["row"])
@@ -295,16 +295,19 @@ def compare_all(sq, gr, reference, measured, settings):
     measured : list of (dict, pandas.DataFrame, pandas.DataFrame)
         Item of ``structure.experiments`` with its sq and gr.
     settings : dict
-        r_x_min, q_max and window of section ``structure``.
+        r_x_min, q_bin, q_max and window of section ``structure``.
 
     Returns
     -------
     dict
         "reference" and "experiment_{name}" -> R_X as of ``compare``; of several replicas that of the mean G(r), with
-        r_x_percent_error, the standard error of the replicas' own R_X, and r_x_percent_replicas.
+        r_x_percent_error, its jackknife error, and r_x_percent_replicas, that of each one: larger, because noise adds to it.
     """
-    q_bin = float(sq[0]["q_inverse_angstrom"].diff().median())
-    mean = {"sq": average_tables(sq, q_bin), "gr": average_tables(gr)}
+
+    def mean_of(chosen):
+        return {"sq": average_tables([sq[i] for i in chosen], settings["q_bin"]), "gr": average_tables([gr[i] for i in chosen])}
+
+    everyone = range(len(gr))
     comparisons = {}
     if reference:
         comparisons["reference"] = lambda sq, gr: compare(reference[0], gr, settings["r_x_min"])
@@ -314,9 +317,11 @@ def compare_all(sq, gr, reference, measured, settings):
         )
     result = {}
     for against, comparison in comparisons.items():
-        result[against] = {"q_max_inverse_angstrom": settings["q_max"], "window": settings["window"], **comparison(**mean)}
+        found = comparison(**mean_of(everyone))
+        result[against] = {"q_max_inverse_angstrom": settings["q_max"], "window": settings["window"], **found}
         if len(gr) > 1:
-            each = [comparison(sq=one_sq, gr=one_gr)["r_x_percent"] for one_sq, one_gr in zip(sq, gr, strict=True)]
-            error = float(np.std(each, ddof=1) / np.sqrt(len(each)))
+            without = [comparison(**mean_of([i for i in everyone if i != left_out]))["r_x_percent"] for left_out in everyone]
+            error = float(np.sqrt((len(gr) - 1) * np.var(without)))
+            each = [comparison(**mean_of([i]))["r_x_percent"] for i in everyone]
             result[against] |= {"r_x_percent_error": error, "r_x_percent_replicas": each}
     return result

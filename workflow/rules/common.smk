@@ -1,4 +1,5 @@
 # What every rules file uses: the checked configuration, paths, and the input functions that follow the checkpoints.
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -327,6 +328,12 @@ def temperature_before(wildcards):
 
 
 # Where the structure of the reference is taken from.
+# What an analysis depends on: another experiment or range of R_X must not redo it.
+ANALYSIS_SETTINGS = {
+    key: value
+    for key, value in config["structure"].items()
+    if key not in ("experiments", "r_x_min", "reference_temperature")
+}
 REFERENCE_TEMPERATURE = (
     config["structure"]["reference_temperature"] or config["glass"]["cycle"][-1]["temperature"]
 )
@@ -374,16 +381,16 @@ def learning_points():
     ]
 
 
-def learning_curve_summary():
-    """Return the summary of the learning curves where it has been made: the report takes it up, but does not ask for it."""
-    path = at("learning_curves/summary.csv")
-    return [path] if Path(path).exists() else []
+def learning_curves_made():
+    """Return path -> digest of summary and figures of the learning curves, nothing where one of them has not been made.
 
-
-def learning_curve_figures():
-    """Return the figures of the learning curves where their summary has been made."""
-    names = [figure.name for figure in figures.learning(config) if learning_curve_summary()]
-    return [at(f"figures/{name}.png") for name in names]
+    A parameter of the report and no input: the report takes up what there is, but a run for the report fits no curves.
+    """
+    paths = [at("learning_curves/summary.csv")]
+    paths += [at(f"figures/{figure.name}.png") for figure in figures.learning(config)]
+    if not all(Path(path).exists() for path in paths):
+        return {}
+    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
 
 
 def figure_files(rule):

@@ -75,9 +75,8 @@ rule plot_structure:
         main=figures.main_potential(config),
         compared=figures.compared_sizes(config),
         cutoffs=config["structure"]["coordination_cutoffs"],
-        radiations={
-            entry["name"]: entry["radiation"] for entry in config["structure"]["experiments"]
-        },
+        experiments=config["structure"]["experiments"],
+        settings={key: config["structure"][key] for key in ("q_max", "window")},
     message:
         "Figures of the structure"
     script:
@@ -140,7 +139,7 @@ rule describe_figures:
 
 rule build_report:
     input:
-        figures=[path for path in FIGURES if path.endswith(".png")] + learning_curve_figures(),
+        figures=[path for path in FIGURES if path.endswith(".png")],
         imported=at("frames/import.json"),
         kernels=at("kernels/kernels.json"),
         best=at("clusters/best.json"),
@@ -150,7 +149,6 @@ rule build_report:
         tables=[at(f"tables/{table.name}.csv") for table in figures.TABLES],
         thermo=glass_files("thermo.csv"),
         speed=glass_files("speed.json"),
-        learning=learning_curve_summary(),
     output:
         at("report.html"),
     log:
@@ -159,6 +157,7 @@ rule build_report:
         "../../envs/analysis.yaml"
     params:
         settings=config,
+        learning=learning_curves_made(),
     message:
         "Writing the report"
     script:

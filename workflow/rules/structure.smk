@@ -14,11 +14,13 @@ rule analyse_reference:
         at("logs/analyse_reference.log"),
     benchmark:
         at("benchmarks/analyse_reference.tsv")
+    # told early: a reference without frames at its temperature need not wait for the glass
+    priority: 1
     conda:
         "../../envs/analysis.yaml"
     threads: 2
     params:
-        settings=config["structure"],
+        settings=ANALYSIS_SETTINGS,
         temperature=REFERENCE_TEMPERATURE,
     message:
         "Structure of the reference"
@@ -43,7 +45,7 @@ rule analyse_glass:
         "../../envs/analysis.yaml"
     threads: 2
     params:
-        settings=config["structure"],
+        settings=ANALYSIS_SETTINGS,
     message:
         "Structure of the glass of {wildcards.atoms} atoms (replica {wildcards.replica})"
     script:
@@ -58,6 +60,8 @@ rule import_experiment:
         gr=at("structure/experiment_{name}/gr.csv"),
     log:
         at("logs/import_experiment/{name}.log"),
+    # told early, because a mistake in a file need not wait for the glass
+    priority: 1
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -110,7 +114,7 @@ rule compare_structure:
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings={key: config["structure"][key] for key in ("r_x_min", "q_max", "window")},
+        settings={key: config["structure"][key] for key in ("r_x_min", "q_bin", "q_max", "window")},
         experiments=config["structure"]["experiments"],
     message:
         "Wright parameter R_X of {wildcards.model}"

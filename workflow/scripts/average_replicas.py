@@ -8,5 +8,5 @@ for kind in ("sq", "gr", "coordination", "angles", "closest"):
     table = structure.average_tables([files.read_table(path) for path in paths], snakemake.params.q_bin)
     header = files.read_header(paths[0])
     if len(paths) > 1:
-        header.append(f"mean over {len(paths)} replicas, *_error is the standard error over them")
+        header[-1] = f"mean over {len(paths)} replicas, *_error is the standard error over them"
     files.write_table(snakemake.output[kind], table, header)

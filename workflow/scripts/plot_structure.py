@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from gapglass import files, log, plots
+from gapglass import experiment, files, log, plots, scattering
 
 log.configure(snakemake.log[0], "plot_structure")
 wanted = {Path(path).stem for path in snakemake.output}
-main, largest, radiations = snakemake.params.main, snakemake.params.largest, snakemake.params.radiations
+main, largest = snakemake.params.main, snakemake.params.largest
+radiations = {entry["name"]: entry["radiation"] for entry in snakemake.params.experiments}
 
 
 def tables(paths):
@@ -21,21 +22,42 @@ def shown(found, radiation=None):
     return {name: found[name] for name in names}
 
 
+def with_their_window(found, radiation):
+    """Return the models' G(r) made anew with Q_max and window of the measured curves, where these have one in common."""
+    measured = [windows[name.removeprefix("experiment_")] for name in found if name.startswith("experiment_")]
+    if len({tuple(window) for window in measured}) != 1:
+        return found
+    column = f"G_{scattering.TOTALS[radiation]}"
+    remade = {}
+    for name, table in found.items():
+        remade[name] = table
+        if not name.startswith("experiment_"):
+            values = scattering.model_g(sq[name], table["r_angstrom"].to_numpy(), radiation, *measured[0])
+            remade[name] = table[["r_angstrom"]].assign(**{column: values})
+    return remade
+
+
 def save(name, drawn):
     """Write a figure of this name."""
     plots.save(drawn, snakemake.output, name)
 
 
 sq, gr = tables(snakemake.input.sq), tables(snakemake.input.gr)
+windows = {
+    entry["name"]: experiment.common_window(
+        entry, snakemake.params.settings, sq[f"experiment_{entry['name']}"]["q_inverse_angstrom"].to_numpy()
+    )
+    for entry in snakemake.params.experiments
+}
 partials = {"S": plots.partial_columns(sq, "S"), "g": plots.partial_columns(gr, "g")}
 save("structure_factor", plots.curves(shown(sq, "xray"), ["S_X"]))
 save("partial_structure_factors", plots.curves(shown(sq), partials["S"]))
-save("pair_distribution", plots.curves(shown(gr, "xray"), ["G_X"]))
+save("pair_distribution", plots.curves(with_their_window(shown(gr, "xray"), "xray"), ["G_X"]))
 save("partial_pair_distributions", plots.curves(shown(gr), partials["g"]))
 save("neutron_structure_factor", plots.curves(shown(sq, "neutron"), ["S_N"]))
-save("neutron_pair_distribution", plots.curves(shown(gr, "neutron"), ["G_N"]))
-models = {name: table for name, table in gr.items() if not name.startswith("experiment_")}
-save("running_coordination", plots.running_coordination(models, snakemake.params.cutoffs))
+save("neutron_pair_distribution", plots.curves(with_their_window(shown(gr, "neutron"), "neutron"), ["G_N"]))
+sq, gr = ({name: table for name, table in found.items() if not name.startswith("experiment_")} for found in (sq, gr))
+save("running_coordination", plots.running_coordination(gr, snakemake.params.cutoffs))
 if "coordination" in wanted:
     save("coordination", plots.coordination(tables(snakemake.input.coordination)))
     save("bond_angles", plots.bond_angles(tables(snakemake.input.angles)))
