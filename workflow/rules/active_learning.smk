@@ -136,7 +136,6 @@ rule fit_all_frames:
         e0=config["potential"]["e0"],
         virials=config["potential"]["virials"],
         max_fit_time=config["active_learning"]["max_fit_time"],
-        energy_tolerance=config["active_learning"]["energy_tolerance"],
         seed=config["seed"],
     message:
         "Fitting a potential on every frame"

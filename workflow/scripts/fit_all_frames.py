@@ -28,7 +28,7 @@ log.notice(
     errors["train"]["rmse_energy_mev_per_atom"],
     errors["train"]["rmse_force_ev_per_angstrom"],
 )
-summary, history = active_learning.summarise_all_frames(hyperparameters, errors, len(frames), settings.energy_tolerance)
+summary, history = active_learning.summarise_all_frames(hyperparameters, errors, len(frames))
 summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": log.versions(), **cost}
 files.write_table(snakemake.output.predictions, predictions)
 with files.whole_file(snakemake.output.forces) as temporary:
