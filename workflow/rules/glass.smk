@@ -2,8 +2,6 @@
 
 
 rule build_plugin:
-    input:
-        Path(workflow.basedir) / "workflow/lammps/pair_quip.cpp",
     output:
         at("lammps/quip.so"),
     log:
@@ -12,7 +10,7 @@ rule build_plugin:
     conda:
         "../../envs/lammps.yaml"
     params:
-        built_against=plugin_environment(),
+        built_from=plugin_sources(),
     message:
         "Building pair_style quip for LAMMPS"
     script:
