@@ -105,10 +105,10 @@ def test_abort_of_gap_fit_is_told(tmp_path, blyp_frames, hyperparameters):
 
 def test_slow_fit_is_stopped(tmp_path, blyp_frames, hyperparameters):
     with pytest.raises(gap.FitFailed, match="was stopped after"):
-        fit(tmp_path, blyp_frames[::2], hyperparameters | {"n_sparse": 400, "n_max": 10, "l_max": 8}, max_seconds=0.5)
+        fit(tmp_path, blyp_frames[::2], hyperparameters | {"n_sparse": 397, "n_max": 10, "l_max": 8}, max_seconds=0.5)
     assert not (tmp_path / "gap.xml").exists()
     running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not [command for command in running if b"n_sparse=400" in command]
+    assert not [command for command in running if b"n_sparse=397" in command]
 
 
 def test_potential_that_quip_cannot_load_is_a_failed_fit(tmp_path, blyp_frames):
