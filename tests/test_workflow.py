@@ -256,14 +256,6 @@ def test_looser_tolerance_takes_the_earlier_iteration_without_a_fit(finished, tm
     assert summary["converged"] and summary["iterations"] == 1 and summary["n_fits"] == 2
 
 
-def test_another_tolerance_that_changes_no_potential_redoes_no_fit_and_no_glass(finished, tmp_path):
-    folder = tmp_path / "stricter"
-    shutil.copytree(finished, folder)
-    change(folder, {"active_learning": {"energy_tolerance": 1.4}})
-    output = snakemake(folder)
-    assert "(E_tol 1.4)" in output and "Fitting" not in output and "stage 1 (" not in output
-
-
 def test_killed_runs_resume_to_the_same_numbers(finished, tmp_path):
     folder = copy_project(tmp_path)
     change(folder, {"potential": {"variants": ["optimal"]}, "glass": {"replicas": 1}})
