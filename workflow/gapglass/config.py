@@ -17,6 +17,7 @@ from ase.data import atomic_masses, atomic_numbers
 from jsonschema import Draft202012Validator
 
 from gapglass.errors import UserError
+from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
@@ -336,8 +337,7 @@ def _sense_cell(config):
     if len(masses) < len(glass["composition"]):
         return
     mass = sum(masses[symbol] * n for symbol, n in glass["composition"].items()) / sum(glass["composition"].values())
-    # 1.66054: atomic mass unit per Å³ in g/cm³
-    length = (min(glass["sizes"]) * mass * 1.66054 / glass["density"]) ** (1 / 3)
+    length = (min(glass["sizes"]) * mass * AMU_PER_A3_IN_G_PER_CM3 / glass["density"]) ** (1 / 3)
     half = f"the smallest model, {min(glass['sizes'])} atoms, reaches {length / 2:.2f} Å; lower it or take more atoms"
     for pair, cutoff in structure["coordination_cutoffs"].items():
         # cells that shrink (npt) are told by the analysis; here only what cannot be

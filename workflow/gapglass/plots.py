@@ -571,7 +571,7 @@ STRATEGIES = {
     "clusters_energy_spread": ("clusters, by energy spread", "C3", "^", "-"),
     "clusters_medoids": ("clusters, medoids", "C5", "v", "-"),
 }
-GROUPS = {"all": "all", "liquid": "liquid", "glass": "glass", "extra": "extra"}
+GROUPS = ("all", "liquid", "glass", "extra")
 
 
 def learning_curves(summary, strategies):

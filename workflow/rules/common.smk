@@ -244,11 +244,8 @@ def evaluations(wildcards):
 
 
 N_STAGES = len(config["glass"]["cycle"])
-COMPARISON_SIZES = config["glass"]["comparison_sizes"] or config["glass"]["sizes"]
 MODELS = [
-    (potential, atoms)
-    for potential in VARIANTS
-    for atoms in (config["glass"]["sizes"] if potential == "optimal" else COMPARISON_SIZES)
+    (potential, atoms) for potential in VARIANTS for atoms in figures.sizes_of(config, potential)
 ]
 REPLICAS = range(1, config["glass"]["replicas"] + 1)
 GLASSES = [(potential, atoms, replica) for potential, atoms in MODELS for replica in REPLICAS]
