@@ -23,26 +23,40 @@ def blobs():
 @pytest.mark.parametrize("method", ["kmeans", "cluster_qr", "discretize"])
 @pytest.mark.parametrize("kind", ["rbf", "similarity"])
 def test_labels_equal_scikit_learn(blobs, method, kind):
-    _, kernel, distances, _ = blobs
-    weights = clustering.affinity(kernel, distances, kind)
+    _, _, distances, _ = blobs
+    weights = clustering.affinity(distances, kind)
     vectors, _ = clustering.embedding(weights, 13)
     for n_clusters in range(2, 13):
         theirs = SpectralClustering(n_clusters, affinity="precomputed", random_state=11, assign_labels=method).fit_predict(weights)
         np.testing.assert_array_equal(clustering.assign(vectors, n_clusters, 11, method), theirs)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_lanczos_finds_what_the_dense_solver_finds(blobs, dtype):
+    _, _, distances, energies = blobs
+    weights = clustering.affinity(distances)
+    vectors, values = clustering.embedding(weights, 8)
+    others, found = clustering.embedding(weights.astype(dtype), 8, "lanczos", seed=3)
+    tolerance = {np.float64: 1e-8, np.float32: 1e-4}[dtype]
+    np.testing.assert_allclose(found, values, atol=tolerance)
+    np.testing.assert_allclose(others, vectors, atol=tolerance)
+    scans = [clustering.scan(distances.astype(kind), energies, d_tol=1e-3, n_clusters_max=12, seed=1, solver=solver)
+             for kind, solver in ((np.float64, "dense"), (dtype, "lanczos"))]  # fmt: skip
+    np.testing.assert_array_equal(scans[0][0], scans[1][0])
+    np.testing.assert_allclose(scans[0][1]["mean_cluster_distance"], scans[1][1]["mean_cluster_distance"], rtol=1e-6)
+
+
 def test_groups_are_found(blobs):
-    truth, kernel, distances, _ = blobs
-    vectors, values = clustering.embedding(clustering.affinity(kernel, distances), 6)
+    truth, _, distances, _ = blobs
+    vectors, values = clustering.embedding(clustering.affinity(distances), 6)
     assert adjusted_rand_score(truth, clustering.assign(vectors, 5, 1)) == 1.0
     assert values[0] == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(("d_tol", "expected"), [(0.03, 3), (0.007, 4), (0.0035, 10)])
 def test_scan_takes_the_smallest_number_that_meets_the_tolerance(blobs, d_tol, expected):
-    _, kernel, distances, energies = blobs
-    weights = clustering.affinity(kernel, distances)
-    labels, table, converged = clustering.scan(weights, distances, energies, d_tol=d_tol, n_clusters_max=12, seed=1)
+    _, _, distances, energies = blobs
+    labels, table, converged = clustering.scan(distances, energies, d_tol=d_tol, n_clusters_max=12, seed=1)
     assert converged and labels.max() + 1 == expected
     changes = table["change_to_next"].to_numpy()
     assert (changes[:-2] >= d_tol).all() and changes[-2] < d_tol and np.isnan(changes[-1])
@@ -51,10 +65,8 @@ def test_scan_takes_the_smallest_number_that_meets_the_tolerance(blobs, d_tol, e
 
 
 def test_unmet_tolerance_takes_the_cap_and_says_so(blobs):
-    _, kernel, distances, energies = blobs
-    labels, table, converged = clustering.scan(
-        clustering.affinity(kernel, distances), distances, energies, d_tol=1e-12, n_clusters_max=7, seed=1
-    )
+    _, _, distances, energies = blobs
+    labels, table, converged = clustering.scan(distances, energies, d_tol=1e-12, n_clusters_max=7, seed=1)
     assert not converged
     assert labels.max() + 1 == 7
     assert table["n_clusters"].tolist() == list(range(2, 9))
@@ -81,15 +93,14 @@ def test_choice_of_delta_is_interior():
 
 
 def test_two_runs_agree(blobs):
-    _, kernel, distances, energies = blobs
-    weights = clustering.affinity(kernel, distances)
-    first = clustering.scan(weights, distances, energies, d_tol=1e-3, n_clusters_max=9, seed=4)[0]
-    np.testing.assert_array_equal(first, clustering.scan(weights, distances, energies, d_tol=1e-3, n_clusters_max=9, seed=4)[0])
+    _, _, distances, energies = blobs
+    first = clustering.scan(distances, energies, d_tol=1e-3, n_clusters_max=9, seed=4)[0]
+    np.testing.assert_array_equal(first, clustering.scan(distances, energies, d_tol=1e-3, n_clusters_max=9, seed=4)[0])
 
 
 def test_identical_frames_are_refused():
     with pytest.raises(UserError, match="frames are alike"):
-        clustering.affinity(np.ones((5, 5)), np.zeros((5, 5)))
+        clustering.affinity(np.zeros((5, 5)))
 
 
 def test_map_keeps_planar_distances():
@@ -119,7 +130,7 @@ def test_similarity_affinity_leaves_no_eigengap_where_rbf_does():
     kernel = 1 - 1e-4 * (points - points.T) ** 2 / 25
     gaps = {}
     for kind in ("rbf", "similarity"):
-        _, values = clustering.embedding(clustering.affinity(kernel, kernels.distance(kernel), kind), 3)
+        _, values = clustering.embedding(clustering.affinity(kernels.distance(kernel), kind), 3)
         # of the random walk 1 - eigenvalue: the second is what tells two groups from one
         gaps[kind] = 1 - values[1]
     assert gaps["similarity"] < 1e-3 < 0.05 < gaps["rbf"]

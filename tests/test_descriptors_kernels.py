@@ -145,14 +145,6 @@ def test_auto_zeta_is_the_median_scale():
         kernels.coulomb_kernel(np.zeros((3, 3)))
 
 
-def test_tiles_give_the_whole_matrix(rng):
-    matrix = rng.normal(size=(9, 9))
-    matrix = matrix + matrix.T
-    edges = [0, 4, 8, 9]
-    tiles = {(i, j): matrix[edges[i] : edges[i + 1], edges[j] : edges[j + 1]] for i in range(3) for j in range(i + 1)}
-    np.testing.assert_allclose(kernels.assemble(tiles, [4, 4, 1]), matrix)
-
-
 # Options: each against DScribe or an answer known by hand.
 
 
@@ -248,10 +240,11 @@ def test_blocks_give_the_kernels_of_the_whole(soap, blyp_frames, averaging):
     }
     settings = {"soap_averaging": averaging, "coulomb_averaging": averaging, "degree": 4, "packed": True, "zeta": 1e-3}
     sections = {"degree": 4, "c0": 1.0, "slope": "auto", "averaging": averaging}, {"zeta": 1e-3, "averaging": averaging}
-    whole = kernels.combine({(0, 0): kernels.compare_blocks(block, block, settings)}, *sections)
-    parts = [{name: values[cut] for name, values in block.items()} for cut in (slice(0, 3), slice(3, 5))]
-    tiles = {(i, j): kernels.compare_blocks(parts[i], parts[j], settings) for i in range(2) for j in range(i + 1)}
-    found = kernels.combine(tiles, *sections)
+    whole = kernels.combine([kernels.compare_with_all(block, [block], settings)], [slice(0, 5)], *sections)
+    places = [slice(2, 5), slice(0, 2)]
+    parts = [{name: values[place] for name, values in block.items()} for place in places]
+    rows = [kernels.compare_with_all(part, parts[: i + 1], settings) for i, part in enumerate(parts)]
+    found = kernels.combine(rows, places, *sections)
     np.testing.assert_allclose(found[0], whole[0], rtol=1e-7)
     np.testing.assert_allclose(found[1], whole[1], rtol=1e-6)
     assert found[2]["slope"] == pytest.approx(whole[2]["slope"])

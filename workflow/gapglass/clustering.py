@@ -1,7 +1,7 @@
 """Spectral clustering with the number of clusters found automatically, and the choice of delta.
 
 One eigendecomposition serves the whole scan over N_c: the embedding for N_c clusters is the first N_c eigenvectors.
-Labels equal those of scikit-learn's ``SpectralClustering(affinity="precomputed")`` with the same seed.
+With the dense solver labels equal those of scikit-learn's ``SpectralClustering(affinity="precomputed")`` with the same seed.
 Source: Eq. 12-14 and section 2.4 of doi:10.1111/jace.20128.
 """
 
@@ -9,53 +9,91 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import eigh
 from scipy.sparse.csgraph import laplacian
+from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.cluster import k_means
 from sklearn.cluster._spectral import cluster_qr, discretize
 from sklearn.manifold import MDS
 from sklearn.utils import check_random_state
 
+from gapglass import many_frames
 from gapglass.errors import UserError
 
 
-def affinity(kernel, distances, kind="rbf"):
+def affinity(distances, kind="rbf"):
     """Return the edge weights of the similarity graph.
 
     Parameters
     ----------
-    kernel, distances : numpy.ndarray, shape (n, n)
-        Hybrid kernel and its distance.
+    distances : numpy.ndarray, shape (n, n)
+        Of the hybrid kernel.
     kind : {"rbf", "similarity"}
-        exp(-D^2 / 2 s^2) with s the median distance between different frames, or the kernel itself.
+        exp(-D^2 / 2 s^2) with s the median distance between different frames, or the kernel 1 - D^2 / 2 itself.
         A kernel near 1 leaves no eigengap; rbf restores it.
     """
     if kind == "similarity":
-        return np.clip(kernel, 0, 1)
-    scale = np.median(distances[np.triu_indices(len(distances), 1)])
-    if scale <= 0:
-        raise UserError("more than half of the distances between frames are zero: the frames are alike; check trajectories.stride")
-    return np.exp(-(distances**2) / (2 * scale**2))
+
+        def weight(part):
+            return np.clip(1 - part**2 / 2, 0, 1)
+    else:
+        scale = many_frames.streamed_median(lambda: many_frames.upper_triangle(distances))
+        if scale <= 0:
+            raise UserError("more than half of the distances between frames are zero: the frames are alike; check trajectories.stride")
+
+        def weight(part):
+            return np.exp(-(part**2) / (2 * scale**2))
+
+    weights = np.empty_like(distances)
+    for rows in many_frames.row_chunks(len(distances)):
+        weights[rows] = weight(distances[rows])
+    return weights
 
 
-def embedding(weights, n_vectors):
+def embedding(weights, n_vectors, solver="dense", seed=0):
     """Return the spectral embedding of a graph.
 
     Parameters
     ----------
     weights : numpy.ndarray, shape (n, n)
     n_vectors : int
+    solver : {"dense", "lanczos"}
+        Diagonalise the whole Laplacian, or multiply vectors by it until the lowest ones stand still (ARPACK).
+    seed : int
+        Of the vector that lanczos starts from.
 
     Returns
     -------
-    vectors : numpy.ndarray, shape (n, n_vectors)
+    vectors : numpy.ndarray, shape (n, n_vectors), float64
         Eigenvectors of the normalised Laplacian divided by the square root of the degree, signs fixed by the largest entry.
     values : numpy.ndarray, shape (n_vectors,)
         The eigenvalues, ascending.
     """
-    matrix, root_degree = laplacian(weights, normed=True, return_diag=True)
-    values, vectors = eigh(matrix, subset_by_index=[0, n_vectors - 1])
+    if solver == "dense":
+        matrix, root_degree = laplacian(weights.astype(np.float64, copy=False), normed=True, return_diag=True)
+        values, vectors = eigh(matrix, subset_by_index=[0, n_vectors - 1])
+    else:
+        values, vectors, root_degree = _lanczos(weights, n_vectors, seed)
     vectors = vectors / root_degree[:, None]
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(n_vectors)]
     return vectors * np.sign(largest), values
+
+
+def _lanczos(weights, n_vectors, seed):
+    """Return the lowest eigenvalues and eigenvectors of the normalised Laplacian, and the roots of the degrees.
+
+    They are the highest of D^-1/2 W D^-1/2, whose product with a vector needs one pass over the weights and no copy of them.
+    """
+    n = len(weights)
+    loops = weights.diagonal().copy()
+    root_degree = np.sqrt(weights.sum(axis=1, dtype=np.float64) - loops)
+
+    def multiply(vector):
+        scaled = vector.ravel() / root_degree
+        return (weights @ scaled.astype(weights.dtype) - loops * scaled) / root_degree
+
+    start = np.random.default_rng(seed).normal(size=n)
+    values, vectors = eigsh(LinearOperator((n, n), matvec=multiply, dtype=np.float64), k=n_vectors, which="LA", tol=1e-6, v0=start)
+    order = np.argsort(-values)
+    return 1 - values[order], vectors[:, order], root_degree
 
 
 def assign(vectors, n_clusters, seed, method="kmeans"):
@@ -73,11 +111,12 @@ def assign(vectors, n_clusters, seed, method="kmeans"):
 
 def mean_cluster_distance(distances, labels):
     """Return the mean over all pairs of clusters of the mean distance between their members (Eq. 13, 14), 0 for one cluster."""
-    members = (labels[:, None] == np.unique(labels)).astype(float)
+    members = (labels[:, None] == np.unique(labels)).astype(distances.dtype)
     if members.shape[1] < 2:
         return 0.0
-    sizes = members.sum(axis=0)
-    between = members.T @ distances @ members / np.outer(sizes, sizes)
+    sizes = members.sum(axis=0, dtype=np.float64)
+    to_clusters = (distances @ members).astype(np.float64)
+    between = members.T.astype(np.float64) @ to_clusters / np.outer(sizes, sizes)
     upper = np.triu_indices(len(sizes), 1)
     return float(between[upper].mean())
 
@@ -102,19 +141,22 @@ def energy_spread(labels, energies):
     return float(spread.mean()), float(np.average(spread, weights=sizes)), int((sizes == 1).sum())
 
 
-def scan(weights, distances, energies, *, d_tol, n_clusters_max, seed, method="kmeans"):
+def scan(distances, energies, *, d_tol, n_clusters_max, seed, kind="rbf", method="kmeans", solver="dense"):
     """Raise N_c from 2 until the mean distance between clusters changes by less than ``d_tol``.
 
     Parameters
     ----------
-    weights, distances : numpy.ndarray, shape (n, n)
-        Affinity and distance matrix.
+    distances : numpy.ndarray, shape (n, n)
     energies : numpy.ndarray, shape (n,), eV/atom
     d_tol : float
     n_clusters_max : int
         Cap of N_c; lowered to n - 1 for small data sets.
     seed : int
+    kind : {"rbf", "similarity"}
+        See ``affinity``.
     method : {"kmeans", "cluster_qr", "discretize"}
+    solver : {"dense", "lanczos"}
+        See ``embedding``.
 
     Returns
     -------
@@ -126,7 +168,7 @@ def scan(weights, distances, energies, *, d_tol, n_clusters_max, seed, method="k
         False when the cap was reached; the labels are then those of the cap.
     """
     cap = min(n_clusters_max, len(distances) - 1)
-    vectors, values = embedding(weights, min(cap + 1, len(distances)))
+    vectors, values = embedding(affinity(distances, kind), min(cap + 1, len(distances)), solver, seed)
     rows, previous, chosen, converged = [], None, None, False
     for n_clusters in range(2, cap + 2):
         labels = assign(vectors, n_clusters, seed, method)
@@ -179,6 +221,11 @@ def choose_delta(table, choose_from="interior", choose_by="mean"):
     """
     allowed = table[(table["delta"] > 0) & (table["delta"] < 1)] if choose_from == "interior" else table
     return allowed.sort_values([f"{choose_by}_sigma_energy_mev_per_atom", "delta"], kind="stable").iloc[0]
+
+
+def mapped_frames(n_frames):
+    """Return the frames that are drawn in the plane: all, or of many every so many-th."""
+    return np.arange(0, n_frames, -(-n_frames // many_frames.MAPPED_AT_MOST))
 
 
 def two_dimensional_map(distances, seed):

@@ -1,7 +1,8 @@
 """Fingerprints of a frame: SOAP power spectra and a long-range matrix (Coulomb, sine or Ewald).
 
 SOAP, the Coulomb matrix and the Ewald sum matrix come from DScribe. Matrices are kept as their lower triangle, row by
-row, so that padding with zeros to a larger frame (the convention of Eq. 5) is appending zeros.
+row, so that padding with zeros to a larger frame (the convention of Eq. 5) is appending zeros. DScribe takes a second to
+import and is imported where it is used: most who read descriptors make none.
 Source: Eq. 1-5 and 9 of doi:10.1111/jace.20128.
 """
 
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from dscribe.descriptors import SOAP, CoulombMatrix, EwaldSumMatrix
 
 
 def soap_descriptor(species, settings):
     """Return the DScribe SOAP object for these species and settings (section ``descriptors.soap``)."""
+    from dscribe.descriptors import SOAP
+
     return SOAP(
         species=sorted(species),
         r_cut=settings["cutoff"],
@@ -59,6 +61,8 @@ def coulomb_matrix(atoms, distances="as_given"):
     numpy.ndarray, shape (n_atoms, n_atoms), atomic charge squared per Å off the diagonal
     """
     if distances == "as_given":
+        from dscribe.descriptors import CoulombMatrix
+
         matrix = CoulombMatrix(n_atoms_max=len(atoms), permutation="none").create(_bare(atoms))
         return matrix.reshape(len(atoms), len(atoms))
     separation = atoms.get_all_distances(mic=True)
@@ -98,6 +102,8 @@ def ewald_matrix(atoms):
     -------
     numpy.ndarray, shape (n_atoms, n_atoms)
     """
+    from dscribe.descriptors import EwaldSumMatrix
+
     matrix = EwaldSumMatrix(n_atoms_max=len(atoms), permutation="none").create(_bare(atoms))
     return matrix.reshape(len(atoms), len(atoms))
 

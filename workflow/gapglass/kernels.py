@@ -1,8 +1,8 @@
-"""Similarity of frames: raw tiles, the two normalised kernels, their hybrid and its distance.
+"""Similarity of frames: rows of raw comparisons, the two normalised kernels, their hybrid and its distance.
 
-A tile compares one block of frames with another and holds what needs no knowledge of other frames: for averaged
-fingerprints products p_A.p_B and L1 distances, for environments the mean powers of p_i.p_j over all pairs of atoms.
-Slope, c0, zeta and normalisation come in when the tiles are put together, so that new frames leave old tiles valid. Only
+A row compares one block of frames with itself and those before it and holds what needs no knowledge of other frames: for
+averaged fingerprints products p_A.p_B and L1 distances, for environments the mean powers of p_i.p_j over all pairs of atoms.
+Slope, c0, zeta and normalisation come in when the rows are put together, so that new frames leave old rows valid. Only
 the Coulomb kernel over environments needs its zeta first.
 Source: Eq. 3, 6, 7 and 9-12 of doi:10.1111/jace.20128.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 from gapglass.descriptors import whole_matrix
 from gapglass.errors import UserError
+from gapglass.many_frames import row_chunks, streamed_median
 
 
 def stack(vectors, length=None):
@@ -165,32 +166,14 @@ def row_scale(matrices, seed, n_pairs=200):
         first, second = (matrices[i] for i in random.choice(len(matrices), 2, replace=False))
         length = max(len(first), len(second))
         distances.append(l1_distances(stack(first, length), stack(second, length)).ravel())
-    return _positive_median(np.concatenate(distances))
+    return _positive_median(lambda: [np.concatenate(distances)])
 
 
-def _positive_median(distances):
-    median = float(np.median(distances))
+def _positive_median(chunks):
+    median = streamed_median(chunks)
     if median <= 0:
         raise UserError("more than half of the Coulomb distances are zero: the frames are alike; check trajectories.stride")
     return median
-
-
-def assemble(tiles, sizes):
-    """Put tiles of the lower block triangle together into one symmetric matrix.
-
-    Parameters
-    ----------
-    tiles : dict
-        (i, j) with i >= j -> array of shape (sizes[i], sizes[j]).
-    sizes : list of int
-        Frames in each block.
-    """
-    edges = np.concatenate([[0], np.cumsum(sizes)])
-    matrix = np.empty((edges[-1], edges[-1]))
-    for (i, j), tile in tiles.items():
-        matrix[edges[i] : edges[i + 1], edges[j] : edges[j + 1]] = tile
-        matrix[edges[j] : edges[j + 1], edges[i] : edges[i + 1]] = tile.T
-    return (matrix + matrix.T) / 2
 
 
 def normalise(kernel):
@@ -213,7 +196,11 @@ def soap_kernel(products, degree=4, c0=1.0, slope="auto"):
     """
     if slope == "auto":
         slope = 1.0 / np.diag(products).mean()
-    return normalise((slope * products + c0) ** degree), float(slope)
+    return normalise(_polynomial(products, degree, c0, slope)), float(slope)
+
+
+def _polynomial(products, degree, c0, slope):
+    return (slope * products + c0) ** degree
 
 
 def soap_environment_kernel(moments, self_product, c0=1.0, slope="auto"):
@@ -228,9 +215,12 @@ def soap_environment_kernel(moments, self_product, c0=1.0, slope="auto"):
     """
     if slope == "auto":
         slope = 1.0 / self_product
+    return normalise(_binomial(moments, c0, slope)), float(slope)
+
+
+def _binomial(moments, c0, slope):
     degree = len(moments) - 1
-    kernel = sum(math.comb(degree, k) * slope**k * c0 ** (degree - k) * moments[k] for k in range(degree + 1))
-    return normalise(kernel), float(slope)
+    return sum(math.comb(degree, k) * slope**k * c0 ** (degree - k) * moments[k] for k in range(degree + 1))
 
 
 def coulomb_kernel(distances, zeta="auto"):
@@ -249,7 +239,7 @@ def coulomb_kernel(distances, zeta="auto"):
         When all frames are alike, so that no scale exists.
     """
     if zeta == "auto":
-        zeta = 1.0 / _positive_median(distances[np.triu_indices(len(distances), 1)])
+        zeta = 1.0 / _positive_median(lambda: [distances[np.triu_indices(len(distances), 1)]])
     kernel = np.exp(-zeta * distances)
     np.fill_diagonal(kernel, 1.0)
     return kernel, float(zeta)
@@ -286,15 +276,35 @@ def compare_blocks(block, other, settings):
     return tile
 
 
-def combine(tiles, soap, coulomb):
-    """Return both normalised kernels from all tiles, and the scales used.
+def compare_with_all(block, others, settings):
+    """Return the row of a block: its tiles with all ``others``, itself last, one after the other along the last axis.
 
     Parameters
     ----------
-    tiles : dict
-        (i, j) with i >= j -> tile of blocks i and j, from ``compare_blocks``.
+    block : dict
+    others : iterable of dict
+        Read one at a time.
+    settings : dict
+        As for ``compare_blocks``.
+    """
+    tiles = [compare_blocks(block, other, settings) for other in others]
+    alone = ("self_products", "n_atoms")
+    return {name: tiles[0][name] if name in alone else np.concatenate([tile[name] for tile in tiles], axis=-1) for name in tiles[0]}
+
+
+def combine(rows, places, soap, coulomb, allocate=None):
+    """Return both normalised kernels from all rows, and the scales used.
+
+    Parameters
+    ----------
+    rows : list of mapping
+        From ``compare_with_all``, in the order in which blocks are compared; read one at a time, so files may be passed.
+    places : list of slice
+        The frames of every block.
     soap, coulomb : dict
-        Sections ``kernels.soap`` and ``kernels.coulomb``; zeta must be a number where the tiles were made with it.
+        Sections ``kernels.soap`` and ``kernels.coulomb``; zeta must be a number where the rows were made with it.
+    allocate : callable, optional
+        (name, n_frames) -> array to fill, for matrices kept on disk; float64 in memory by default.
 
     Returns
     -------
@@ -302,24 +312,62 @@ def combine(tiles, soap, coulomb):
     scales : dict
         slope and zeta.
     """
-    n_blocks = 1 + max(i for i, _ in tiles)
-    diagonal = [tiles[i, i] for i in range(n_blocks)]
-    sizes = [next(iter(tile[name].shape[-1] for name in ("products", "moments") if name in tile)) for tile in diagonal]
+    n_frames = max(place.stop for place in places)
+    allocate = allocate or (lambda name, n_frames: np.empty((n_frames, n_frames)))
+    slope, zeta = soap["slope"], coulomb["zeta"]
+    if slope == "auto":
+        slope = 1.0 / _mean_self_product(rows, soap["averaging"])
+    if zeta == "auto":
+        zeta = 1.0 / _positive_median(lambda: _different(rows, "distances"))
+    raw = {
+        "soap": {
+            "fingerprint": lambda row: _polynomial(row["products"], soap["degree"], soap["c0"], slope),
+            "environments": lambda row: _binomial(row["moments"], soap["c0"], slope),
+        }[soap["averaging"]],
+        "coulomb": {
+            "fingerprint": lambda row: np.exp(-zeta * row["distances"]),
+            "environments": lambda row: row["coulomb"],
+        }[coulomb["averaging"]],
+    }
+    soap_matrix, coulomb_matrix = (_fill(allocate(name, n_frames), rows, places, values) for name, values in raw.items())
+    return soap_matrix, coulomb_matrix, {"slope": float(slope), "zeta": float(zeta)}
 
-    def whole(name, pick=slice(None)):
-        return assemble({key: tile[name][pick] for key, tile in tiles.items()}, sizes)
 
-    if soap["averaging"] == "fingerprint":
-        soap_matrix, slope = soap_kernel(whole("products"), soap["degree"], soap["c0"], soap["slope"])
-    else:
-        self_product = sum(tile["self_products"].sum() for tile in diagonal) / sum(tile["n_atoms"].sum() for tile in diagonal)
-        moments = np.array([whole("moments", k) for k in range(soap["degree"] + 1)])
-        soap_matrix, slope = soap_environment_kernel(moments, self_product, soap["c0"], soap["slope"])
-    if coulomb["averaging"] == "fingerprint":
-        coulomb_matrix, zeta = coulomb_kernel(whole("distances"), coulomb["zeta"])
-    else:
-        coulomb_matrix, zeta = normalise(whole("coulomb")), coulomb["zeta"]
-    return soap_matrix, coulomb_matrix, {"slope": slope, "zeta": zeta}
+def _mean_self_product(rows, averaging):
+    """Return the mean of p_A.p_A over frames, or of p_i.p_i over the atoms of all frames."""
+    if averaging == "environments":
+        return sum(row["self_products"].sum() for row in rows) / sum(row["n_atoms"].sum() for row in rows)
+    own = [row["products"] for row in rows]
+    return np.concatenate([np.diag(part[:, -len(part) :]) for part in own]).mean()
+
+
+def _different(rows, name):
+    """Return an iterator over the values of all pairs of different frames, each pair once."""
+    for row in rows:
+        values = row[name]
+        n = len(values)
+        yield values[:, :-n].ravel()
+        yield values[:, -n:][np.triu_indices(n, 1)]
+
+
+def _fill(matrix, rows, places, raw):
+    """Normalise the rows and put them into their place and its mirror image; the diagonal becomes exactly 1 (Eq. 7)."""
+    scale = np.empty(len(matrix))
+    for row, place in zip(rows, places, strict=True):
+        values = raw(row)
+        scale[place] = 1 / np.sqrt(np.diag(values[:, -len(values) :]))
+    for index, (row, place) in enumerate(zip(rows, places, strict=True)):
+        values = raw(row)
+        start = 0
+        for partner in places[: index + 1]:
+            part = values[:, start : start + partner.stop - partner.start] * np.outer(scale[place], scale[partner])
+            start += part.shape[1]
+            if partner == place:
+                part = (part + part.T) / 2
+                np.fill_diagonal(part, 1.0)
+            matrix[place, partner] = part
+            matrix[partner, place] = part.T
+    return matrix
 
 
 def hybrid(soap, coulomb, delta):
@@ -328,7 +376,30 @@ def hybrid(soap, coulomb, delta):
 
 
 def distance(kernel):
-    """Return D = sqrt(2 - 2 K) (Eq. 12), tiny negatives clipped, the diagonal exactly 0."""
-    result = np.sqrt(np.clip(2 - 2 * kernel, 0, None))
-    np.fill_diagonal(result, 0.0)
-    return result
+    """Return D = sqrt(2 - 2 K) (Eq. 12), tiny negatives clipped."""
+    return np.sqrt(np.clip(2 - 2 * kernel, 0, None))
+
+
+def hybrid_distance(soap, coulomb, delta):
+    """Return the distances of the hybrid kernel (Eq. 11, 12), the diagonal exactly 0.
+
+    Parameters
+    ----------
+    soap, coulomb : numpy.ndarray, shape (n, n)
+        May be memory-mapped files: they are read some rows at a time.
+    delta : float
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, n), of the precision of the kernels
+    """
+    distances = np.empty(soap.shape, dtype=soap.dtype)
+    for rows in row_chunks(len(soap)):
+        distances[rows] = distance(hybrid(soap[rows], coulomb[rows], delta))
+    np.fill_diagonal(distances, 0.0)
+    return distances
+
+
+def read_distance(soap_path, coulomb_path, delta):
+    """Return the hybrid distance of kernels in two .npy files, see ``hybrid_distance``."""
+    return hybrid_distance(np.load(soap_path, mmap_mode="r"), np.load(coulomb_path, mmap_mode="r"), delta)

@@ -16,8 +16,11 @@ rule cluster_frames:
         at("benchmarks/cluster_frames/{delta}.tsv")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=clustering_memory_mb,
     params:
         affinity=config["clustering"]["affinity"],
+        solver=config["clustering"]["solver"],
         assign_labels=config["clustering"]["assign_labels"],
         d_tol=config["clustering"]["d_tol"],
         n_clusters_max=config["clustering"]["n_clusters_max"],

@@ -1,4 +1,5 @@
 # What every rules file uses: the checked configuration, paths, and the input functions that follow the checkpoints.
+import functools
 import hashlib
 import json
 import sys
@@ -8,7 +9,16 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from gapglass import active_learning, config as configuration, figures, log, make_importable
+from gapglass import (
+    active_learning,
+    blocks,
+    config as configuration,
+    figures,
+    files,
+    log,
+    make_importable,
+    many_frames,
+)
 from gapglass.errors import UserError
 
 make_importable()
@@ -22,8 +32,7 @@ except UserError as error:
 # The patterns agree with the schema: names of studies have no slash, numbers of iterations two digits or more.
 wildcard_constraints:
     delta=r"\d(\.\d+)?(e-\d+)?",
-    block=r"\d\d\d\d",
-    other=r"\d\d\d\d",
+    block=r"[A-Za-z0-9_-]+_\d\d\d\d+",
     potential=r"optimal|soap_only|all_frames",
     iteration=r"\d\d+",
     round=r"\d+",
@@ -49,37 +58,44 @@ def imported():
         return json.load(stream)
 
 
-def block_names():
-    """Return the names of the blocks of frames."""
-    size = config["descriptors"]["block_frames"]
-    return [f"{index:04d}" for index in range(-(-imported()["n_frames"] // size))]
+@functools.cache
+def _cut(path, _changed):
+    return blocks.cut(files.read_table(path), config["descriptors"]["block_frames"])
 
 
-def kernel_tiles(wildcards):
-    """Return the tiles of the lower block triangle."""
-    names = block_names()
-    return [
-        at(f"kernels/tiles/{block}_{other}.npz")
-        for block in names
-        for other in names
-        if block >= other
-    ]
+def frame_blocks():
+    """Return the blocks of frames in the order in which they are compared, once the checkpoint has made the table."""
+    table = Path(checkpoints.import_frames.get().output.table)
+    return _cut(table, table.stat().st_mtime_ns)
+
+
+def block_digest(wildcards):
+    """Return the digest of a block's frames: a block whose frames are the same is not fingerprinted again."""
+    return next(block.digest for block in frame_blocks() if block.name == wildcards.block)
 
 
 def descriptor_blocks(wildcards):
-    """Return the descriptors of every block of frames."""
-    return [at(f"descriptors/block_{name}") for name in block_names()]
+    """Return the descriptors of every block, or of those that the row of a block compares it with, itself last."""
+    chosen = frame_blocks()
+    if "block" in wildcards.keys():
+        chosen = blocks.up_to(chosen, wildcards.block)
+    return [at(f"descriptors/{block.name}") for block in chosen]
+
+
+def kernel_rows(wildcards):
+    """Return the row of every block, in the order in which blocks are compared."""
+    return [at(f"kernels/rows/{block.name}.npz") for block in frame_blocks()]
 
 
 def coulomb_scale(wildcards):
-    """Return the file with zeta, where the tiles need one and the configuration gives none."""
+    """Return the file with zeta, where the rows need one and the configuration gives none."""
     settings = config["kernels"]["coulomb"]
     needed = settings["averaging"] == "environments" and settings["zeta"] == "auto"
     return at("kernels/scale.json") if needed else []
 
 
-def tile_settings():
-    """Return what a tile depends on, and nothing that comes in when the tiles are put together."""
+def row_settings():
+    """Return what a row depends on, and nothing that comes in when the rows are put together."""
     soap, coulomb = config["kernels"]["soap"], config["kernels"]["coulomb"]
     settings = {
         "soap_averaging": soap["averaging"],
@@ -91,6 +107,11 @@ def tile_settings():
     if coulomb["averaging"] == "environments":
         settings["zeta"] = coulomb["zeta"]
     return settings
+
+
+def clustering_memory_mb(wildcards):
+    """Return the memory that clustering takes with this many frames."""
+    return many_frames.clustering_memory_mb(imported()["n_frames"], config["clustering"]["solver"])
 
 
 def delta_files(name):

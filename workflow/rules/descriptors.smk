@@ -3,10 +3,11 @@
 
 rule compute_descriptors:
     input:
-        frames=at("frames/frames.extxyz"),
-        summary=at("frames/import.json"),
+        # A growing trajectory rewrites both; what a block depends on are its own frames, and those are in the digest.
+        frames=ancient(at("frames/frames.extxyz")),
+        table=ancient(at("frames/table.csv")),
     output:
-        directory(at("descriptors/block_{block}")),
+        directory(at("descriptors/{block}")),
     log:
         at("logs/compute_descriptors/{block}.log"),
     benchmark:
@@ -15,6 +16,8 @@ rule compute_descriptors:
         "../../envs/analysis.yaml"
     params:
         block_frames=config["descriptors"]["block_frames"],
+        digest=block_digest,
+        species=lambda wildcards: imported()["species"],
         soap=config["descriptors"]["soap"],
         averaging=config["kernels"]["soap"]["averaging"],
         coulomb=config["descriptors"]["coulomb"],

@@ -1,4 +1,4 @@
-# Two similarity matrices from tiles that compare block with block.
+# Two similarity matrices from rows: a block of frames compared with itself and all blocks before it.
 
 
 rule scale_coulomb:
@@ -18,31 +18,31 @@ rule scale_coulomb:
         "../scripts/scale_coulomb.py"
 
 
-rule compute_kernel_tile:
+rule compute_kernel_row:
     input:
-        block=at("descriptors/block_{block}"),
-        other=at("descriptors/block_{other}"),
+        blocks=descriptor_blocks,
         scale=coulomb_scale,
     output:
-        at("kernels/tiles/{block}_{other}.npz"),
+        at("kernels/rows/{block}.npz"),
     log:
-        at("logs/compute_kernel_tile/{block}_{other}.log"),
+        at("logs/compute_kernel_row/{block}.log"),
     benchmark:
-        at("benchmarks/compute_kernel_tile/{block}_{other}.tsv")
+        at("benchmarks/compute_kernel_row/{block}.tsv")
     conda:
         "../../envs/analysis.yaml"
     threads: 2
     params:
-        settings=tile_settings(),
+        settings=row_settings(),
     message:
-        "Comparing the frames of block {wildcards.block} with block {wildcards.other}"
+        "Comparing the frames of block {wildcards.block} with those before it"
     script:
-        "../scripts/compute_kernel_tile.py"
+        "../scripts/compute_kernel_row.py"
 
 
 rule assemble_kernels:
     input:
-        tiles=kernel_tiles,
+        rows=kernel_rows,
+        table=at("frames/table.csv"),
         scale=coulomb_scale,
     output:
         soap=at("kernels/soap.npy"),
@@ -55,6 +55,7 @@ rule assemble_kernels:
     conda:
         "../../envs/analysis.yaml"
     params:
+        block_frames=config["descriptors"]["block_frames"],
         soap=config["kernels"]["soap"],
         coulomb=config["kernels"]["coulomb"],
     message:

@@ -1,25 +1,25 @@
 """Cluster the frames for one delta; write labels, the whole scan over N_c and a summary."""
 
-import numpy as np
 import pandas as pd
 
-from gapglass import clustering, files, kernels, log
+from gapglass import clustering, files, kernels, log, many_frames
 
 log.configure(snakemake.log[0], f"cluster_frames delta {snakemake.wildcards.delta}")
 settings = snakemake.params
 table = files.read_table(snakemake.input.table)
 energies = table["energy_ev_per_atom"].to_numpy()
 delta = float(snakemake.wildcards.delta)
-kernel = kernels.hybrid(np.load(snakemake.input.soap), np.load(snakemake.input.coulomb), delta)
-distances = kernels.distance(kernel)
+distances = kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, delta)
+solver = many_frames.solver(len(distances), settings.solver)
 labels, scan, converged = clustering.scan(
-    clustering.affinity(kernel, distances, settings.affinity),
     distances,
     energies,
     d_tol=settings.d_tol,
     n_clusters_max=settings.n_clusters_max,
     seed=settings.seed,
+    kind=settings.affinity,
     method=settings.assign_labels,
+    solver=solver,
 )
 spread, weighted, singletons = clustering.energy_spread(labels, energies)
 summary = {
@@ -31,9 +31,10 @@ summary = {
     "converged": converged,
     "d_tol": settings.d_tol,
     "affinity": settings.affinity,
+    "solver": solver,
     "seed": settings.seed,
 }
-log.notice("%d clusters, mean energy spread %.1f meV/atom", summary["n_clusters"], spread)
+log.notice("%d clusters, mean energy spread %.1f meV/atom (%d frames, %s solver)", summary["n_clusters"], spread, len(labels), solver)
 if not converged:
     log.notice("no N_c up to %d meets d_tol %g; the cap is taken", summary["n_clusters"], settings.d_tol)
 files.write_table(snakemake.output.labels, pd.DataFrame({"frame": table["frame"], "cluster": labels}))

@@ -6,22 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
-from gapglass import descriptors, files, log, trajectory
+from gapglass import blocks, descriptors, files, log, trajectory
 
 log.configure(snakemake.log[0], "compute_descriptors")
-size = snakemake.params.block_frames
-first = int(snakemake.wildcards.block) * size
-frames = trajectory.read_frames(snakemake.input.frames)[first : first + size]
-soap = descriptors.soap_descriptor(files.read_json(snakemake.input.summary)["species"], snakemake.params.soap)
+table = files.read_table(snakemake.input.table)
+block = blocks.up_to(blocks.cut(table, snakemake.params.block_frames), snakemake.wildcards.block)[-1]
+chosen = table.iloc[block.frames]
+frames = trajectory.read_frames(snakemake.input.frames, chosen["frame"], table["offset_bytes"])
+soap = descriptors.soap_descriptor(snakemake.params.species, snakemake.params.soap)
 target = Path(snakemake.output[0])
 scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
 progress = log.Progress(len(frames), "frames fingerprinted")
 try:
     for number, frame in enumerate(frames):
         np.savez(
-            scratch / f"frame_{first + number:06d}.npz",
+            scratch / f"frame_{block.first + number:06d}.npz",
             soap=descriptors.soap_fingerprint(frame, soap, snakemake.params.averaging),
-            coulomb=descriptors.coulomb_vector(frame, **snakemake.params.coulomb),
+            coulomb=descriptors.coulomb_vector(frame, **snakemake.params.coulomb).astype(np.float32),
         )
         progress.update(number + 1)
     scratch.chmod(0o755)

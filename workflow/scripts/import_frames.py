@@ -14,6 +14,6 @@ log.notice(
     summary["n_rejected"],
     summary["energy_source"][0],
 )
-trajectory.write_frames(snakemake.output.frames, frames)
-files.write_table(snakemake.output.table, table)
+offsets = trajectory.write_frames(snakemake.output.frames, frames)
+files.write_table(snakemake.output.table, table.assign(offset_bytes=offsets))
 files.write_json(snakemake.output.summary, summary)

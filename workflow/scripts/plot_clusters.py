@@ -5,11 +5,11 @@ from gapglass import files, log, plots
 log.configure(snakemake.log[0], "plot_clusters")
 best = files.read_json(snakemake.input.best)
 frames = files.read_table(snakemake.input.table)
-table = frames.merge(files.read_table(snakemake.input.labels), on="frame").merge(files.read_table(snakemake.input.map), on="frame")
+table = frames.merge(files.read_table(snakemake.input.labels), on="frame")
 each = {
     delta: files.read_table(path)["cluster"].to_numpy() for delta, path in zip(snakemake.params.deltas, snakemake.input.each, strict=True)
 }
 plots.save(plots.delta(files.read_table(snakemake.input.delta), best), snakemake.output, "delta")
 plots.save(plots.clusters(table, best), snakemake.output, "clusters")
-plots.save(plots.map_of_frames(table, best), snakemake.output, "map")
+plots.save(plots.map_of_frames(table.merge(files.read_table(snakemake.input.map), on="frame"), best), snakemake.output, "map")
 plots.save(plots.clusters_by_delta(frames, each), snakemake.output, "clusters_by_delta")

@@ -1,4 +1,4 @@
-"""Find zeta for the Coulomb kernel over environments: its tiles cannot be made without it."""
+"""Find zeta for the Coulomb kernel over environments: its rows cannot be made without it."""
 
 from gapglass import descriptors, files, kernels, log, seeds
 

@@ -1,4 +1,4 @@
-"""Compare two blocks of frames."""
+"""Compare a block of frames with itself and those before it."""
 
 import os
 
@@ -8,10 +8,12 @@ import numpy as np
 
 from gapglass import descriptors, files, kernels, log
 
-log.configure(snakemake.log[0], "compute_kernel_tile")
+log.configure(snakemake.log[0], "compute_kernel_row")
 settings = dict(snakemake.params.settings)
 if snakemake.input.scale:
     settings["zeta"] = files.read_json(snakemake.input.scale)["zeta"]
-block, other = (descriptors.read_block(folder) for folder in (snakemake.input.block, snakemake.input.other))
+*before, own = list(snakemake.input.blocks)
+block = descriptors.read_block(own)
+row = kernels.compare_with_all(block, (*map(descriptors.read_block, before), block), settings)
 with files.whole_file(snakemake.output[0]) as temporary:
-    np.savez(temporary, **kernels.compare_blocks(block, other, settings))
+    np.savez(temporary, **row)

@@ -1,0 +1,67 @@
+"""What changes when there are many frames: kernels in single precision on disk, a Lanczos solver, medians without sorting.
+
+Below the limits everything is exact and in double precision. The error beyond them is measured in docs/performance.md.
+"""
+
+import numpy as np
+
+FLOAT64_UP_TO = 4000  # frames whose kernels are kept in double precision
+DENSE_UP_TO = 4000  # frames whose graph is diagonalised as a whole
+MAPPED_AT_MOST = 2000  # frames drawn in the plane: multidimensional scaling takes many passes over all their distances
+IN_MEMORY = 50_000_000  # values that are gathered for an exact median
+
+
+def matrix_on_disk(path, n_frames):
+    """Return a new square matrix kept in a .npy file: float64, or float32 beyond ``FLOAT64_UP_TO`` frames.
+
+    Returns
+    -------
+    numpy.memmap, shape (n_frames, n_frames)
+    """
+    dtype = np.float64 if n_frames <= FLOAT64_UP_TO else np.float32
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(n_frames, n_frames))
+
+
+def row_chunks(n_rows, size=500):
+    """Yield slices over the rows of a matrix, so that what is worked out from them needs little memory."""
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def upper_triangle(matrix):
+    """Yield the values above the diagonal of a square matrix in pieces."""
+    for rows in row_chunks(len(matrix)):
+        yield np.concatenate([matrix[i, i + 1 :] for i in range(rows.start, rows.stop)])
+
+
+def streamed_median(chunks, n_bins=2**22):
+    """Return the median of many values given in pieces: exact up to fifty million of them, else to the largest over ``n_bins``.
+
+    Parameters
+    ----------
+    chunks : callable
+        Returns a fresh iterable over arrays of values >= 0; called two or three times.
+    n_bins : int
+    """
+    count = sum(chunk.size for chunk in chunks())
+    if count <= IN_MEMORY:
+        return float(np.median(np.concatenate([chunk.ravel() for chunk in chunks()])))
+    width = max(float(chunk.max()) for chunk in chunks() if chunk.size) / (n_bins - 1) or 1.0
+    counts = np.zeros(n_bins, dtype=np.int64)
+    for chunk in chunks():
+        counts += np.bincount((chunk.ravel() / width).astype(np.int64), minlength=n_bins)
+    return float(np.searchsorted(np.cumsum(counts), count / 2) * width)
+
+
+def solver(n_frames, wanted="auto"):
+    """Return the eigensolver for this many frames: dense or lanczos."""
+    if wanted != "auto":
+        return wanted
+    return "dense" if n_frames <= DENSE_UP_TO else "lanczos"
+
+
+def clustering_memory_mb(n_frames, wanted="auto"):
+    """Return the memory (MB) that clustering takes: distances, graph and, for the dense solver, its Laplacian and workspace."""
+    value = 8 if n_frames <= FLOAT64_UP_TO else 4
+    matrices = 6 if solver(n_frames, wanted) == "dense" else 2.5
+    return round(500 + matrices * value * n_frames**2 / 1e6)
