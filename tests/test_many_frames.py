@@ -49,7 +49,7 @@ def test_growth_leaves_complete_blocks_and_their_partners(before, after, redone)
 
 
 def test_automatic_length_follows_the_atoms():
-    assert [blocks.length(n) for n in (48, 240, 480, 300_000)] == [2000, 1000, 500, 1]
+    assert [blocks.length(n) for n in (48, 240, 480, 300_000)] == [2000, 666, 333, 1]
     assert blocks.length(48, 7) == 7
 
 

@@ -92,7 +92,7 @@ def test_standins_have_the_shapes_of_the_paper(planned):
 
 def test_plan_of_the_clusters_is_complete(planned):
     name, settings, _, jobs, files = planned
-    blocks = {"aste3": 1, "teo2": 3, "teo2-gamma": 4}[name]
+    blocks = {"aste3": 2, "teo2": 4, "teo2-gamma": 5}[name]
     wanted = {"compute_descriptors": blocks, "compute_kernel_row": blocks, "cluster_frames": 11, "choose_delta": 1}
     assert {rule: jobs.get(rule) for rule in wanted} == wanted
     assert {f"clusters/delta_{delta:g}/labels.csv" for delta in settings["clustering"]["deltas"]} <= files

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 
 FRAMES_AT_MOST = 2000
-ATOMS_PER_BLOCK = 240_000
+ATOMS_PER_BLOCK = 160_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def length(n_atoms, block_frames="auto"):
     n_atoms : int
         Atoms of the largest frame of the trajectory.
     block_frames : int or "auto"
-        auto takes as many as make 240,000 atoms, at most 2000: some twenty seconds of work, in which the start of a job does not
+        auto takes as many as make 160,000 atoms, at most 2000: some fifteen seconds of work, in which the start of a job does not
         count, and descriptors that fit in memory many times over.
     """
     if block_frames != "auto":

@@ -110,8 +110,12 @@ def row_settings():
 
 
 def clustering_memory_mb(wildcards):
-    """Return the memory that clustering takes with this many frames."""
-    return many_frames.clustering_memory_mb(imported()["n_frames"], config["clustering"]["solver"])
+    """Return the memory that clustering takes with this many frames.
+
+    Read without asking the checkpoint, which Snakemake (9.27) cannot bear in a resource; while the file is absent it shows TBD.
+    """
+    n_frames = files.read_json(at("frames/import.json"))["n_frames"]
+    return many_frames.clustering_memory_mb(n_frames, config["clustering"]["solver"])
 
 
 def delta_files(name):
