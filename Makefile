@@ -5,7 +5,7 @@ CONFIG ?= config/config.yaml
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test setup lint docs lock clean
+.PHONY: run test benchmark setup lint docs lock clean
 
 # The lock on .run.lock ends with the processes that hold it, so a Snakemake lock found under it was left by a killed run.
 run: setup
@@ -15,6 +15,10 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# Hours on two cores, alone on the machine; writes docs/performance.md.
+benchmark: setup
+	PYTHONPATH=workflow $(BIN)/snakemake -s benchmarks/Snakefile --cores all --logger gapglass $(ARGS)
 
 setup: .venv/.complete
 
@@ -28,7 +32,7 @@ setup: .venv/.complete
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/rules benchmarks/Snakefile
 	$(BIN)/snakemake --lint
 
 # config/README.md and envs/*.yaml are made from the schema and the lock.

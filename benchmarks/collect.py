@@ -1,0 +1,160 @@
+"""Write docs/performance.md and its figures from benchmarks/results.
+
+    python benchmarks/collect.py
+
+Equal results give an equal page; the machine on which it is written is taken for the one on which they were measured.
+"""
+
+import ast
+import os
+import re
+from pathlib import Path
+
+import common
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from gapglass.files import whole_file
+from gapglass.log import versions
+from gapglass.plots import plt  # with the project's style
+
+ROOT = common.HERE.parent
+KB_PER_GB = 1024**2
+HEAD = """# Performance
+
+Made by `make benchmark`, which generates its trajectories, measures every goal and writes this page; the scripts are in `benchmarks/`.
+Each peer is what a user would run instead, with its defaults or as its documentation says, on the same input and the same machine.
+Times are medians of runs taken in turns.
+"""
+
+
+def machine():
+    """Return lines that tell processor, cores, memory and the versions of what was measured and compared."""
+
+    def field(file, key):
+        found = re.search(rf"^{key}\s*:\s*(.+)$", Path(file).read_text(), flags=re.MULTILINE)
+        return found.group(1).strip() if found else "unknown"
+
+    memory = int(field("/proc/meminfo", "MemTotal").split()[0]) / KB_PER_GB
+    made_by = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return [
+        f"{field('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GB of memory, Linux.",
+        "",
+        f"Versions: {made_by}.",
+    ]
+
+
+def markdown(table):
+    """Return a table as Markdown, numbers with three digits that count, empty cells for what was not measured."""
+    rows = [list(table.columns), ["---:" if pd.api.types.is_numeric_dtype(kind) else "---" for kind in table.dtypes]]
+    rows += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    return ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def _cell(value):
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "**no**"
+    if isinstance(value, (float, np.floating)):
+        if np.isnan(value):
+            return ""
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return str(value).replace("|", "\\|")
+
+
+def power_law(size, seconds):
+    """Return factor and exponent of seconds = factor x size^exponent, a straight line through the logarithms."""
+    exponent, factor = np.polyfit(np.log(size), np.log(seconds), 1)
+    return float(np.exp(factor)), float(exponent)
+
+
+def draw(table, path):
+    """Draw cost against size on two logarithmic axes, one panel per work, ours and the peer with their fitted power laws.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A ``NAME_scaling.csv``, see ``common``.
+    path : path-like
+        SVG to write.
+    """
+    works = list(dict.fromkeys(table["work"]))
+    figure, panels = plt.subplots(1, len(works), figsize=(3.5 * len(works), 3.2), squeeze=False)
+    for panel, work in zip(panels[0], works, strict=True):
+        chosen = table[table["work"] == work]
+        ours = chosen.dropna(subset="ours_s").drop_duplicates("size")
+        curves = [("gapglass", ours, "ours_s")]
+        curves += [(peer, rows, "peer_s") for peer, rows in chosen.dropna(subset="peer_s").groupby("peer", sort=False)]
+        for number, (name, rows, column) in enumerate(curves):
+            size, seconds = rows["size"].to_numpy(float), rows[column].to_numpy(float)
+            label = name
+            panel.loglog(size, seconds, "o" if number == 0 else "s", color=f"C{number}")
+            if len(size) > 1:
+                factor, exponent = power_law(size, seconds)
+                label += f", size^{exponent:.2f}"
+                panel.loglog(size, factor * size**exponent, "-", color=f"C{number}", label=label)
+            else:
+                panel.plot([], [], "o-", color=f"C{number}", label=label)
+        panel.set(title=work, xlabel=chosen["size_unit"].iloc[0], ylabel="seconds")
+        panel.legend()
+    with whole_file(path) as temporary, mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"}):
+        figure.savefig(temporary, metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+
+
+def section(name, tables, figures):
+    """Return the lines of one benchmark's section.
+
+    Parameters
+    ----------
+    name : str
+        Of the script, whose docstring is the text.
+    tables : dict of str to pandas.DataFrame
+        What follows ``NAME_`` in the file's name -> table.
+    figures : path-like
+        Folder of the figures.
+    """
+    script = common.HERE / f"{name}.py"
+    text = ast.get_docstring(ast.parse(script.read_text())) if script.exists() else None
+    lines = ["", f"## {name.replace('_', ' ').capitalize()}", "", *(text or "").splitlines()]
+    for kind, table in tables.items():
+        if kind == "goals":
+            continue
+        if kind == "scaling":
+            draw(table, figures / f"{name}.svg")
+            lines += ["", f"![{name}: cost against size]({figures.name}/{name}.svg)"]
+        lines += ["", f"{kind.replace('_', ' ').capitalize()}:", "", *markdown(table)]
+    return lines
+
+
+def collect(results, page):
+    """Read every CSV in ``results`` and write ``page``, with its figures in the folder beside it that is called like it."""
+    scripts = {path.stem for path in common.HERE.glob("*.py")}
+    tables = {}
+    for path in sorted(results.glob("*.csv")):
+        # the longest script's name that begins the file's: names may hold underscores
+        name = max((script for script in scripts if path.stem.startswith(script + "_")), key=len, default=path.stem.rsplit("_", 1)[0])
+        tables.setdefault(name, {})[path.stem.removeprefix(name + "_")] = pd.read_csv(path)
+    goals = [found["goals"] for found in tables.values() if "goals" in found]
+    figures = page.with_suffix("")
+    lines = [HEAD, *machine(), "", "## Goals", ""]
+    if goals:
+        everything = pd.concat(goals, ignore_index=True)
+        lines += [f"{int(everything['met'].sum())} of {len(everything)} met.", "", *markdown(_goal_columns(everything))]
+    for name, found in tables.items():
+        lines += section(name, found, figures)
+    with whole_file(page) as temporary:
+        temporary.write_text("\n".join(lines) + "\n")
+
+
+def _goal_columns(table):
+    table = table.assign(measured=[" ".join(filter(None, (row.quantity, f"({row.unit})"))) for row in table.itertuples()])
+    table = table.assign(met=table["met"].astype(bool), limit=table["limit"].fillna(""), peer=table["peer"].fillna("-"))
+    named = {
+        "work": "work", "peer": "peer", "measured": "measured", "ours": "ours", "peer_value": "peer's", "peer_over_ours": "peer / ours",
+        "goal": "goal", "met": "met", "limit": "what limits it",
+    }  # fmt: skip
+    return table[list(named)].rename(columns=named)
+
+
+if __name__ == "__main__":
+    collect(common.RESULTS, ROOT / "docs/performance.md")
