@@ -1,0 +1,112 @@
+"""The active-learning loop on the example study, from its clusters to the energy tolerance, as the workflow runs it (two candidates at
+a time on two cores; a new iteration begins with the best sets of the last one) against the same loop with one candidate at a time
+that forgets its results when the database is enlarged, which is what XPOT and loops around it do. Both may spend as many fits in an
+iteration, draw from the same ranges, begin with a Latin hypercube and are stopped by the same tolerance; every seed gives other
+databases and other proposals. Time is that of fits and tests alone, without Snakemake.
+"""
+
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import common
+import numpy as np
+import pandas as pd
+import yaml
+from gapglass import active_learning, config, gap, sampling, trajectory
+from gapglass.files import read_json
+from gapglass.hyperparameters import SearchSpace
+from gapglass.seeds import derive
+
+ROOT = common.HERE.parent
+SEEDS = (20128, 20129)
+
+
+def example(folder):
+    """Run the example study up to its clusters and return its settings, frames, labels and import summary."""
+    raw = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    for entry in raw["trajectories"]:
+        entry["file"] = str(ROOT / entry["file"])
+    common.study(folder, raw, f"results/{raw['study']}/clusters/best_labels.csv")
+    result = Path(folder) / "results" / raw["study"]
+    labels = pd.read_csv(result / "clusters/best_labels.csv", comment="#")["cluster"].to_numpy()
+    return config.complete(raw), trajectory.read_frames(result / "frames/frames.extxyz"), labels, read_json(result / "frames/import.json")
+
+
+def one_fit(proposal, database, frames, settings, imported, seed):
+    """Fit and test one proposal; return what the ledger needs."""
+    train, test = ([frames[i] for i in database[part]] for part in ("train", "test"))
+    entry = {"hyperparameters": proposal, "status": "failed", "reason": ""}
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "gap.xml"
+        try:
+            gap.fit(train, proposal, target, settings=settings, imported=imported, seed=seed, log_path=Path(folder) / "log")
+            errors = gap.errors(test, *gap.predict(target, test))
+            entry |= {"status": "ok", "rmse_energy_mev_per_atom": errors["rmse_energy_mev_per_atom"]}
+        except gap.FitFailed as error:
+            entry["reason"] = str(error)
+    return entry
+
+
+def loop(settings, frames, labels, imported, seed, *, at_once, warm):
+    """Run a whole loop; return seconds, fits, iterations, training frames and the best test error."""
+    learning = settings["active_learning"] | {"proposals_per_round": at_once}
+    for name in ("exploration_rounds", "exploitation_rounds"):
+        learning[name] = settings["active_learning"][name] * settings["active_learning"]["proposals_per_round"] // at_once
+    space, ledger, database = SearchSpace(settings["potential"]["hyperparameters"]), [], {"train": [], "test": []}
+    fit_settings = SimpleNamespace(**settings["potential"], max_fit_time=learning["max_fit_time"])
+    iteration, number, start = 1, 0, time.perf_counter()
+    with ProcessPoolExecutor(at_once) as pool:
+        while True:
+            if number == 0:
+                size = sampling.database_size(iteration, learning["increment"], len(frames))
+                database = sampling.enlarge(database, labels, size=size, train_fraction=learning["train_fraction"], seed=seed)
+            if warm:
+                decision = active_learning.decide(iteration, number, ledger, database, learning, space, seed)
+            else:
+                here = [entry | {"iteration": 1} for entry in active_learning.of_iteration(ledger, iteration)]
+                last = {"max_iterations": 1 if iteration == learning["max_iterations"] else None}
+                decision = active_learning.decide(1, number, here, database, learning | last, space, derive(seed, "cold", iteration))
+            if decision["action"] == "stop":
+                best = decision["delivered"]["rmse_energy_mev_per_atom"]
+                return {"seconds": time.perf_counter() - start, "fits": len(ledger), "iterations": iteration,
+                        "n_train": len(database["train"]), "test_rmse_mev_per_atom": best,
+                        "tolerance_met": best <= learning["energy_tolerance"]}  # fmt: skip
+            if decision["action"] == "enlarge":
+                iteration, number = iteration + 1, 0
+                continue
+            number += 1
+            jobs = [
+                pool.submit(one_fit, proposal, database, frames, fit_settings, imported, derive(seed, "gap_fit"))
+                for proposal in decision["proposals"]
+            ]
+            ledger += [{"iteration": iteration, "round": number, "trial": trial, **job.result()} for trial, job in enumerate(jobs, 1)]
+
+
+def main():
+    """Measure, and write the tables."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        settings, frames, labels, imported = example(folder)
+    for seed in SEEDS:
+        for name, how in (("gapglass", {"at_once": 2, "warm": True}), ("one at a time, cold", {"at_once": 1, "warm": False})):
+            rows.append({"seed": seed, "loop": name, **loop(settings, frames, labels, imported, seed, **how)})
+            print(rows[-1], flush=True)
+    table = common.write("active_learning_loops", rows)
+    ours, peer = (table[table["loop"] == name] for name in ("gapglass", "one at a time, cold"))
+    work, rival = f"active learning to E_tol on the example, {len(SEEDS)} seeds", "one candidate at a time, cold start"
+    common.write(
+        "active_learning_goals",
+        [
+            common.goal(work, rival, "wall time", "s", ours["seconds"].sum(), peer["seconds"].sum(), "at most 60 % of it",
+                        ours["seconds"].sum() <= 0.6 * peer["seconds"].sum(), "the number of fits to the tolerance, chance for few seeds"),
+            common.goal(work, rival, "fits", "", float(ours["fits"].sum()), float(peer["fits"].sum()), "no more of them",
+                        bool(np.sum(ours["fits"]) <= np.sum(peer["fits"])), "two candidates of a round do not learn from each other"),
+        ],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
