@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
-from gapglass import config, figures
+from gapglass import config, figures, trajectory
 
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--configfile", "config/tiny.yaml", "--nocolor"]
 RESULTS = Path("results/tiny")
@@ -114,7 +115,7 @@ def test_every_promised_file_is_there(finished):
     ]
     names = [
         *(f"frames/{name}" for name in ("frames.extxyz", "table.csv", "import.json")),
-        "descriptors/block_0001/frame_000058.npz",
+        "descriptors/glass_0001/frame_000058.npz",
         *("kernels/soap.npy", "kernels/coulomb.npy"),
         *(f"clusters/{name}" for name in clusters),
         *(f"potentials/optimal/{name}" for name in potential + loop),
@@ -331,6 +332,30 @@ def test_other_kernels_and_clusterings_run_to_the_clusters(tmp_path):
     table = pd.read_csv(folder / RESULTS / "clusters/delta.csv")
     best = json.loads((folder / RESULTS / "clusters/best.json").read_text())
     assert best["weighted_sigma_energy_mev_per_atom"] == pytest.approx(table["weighted_sigma_energy_mev_per_atom"].min())
+
+
+def test_growing_trajectory_recomputes_only_what_is_new(tmp_path, blyp_frames):
+    folder = copy_project(tmp_path)
+    trajectories = [{"name": name, "file": f"{name}.extxyz", "temperature_key": "temperature"} for name in ("melt", "glass")]
+    descriptors = {"soap": {"cutoff": 3.5, "n_max": 3, "l_max": 2}, "block_frames": 10}
+    changes = {"trajectories": trajectories, "descriptors": descriptors, "clustering": {"deltas": [0.0, 0.6, 1.0]}}
+    path = change(folder, changes, "growing")
+
+    def run(n_melt):
+        trajectory.write_frames(folder / "melt.extxyz", blyp_frames[:n_melt])
+        trajectory.write_frames(folder / "glass.extxyz", blyp_frames[40:59])
+        output = snakemake(folder, "clusters", "--configfile", path)
+        made = re.findall(r"(SOAP and Coulomb fingerprints of|Comparing the frames of) block (\w+)", output)
+        return sorted(block for work, block in made if work.startswith("SOAP")), sorted(block for work, block in made if work[0] == "C")
+
+    first = run(30)
+    assert first[0] == first[1] == ["glass_0000", "glass_0001", "melt_0000", "melt_0001", "melt_0002"]
+    # the nine frames at the end of the other trajectory are compared with every complete block
+    assert run(33) == (["melt_0003"], ["glass_0001", "melt_0003"])
+    kernel = np.load(folder / RESULTS / "kernels/soap.npy")
+    shutil.rmtree(folder / "results")
+    run(33)
+    np.testing.assert_allclose(kernel, np.load(folder / RESULTS / "kernels/soap.npy"), rtol=1e-12)
 
 
 def test_broken_configuration_ends_before_any_job(tmp_path):
