@@ -21,6 +21,7 @@ PANEL = 2048  # features of all rows that are read before every pair has met; 12
 TILE = 64  # rows of a panel that a thread compares with as many others: both together fit its second-level cache
 STRIP = 16  # rows that stay in the first-level cache
 CHUNK = 512  # features that are summed in float32 before the sum is added in float64
+LN_2 = math.log(2)
 INVERSE_FACTORIALS = tuple(1 / math.factorial(k) for k in range(13, -1, -1))
 TOLERANCE = 1e-6  # error of a mean power of products of environments, relative to the frames' own
 
@@ -150,7 +151,7 @@ def _l1_of_rows(left, right, weights):
     distances = np.zeros((_up(len(left), 4), _up(len(right), 4)))
     tiles = [(a, b) for a in range(0, len(left), TILE) for b in range(a if same else 0, len(right), TILE)]
     width = min(PANEL, _up(len(weights), 16))
-    panels = [np.zeros((size, width), dtype=np.float32) for size in (distances.shape[:1] if same else distances.shape)]
+    panels = [_aligned_zeros((size, width)) for size in (distances.shape[:1] if same else distances.shape)]
     for start in range(0, len(weights), width):
         for panel, rows in zip(panels, (left, right), strict=False):
             for target, row in zip(panel, rows, strict=False):
@@ -217,9 +218,17 @@ def coulomb_distances(left, right, packed=True):
     return _l1_of_rows(left, right, weights)
 
 
+def _aligned_zeros(shape):
+    """Return zeros, float32, that start where a cache line does, so that no vector straddles two."""
+    size = 4 * math.prod(shape)
+    memory = np.zeros(size + 64, dtype=np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(np.float32).reshape(shape)
+
+
 def _stack_frames(frames, n_rows, n_features):
     """Stack frames of different size, padded with zeros; shape (n, n_rows, n_features), each a little larger; float32."""
-    stacked = np.zeros((len(frames), _up(n_rows, 4), _up(n_features, 16)), dtype=np.float32)
+    stacked = _aligned_zeros((len(frames), _up(n_rows, 4), _up(n_features, 16)))
     for target, frame in zip(stacked, frames, strict=True):
         target[: frame.shape[0], : frame.shape[1]] = frame
     return stacked
@@ -237,18 +246,19 @@ def _mean_powers(left, right, pairs, n_pairs_of_atoms, degree):
     for pair in numba.prange(len(pairs)):
         first, second = left[pairs[pair, 0]], right[pairs[pair, 1]]
         # Rows of padding give products of zero, which add nothing.
-        products = np.empty((STRIP, len(second)), dtype=np.float32)
+        products = np.empty((TILE, len(second)), dtype=np.float32)
         power = np.empty(len(second))
         sums = np.zeros(degree)
-        for strip in range(0, len(first), STRIP):
-            end = min(strip + STRIP, len(first))
+        for tile in range(0, len(first), TILE):
+            end = min(tile + TILE, len(first))
             products[:] = 0
             for start in range(0, first.shape[1], CHUNK):
                 stop = min(start + CHUNK, first.shape[1])
-                for b in range(0, len(second), 4):
-                    for a in range(strip, end, 4):
-                        _add_products(first, second, a, b, start, stop, products, a - strip)
-            for row in range(end - strip):
+                for strip in range(tile, end, STRIP):
+                    for b in range(0, len(second), 4):
+                        for a in range(strip, min(strip + STRIP, end), 4):
+                            _add_products(first, second, a, b, start, stop, products, a - tile)
+            for row in range(end - tile):
                 power[:] = 1.0
                 for k in range(degree):
                     total = 0.0
@@ -291,24 +301,29 @@ def _shortened(frames, degree):
     exact : numpy.ndarray, shape (degree, n_frames), or None
         Moments of each frame with itself, where dimensions were left out.
     """
-    environments = [row for frame in frames for row in frame]
-    n_features = len(environments[0])
-    step = max(1, len(environments) // (4 * n_features))
-    sample = np.array(environments[::step], dtype=np.float64)
+    n_features = frames[0].shape[1]
+    ends = np.cumsum([len(frame) for frame in frames])
+    chosen = np.sort(np.random.default_rng(0).choice(ends[-1], min(ends[-1], 4 * n_features), replace=False))
+    owners = np.searchsorted(ends, chosen, side="right")
+    sample = np.array([frames[owner][row - ends[owner]] for owner, row in zip(owners, chosen, strict=True)], dtype=np.float64)
     if not np.isfinite(sample).all():
         return frames, None
-    directions = np.linalg.eigh(sample.T @ sample)[1][:, ::-1].astype(np.float32)
+    directions = np.linalg.eigh(sample.T @ sample)[1][:, ::-1]
     exact = _self_moments(frames, degree)
-    few = np.unique(np.linspace(0, len(frames) - 1, 16).astype(int))
+    few = np.unique(np.linspace(0, len(frames) - 1, 12).astype(int))
+    # in float64: rounding here would shift all products alike
+    turned = [(frames[i] @ directions).astype(np.float32) for i in few]
     for width in range(64, n_features * 3 // 4, 64):
-        for some in (few, np.arange(len(frames))):
-            short = [frames[i] @ directions[:, :width] for i in some]
-            within = np.abs(_self_moments(short, degree) - exact[:, some]) <= TOLERANCE * np.abs(exact[:, some])
-            if not within.all():
-                break
-        else:
+        if not _within_tolerance([frame[:, :width] for frame in turned], exact[:, few]):
+            continue
+        short = [(frame @ directions[:, :width]).astype(np.float32) for frame in frames]
+        if _within_tolerance(short, exact):
             return short, exact
     return frames, None
+
+
+def _within_tolerance(frames, exact):
+    return (np.abs(_self_moments(frames, len(exact)) - exact) <= TOLERANCE * np.abs(exact)).all()
 
 
 def soap_moments(left, right, degree):
@@ -348,13 +363,12 @@ def soap_moments(left, right, degree):
     return moments
 
 
-@numba.njit(cache=True)
+@numba.njit(fastmath=REORDERED, cache=True)
 def _exp(x):
-    """Return exp(x) for x <= 0 to 1e-15, in steps that the compiler can do for many numbers at once; exp(-700) below -700."""
-    x = x if not x < -700.0 else -700.0
-    shifted = x * 1.4426950408889634 + 6755399441055744.0  # adding 1.5 * 2^52 rounds to a whole number
-    whole = shifted - 6755399441055744.0
-    rest = (x - whole * 0.693147180369123816490) - whole * 1.90821492927058770002e-10
+    """Return exp(x) for x <= 0 to 1e-12, in steps that the compiler can do for many numbers at once; exp(-700) below -700."""
+    x = -700.0 if x < -700.0 else x
+    whole = np.floor(x / LN_2 + 0.5)
+    rest = x - whole * LN_2
     series = 0.0
     for factor in INVERSE_FACTORIALS:
         series = series * rest + factor
