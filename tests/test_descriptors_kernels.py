@@ -1,5 +1,6 @@
 """Fingerprints and kernels: symmetries, agreement with DScribe, and the properties that a kernel must have."""
 
+import numba
 import numpy as np
 import pytest
 from ase import Atoms
@@ -105,6 +106,105 @@ def test_coulomb_kernel_equals_dscribe_on_whole_matrices(blyp_frames):
 def test_l1_distances_equal_scipy(rng):
     left, right = rng.normal(size=(7, 1001)).astype(np.float32), rng.normal(size=(5, 1001)).astype(np.float32)
     np.testing.assert_allclose(kernels.l1_distances(left, right), cdist(left, right, "cityblock"), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n_left", "n_right", "length"), [(1, 1, 1), (3, 70, 17), (131, 5, 4500), (67, 67, 2049)])
+def test_distances_of_any_shape(rng, n_left, n_right, length):
+    """More rows than a tile and more features than a panel, and neither a multiple of what a register holds."""
+    left, right = (rng.normal(size=(n, length)).astype(np.float32) for n in (n_left, n_right))
+    np.testing.assert_allclose(kernels.l1_distances(left, right), cdist(left, right, "cityblock"), rtol=1e-6)
+    itself = kernels.l1_distances(left, left)
+    np.testing.assert_allclose(itself, cdist(left, left, "cityblock"), rtol=1e-6)
+    np.testing.assert_array_equal(itself, kernels.l1_distances(left, left.copy()))
+    np.testing.assert_array_equal(itself, itself.T)
+
+
+def test_distances_of_equal_steps(rng):
+    """Differences all alike are the worst case for sums in float32: every rounding goes the same way."""
+    left = np.full((2, 115440), 0.1, dtype=np.float32)
+    left[1] = 1.3
+    exact = (left[1].astype(float) - left[0]).sum()
+    assert kernels.l1_distances(left, left)[0, 1] == pytest.approx(exact, rel=2e-6)
+
+
+def test_a_number_of_threads_changes_nothing(rng):
+    vectors = list(rng.normal(size=(70, 3003)))
+    frames = list(rng.normal(size=(6, 30, 40)).astype(np.float32))
+    matrices = list(rng.normal(size=(6, 30, 30)))
+    threads = numba.get_num_threads()
+    found = []
+    try:
+        for number in {1, threads}:
+            numba.set_num_threads(number)
+            found.append(
+                [
+                    kernels.coulomb_distances(vectors, vectors),
+                    kernels.soap_moments(frames, frames, 3),
+                    kernels.coulomb_environments(matrices, matrices, 0.01),
+                ]
+            )
+    finally:
+        numba.set_num_threads(threads)
+    for one, many in zip(found[0], found[-1], strict=True):
+        np.testing.assert_array_equal(one, many)
+
+
+def test_not_a_number_stays_so(rng):
+    vectors = list(rng.normal(size=(9, 55)))
+    frames = list(rng.normal(size=(9, 10, 20)).astype(np.float32))
+    matrices = list(rng.normal(size=(9, 10, 10)))
+    for broken in (vectors[4], frames[4][3], matrices[4][3]):
+        broken[7] = np.nan
+    for found in (
+        kernels.coulomb_distances(vectors, vectors),
+        kernels.soap_moments(frames, frames, 4)[3],
+        kernels.coulomb_environments(matrices, matrices, 0.01),
+    ):
+        expected = np.zeros((9, 9), dtype=bool)
+        expected[4] = expected[:, 4] = True
+        np.testing.assert_array_equal(np.isnan(found), expected)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_moments_in_fewer_dimensions_keep_their_bound(rng, same):
+    """Environments around a few centres: with the same moments as in all dimensions, and also for a block of another kind."""
+    spectrum = 10.0 ** -np.linspace(0, 10, 160)
+    frames = [(rng.normal(size=(37 + i % 3, 160)) * spectrum + spectrum).astype(np.float32) for i in range(40)]
+    others = frames if same else [(rng.normal(size=(41, 160)) * spectrum[rng.permutation(160)]).astype(np.float32) for _ in range(36)]
+    short, exact = kernels._shortened(frames if same else [*frames, *others], 4)
+    assert (exact is not None) == same
+    assert (short[0].shape[1] < 160) == (exact is not None)
+    moments = kernels.soap_moments(frames, others, 4)
+    itself = [np.array([_powers(frame, frame) for frame in block]) for block in (frames, others)]
+    for a in range(0, len(frames), 3):
+        for b in range(0, len(others), 3):
+            scale = np.sqrt(itself[0][a] * itself[1][b])
+            assert (np.abs(moments[:, a, b] - _powers(frames[a], others[b])) <= 1.5e-6 * scale).all()
+
+
+def test_moments_in_fewer_dimensions_pass_on_not_a_number(rng):
+    spectrum = 10.0 ** -np.linspace(0, 10, 160)
+    frames = [(rng.normal(size=(40, 160)) * spectrum).astype(np.float32) for i in range(36)]
+    frames[5][3, 2] = np.nan
+    moments = kernels.soap_moments(frames, frames, 2)[1]
+    assert np.isnan(moments[5]).all() and np.isnan(moments).sum() == 71
+    assert moments[2, 3] == pytest.approx(_powers(frames[2], frames[3])[1], abs=1e-6 * _powers(frames[2], frames[2])[1])
+
+
+def _powers(first, second):
+    products = first.astype(float) @ second.astype(float).T
+    return np.array([(products**k).mean() for k in range(5)])
+
+
+@pytest.mark.parametrize(("n_first", "n_second", "zeta"), [(48, 30, 1e-2), (20, 67, 1.0), (5, 5, 1e6)])
+def test_coulomb_environments_equal_scipy(rng, n_first, n_second, zeta):
+    first, second = (np.abs(rng.normal(size=(n, n))) for n in (n_first, n_second))
+    length = max(n_first, n_second)
+    wide = [np.pad(matrix, ((0, 0), (0, length - len(matrix)))) for matrix in (first, second)]
+    expected = np.exp(-zeta * cdist(*wide, "cityblock")).mean()
+    found = kernels.coulomb_environments([first], [second, first], zeta)
+    assert found[0, 0] == pytest.approx(expected, rel=1e-4 if zeta == 1.0 else 1e-6, abs=1e-300)
+    assert found[0, 1] == pytest.approx(np.exp(-zeta * cdist(first, first, "cityblock")).mean(), rel=1e-6)
 
 
 def test_frames_of_different_size(blyp_frames, gamma_teo2):
