@@ -16,6 +16,18 @@ def distributions(frames, r_bin):
     return *neighbours.pair_distributions(frames, counts, r_bin), neighbours.running_coordination(frames, counts)
 
 
+@pytest.mark.parametrize("cell", [[26, 26, 26], [[26, 0, 0], [7, 24, 0], [-5, 6, 23]]], ids=["cubic", "triclinic"])
+def test_counts_do_not_depend_on_the_range(hard_spheres, cell):
+    """Short ranges sort the atoms into boxes, long ones go through all pairs."""
+    atoms = hard_spheres[0].copy()
+    atoms.set_cell(cell, scale_atoms=True)
+    long = neighbours.count_pairs([atoms], 0.1, 100)
+    for n_bins in (30, 55, 70):
+        short = neighbours.count_pairs([atoms], 0.1, n_bins)
+        for pair in long:
+            np.testing.assert_array_equal(short[pair], long[pair][:, :n_bins])
+
+
 def test_gamma_teo2_has_its_coordination(gamma_teo2):
     assert gamma_teo2.get_chemical_formula() == "O32Te16"
     table = neighbours.coordination([gamma_teo2], {"Te-O": 2.46}).set_index("centre")

@@ -169,6 +169,7 @@ def test_structure_in_q_shows_in_both_ways(hard_spheres):
 
 def test_auto_sums_directly_where_the_budget_allows(hard_spheres, monkeypatch):
     assert scattering.direct_limit(hard_spheres, STRUCTURE) == 12.0
+    monkeypatch.setattr(scattering, "ALL_BUDGET", 0)
     least = 30 * 120 * 900 * 4  # vectors a bin, bins, atoms, frames
     for share, limit in ((1.1, 12.0), (0.9, 5.0)):
         monkeypatch.setattr(scattering, "COST_BUDGET", share * least)
@@ -176,6 +177,18 @@ def test_auto_sums_directly_where_the_budget_allows(hard_spheres, monkeypatch):
     _, _, used, _ = scattering.structure_factors(hard_spheres, 12.0, 0.1)
     assert used.max() == scattering.VECTORS_PER_BIN
     assert scattering.direct_limit(hard_spheres, STRUCTURE | {"q_max": 4.0}) == 4.0
+
+
+def test_all_vectors_at_once_equal_vector_by_vector(hard_spheres, monkeypatch):
+    skewed = hard_spheres[0][::3]
+    skewed.set_cell([[26, 0, 0], [7, 24, 0], [-5, 6, 23]], scale_atoms=True)
+    monkeypatch.setattr(scattering, "ATOMS_AT_ONCE", 70)
+    at_once = scattering.structure_factors([skewed], 3.0, 0.1)
+    monkeypatch.setattr(scattering, "ALL_BUDGET", 0)
+    one_by_one = scattering.structure_factors([skewed], 3.0, 0.1)
+    np.testing.assert_array_equal(at_once[2], one_by_one[2])
+    for pair in at_once[1]:
+        np.testing.assert_allclose(at_once[1][pair], one_by_one[1][pair], atol=1e-10)
 
 
 def test_given_limit_is_a_whole_number_of_bins_and_within_the_range(hard_spheres):

@@ -18,7 +18,10 @@ from gapglass.errors import UserError
 from gapglass.log import Progress
 from gapglass.neighbours import pair_names
 
-COST_BUDGET = 4e9  # atom x vector x frame products of the direct sum: tens of seconds on two cores
+# atom x vector x frame products of the direct sum, tens of seconds on two cores each: all vectors, which are matrix products, or some
+ALL_BUDGET = 1e11
+COST_BUDGET = 4e9
+ATOMS_AT_ONCE = 2048  # of a matrix product: what is multiplied stays in the cache
 Q_DIRECT = 5.0  # 1/Å; below it S(q) of a large cell is summed directly in any case: the range of the first peaks
 VECTORS_PER_BIN = 30  # at least, where a bin has more and the budget does not allow all
 TOTALS = {"xray": "X", "neutron": "N"}  # S_X, G_X and S_N, G_N
@@ -34,14 +37,58 @@ def _n_wave_vectors(q_max, volume):
 
 
 @numba.njit(parallel=True, fastmath=True, cache=True)
-def _density_waves(tables, vectors, species, out_real, out_imag):
+def _density_waves(tables, vectors, species, out):
     offset = (tables.shape[1] - 1) // 2
     for k in numba.prange(len(vectors)):
         a, b, c = vectors[k, 0] + offset, vectors[k, 1] + offset, vectors[k, 2] + offset
         for j in range(tables.shape[2]):
-            wave = tables[0, a, j] * tables[1, b, j] * tables[2, c, j]
-            out_real[k, species[j]] += wave.real
-            out_imag[k, species[j]] += wave.imag
+            out[k, species[j]] += tables[0, a, j] * tables[1, b, j] * tables[2, c, j]
+
+
+@numba.njit(parallel=True, fastmath=True, cache=True)
+def _rotate(first, second, out):
+    """Write exp(2 pi i (a x + b y)) for one a and all b, real parts then imaginary ones, from those of a (n,) and b (n_b, n)."""
+    n_b = second.shape[0]
+    for b in numba.prange(n_b):
+        for j in range(second.shape[1]):
+            wave = first[j] * second[b, j]
+            out[b, j] = wave.real
+            out[n_b + b, j] = wave.imag
+
+
+def _density_waves_of_all(scaled, vectors, species, n_species):
+    """Return sum_j exp(2 pi i n.x_j) over the atoms of each species at every vector n of a whole range, shape (n_vectors, n_species).
+
+    Plane by plane of equal first index the sums over all second and third indices are one matrix product, real numbers only: the
+    waves of a third index c and of -c come from one product with cos and one with sin.
+    """
+    waves = np.zeros((len(vectors), n_species), complex)
+    planes = np.argsort(vectors[:, 0], kind="stable")
+    ends = np.searchsorted(vectors[planes, 0], np.arange(vectors[:, 0].max() + 2))
+    rows = np.arange(-np.abs(vectors[:, 1]).max(), np.abs(vectors[:, 1]).max() + 1)
+    columns = np.arange(np.abs(vectors[:, 2]).max() + 1)
+    for kind in range(n_species):
+        of_kind = scaled[species == kind]
+        for low in range(0, len(of_kind), ATOMS_AT_ONCE):
+            x, y, z = of_kind[low : low + ATOMS_AT_ONCE].T
+            along = np.exp(2j * np.pi * np.outer(np.arange(len(ends) - 1), x))
+            across = np.exp(2j * np.pi * np.outer(rows, y))
+            angle = 2 * np.pi * np.outer(columns, z)
+            last = np.stack([np.cos(angle), np.sin(angle)])
+            for a, (begin, end) in enumerate(pairwise(ends)):
+                if begin == end:
+                    continue
+                here = planes[begin:end]
+                b, c = vectors[here, 1], vectors[here, 2]
+                used, n_c = slice(b.min() - rows[0], b.max() - rows[0] + 1), np.abs(c).max() + 1
+                n_b = used.stop - used.start
+                rotated = np.empty((2 * n_b, len(x)))
+                _rotate(along[a], across[used], rotated)
+                sums = rotated @ last[:, :n_c].reshape(2 * n_c, -1).T
+                with_cosine, with_sine = (part[:n_b] + 1j * part[n_b:] for part in (sums[:, :n_c], sums[:, n_c:]))
+                place = b - b.min(), np.abs(c)
+                waves[here, kind] += with_cosine[place] + 1j * np.sign(c) * with_sine[place]
+    return waves
 
 
 def wave_vectors(cell, q_max, q_bin, max_per_bin):
@@ -107,8 +154,9 @@ def direct_limit(frames, settings):
     cell = _mean_cell(frames)
     key = "q_direct"
     if wanted == "auto":
-        n_vectors = min(_n_wave_vectors(q_max, abs(np.linalg.det(cell))), VECTORS_PER_BIN * q_max / q_bin)
-        wanted = q_max if n_vectors * len(frames) * len(frames[0]) <= COST_BUDGET else Q_DIRECT
+        n_all, n_some = _n_wave_vectors(q_max, abs(np.linalg.det(cell))), VECTORS_PER_BIN * q_max / q_bin
+        n_products = len(frames) * len(frames[0])
+        wanted = q_max if n_some * n_products <= COST_BUDGET or n_all * n_products <= ALL_BUDGET else Q_DIRECT
     if wanted >= q_max:
         wanted, key = q_max, "q_max"
     shortest = 2 * np.pi * np.linalg.norm(minkowski_reduce(np.linalg.inv(cell).T)[0], axis=1).min()
@@ -155,7 +203,8 @@ def structure_factors(frames, q_max, q_bin):
     n_total = _n_wave_vectors(q_max, volume)
     n_products = len(species) * len(frames)
     choice = max(VECTORS_PER_BIN, int(COST_BUDGET / (n_products * n_bins)))
-    vectors, q, n_all = wave_vectors(cell, q_max, q_bin, choice if n_total * n_products > COST_BUDGET else None)
+    every = n_total * n_products <= ALL_BUDGET
+    vectors, q, n_all = wave_vectors(cell, q_max, q_bin, None if every else choice)
     index = np.minimum((q / q_bin).astype(int), n_bins - 1)
     counts = np.bincount(index, minlength=n_bins)
     filled = counts > 0
@@ -164,12 +213,16 @@ def structure_factors(frames, q_max, q_bin):
     products = np.empty((len(frames), filled.sum(), len(names), len(names)))
     progress = Progress(len(frames), "frames summed over wave vectors")
     for number, atoms in enumerate(frames):
-        tables = np.exp(2j * np.pi * multiples[None, :, None] * atoms.get_scaled_positions().T[:, None, :])
-        real, imaginary = np.zeros((len(vectors), len(names))), np.zeros((len(vectors), len(names)))
-        _density_waves(tables, vectors, species, real, imaginary)
+        scaled = atoms.get_scaled_positions()
+        if every:
+            waves = _density_waves_of_all(scaled, vectors, species, len(names))
+        else:
+            tables = np.exp(2j * np.pi * multiples[None, :, None] * scaled.T[:, None, :])
+            waves = np.zeros((len(vectors), len(names)), complex)
+            _density_waves(tables, vectors, species, waves)
         for i in range(len(names)):
             for j in range(i, len(names)):
-                product = (real[:, i] * real[:, j] + imaginary[:, i] * imaginary[:, j]) / len(species)
+                product = (waves[:, i] * waves[:, j].conj()).real / len(species)
                 products[number, :, i, j] = np.bincount(index, weights=product, minlength=n_bins)[filled] / counts[filled]
         progress.update(number + 1)
 
