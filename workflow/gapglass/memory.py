@@ -91,14 +91,28 @@ class FitMemory:
         self.within = within.sum(axis=0)
         self.largest = atoms[largest].sum(), within[largest]
 
+    def vectors(self, hyperparameters):
+        """Return how many vectors gap_fit keeps.
+
+        Returns
+        -------
+        length : int
+            Of a many-body vector; those of the distance term have one number.
+        many_body, two_body : dict of float
+            ``descriptors`` and ``gradients``: their numbers.
+        """
+        h = hyperparameters
+        length = descriptor_length(h, len(self.atoms_of_species), self.descriptor)
+        many_body = {"descriptors": self.n_atoms, "gradients": self.gradients * (self.n_atoms + _within(self.within, h["cutoff"]))}
+        # each pair is kept from both sides, with the gradients of both its atoms
+        pairs = _within(self.within, h["two_body_cutoff"])
+        return length, many_body, {"descriptors": pairs, "gradients": 2 * self.gradients * pairs}
+
     def mb(self, hyperparameters):
         """Return the peak memory (MB) that gap_fit is expected to need, margin included."""
         h = hyperparameters
-        length = descriptor_length(h, len(self.atoms_of_species), self.descriptor)
-        environments = self.n_atoms + self.gradients * (self.n_atoms + _within(self.within, h["cutoff"]))
-        # each pair is kept from both sides, with the gradients of both its atoms
-        pairs = _within(self.within, h["two_body_cutoff"]) * (1 + 2 * self.gradients)
-        vectors = ((8 * length + BESIDE_A_VECTOR) * environments + (8 + BESIDE_A_VECTOR) * pairs) / MB
+        length, many_body, two_body = self.vectors(h)
+        vectors = ((8 * length + BESIDE_A_VECTOR) * sum(many_body.values()) + (8 + BESIDE_A_VECTOR) * sum(two_body.values())) / MB
         n_atoms, within = self.largest
         one_frame = 8 * length * 3 * (n_atoms + _within(within, h["cutoff"])) / MB
         n_species = len(self.atoms_of_species)

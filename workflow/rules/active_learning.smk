@@ -77,7 +77,7 @@ rule fit_trial:
         max_fit_time=config["active_learning"]["max_fit_time"],
         seed=config["seed"],
     message:
-        "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential}"
+        "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential} ({resources.mem_mb} MB)"
     script:
         "../scripts/fit_trial.py"
 
@@ -170,7 +170,7 @@ rule fit_all_frames:
         max_fit_memory=config["active_learning"]["max_fit_memory"],
         seed=config["seed"],
     message:
-        "Fitting a potential on every frame"
+        "Fitting a potential on every frame ({resources.mem_mb} MB)"
     script:
         "../scripts/fit_all_frames.py"
 

@@ -76,7 +76,7 @@ rule fit_learning_point:
         hyperparameters=config["learning_curves"]["hyperparameters"],
         seed=config["seed"],
     message:
-        "Learning curves: {wildcards.strategy}, {wildcards.size} frames, draw {wildcards.draw}"
+        "Learning curves: {wildcards.strategy}, {wildcards.size} frames, draw {wildcards.draw} ({resources.mem_mb} MB)"
     script:
         "../scripts/fit_learning_point.py"
 
