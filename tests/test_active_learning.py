@@ -181,29 +181,32 @@ def surface(h, iteration):
     return 3.0 + (8 - h["n_max"]) + (6 - h["l_max"]) + (6 - h["cutoff"]) + abs(math.log10(h["delta"]))
 
 
+BRIEF = SETTINGS | {"max_iterations": 1, "energy_tolerance": 0.1, "exploration_rounds": 1, "exploitation_rounds": 2}
+
+
 def test_proposals_stay_within_the_limit_of_memory(counts):
-    free = SearchSpace(TUNED)
-    settings = SETTINGS | {"max_iterations": 1, "energy_tolerance": 0.1, "exploitation_rounds": 4}
     space = limited(counts, 250)
-    needs = {
-        name: [space.limit.memory.mb(entry["hyperparameters"]) for entry in run_loop(settings, used, error=surface)[1]]
-        for name, used in (("free", free), ("limited", space))
-    }
-    assert len(needs["limited"]) == len(needs["free"]) == 12
-    assert max(needs["free"]) > 400 and max(needs["limited"]) <= 250
+    spaces = (SearchSpace(TUNED), space, space)
+    free, kept, again = ([entry["hyperparameters"] for entry in run_loop(BRIEF, used, error=surface)[1]] for used in spaces)
+    assert kept == again and len({space.key(h) for h in kept}) == len(free) == 6
+    needs = [space.limit.memory.mb(h) for h in kept]
+    assert max(space.limit.memory.mb(h) for h in free) > 400
     # brought to the limit, not away from it
-    assert max(needs["limited"]) > 220
-    proposals = [entry["hyperparameters"] for entry in run_loop(settings, space, error=surface)[1]]
-    assert proposals == [entry["hyperparameters"] for entry in run_loop(settings, space, error=surface)[1]]
-    assert len({space.key(h) for h in proposals}) == 12
-    for h in proposals:
+    assert 220 < max(needs) <= 250
+    for h in kept:
         assert 3.5 <= h["cutoff"] <= 6 and 4 <= h["n_max"] <= 8 and h["l_max"] in (3, 4, 6) and 50 <= h["n_sparse"] <= 400
         assert all(type(value) in (int, float) for value in h.values())
 
 
+def test_tight_limit_leaves_proposals_that_differ(counts):
+    smallest = SearchSpace(TUNED).smallest()
+    space = limited(counts, 1.01 * limited(counts, 1).limit.memory.mb(smallest))
+    points = space.explore(8, seed=3)
+    assert len({space.key(h) for h in points}) == 8 and all(space.allows(h) for h in points)
+
+
 def test_limit_out_of_reach_changes_nothing(counts):
-    settings = SETTINGS | {"max_iterations": 2}
-    assert run_loop(settings, limited(counts, 1e6), error=surface) == run_loop(settings, SearchSpace(TUNED), error=surface)
+    assert run_loop(BRIEF, limited(counts, 1e6), error=surface) == run_loop(BRIEF, SearchSpace(TUNED), error=surface)
 
 
 def test_space_above_the_limit_is_refused_before_any_fit(counts):
@@ -220,10 +223,8 @@ def test_database_too_large_for_the_limit_ends_the_loop_with_its_best(counts):
         return active_learning.decide(iteration, 0, ledger, database, SETTINGS, limited(rows, limit), 5)
 
     proposals = decide([], 1, counts.iloc[:10], 150)["proposals"]
-    ledger = [
-        {"iteration": 1, "round": 1, "trial": trial, "hyperparameters": h, "status": "ok", "reason": "", "rmse_energy_mev_per_atom": 5.0 + trial}
-        for trial, h in enumerate(proposals, 1)
-    ]  # fmt: skip
+    fitted = {"iteration": 1, "round": 1, "status": "ok", "reason": ""}
+    ledger = [fitted | {"trial": n, "hyperparameters": h, "rmse_energy_mev_per_atom": 5.0 + n} for n, h in enumerate(proposals, 1)]
     again = decide(ledger, 2, counts, 160)
     space = limited(counts, 160)
     assert again["action"] == "fit" and all(space.allows(h) for h in again["proposals"])

@@ -157,7 +157,7 @@ def test_training_file_carries_only_what_is_meant(tmp_path, blyp_frames):
 
 def test_neighbours_are_counted_as_ase_counts_them(blyp_frames):
     sheared = blyp_frames[0].copy()
-    sheared.set_cell(np.array(sheared.cell) + [[0, 0, 0], [2.0, 0, 0], [-1.0, 3.0, 0]], scale_atoms=True)
+    sheared.set_cell(np.array(sheared.cell) + np.array([[0, 0, 0], [2.0, 0, 0], [-1.0, 3.0, 0]]), scale_atoms=True)
     counts = memory.count_neighbours([blyp_frames[0], sheared])
     assert counts["n_O"].tolist() == [32, 32] and counts["n_Te"].tolist() == [16, 16]
     for number, frame in enumerate((blyp_frames[0], sheared)):
