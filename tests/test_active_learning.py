@@ -2,8 +2,10 @@
 
 import math
 
+import pandas as pd
 import pytest
-from gapglass import active_learning
+from conftest import HYPERPARAMETERS
+from gapglass import active_learning, memory
 from gapglass.errors import UserError
 from gapglass.hyperparameters import SearchSpace
 
@@ -154,3 +156,77 @@ def test_choices_are_taken_as_they_are():
     results = [(point, 1.0 + number) for number, point in enumerate(space.explore(3, 1))]
     assert {h["delta"] for h, _ in results} <= {0.123456, 0.2345678}
     assert space.exploit(results, 2, 1)
+
+
+TUNED = HYPERPARAMETERS | {
+    "cutoff": {"low": 3.5, "high": 6.0, "scale": "linear"},
+    "n_max": {"low": 4, "high": 8, "scale": "linear"},
+    "l_max": {"choices": [3, 4, 6]},
+    "n_sparse": {"low": 50, "high": 400, "scale": "log"},
+    "delta": {"low": 0.01, "high": 10.0, "scale": "log"},
+}
+
+
+@pytest.fixture(scope="module")
+def counts(blyp_frames):
+    return memory.count_neighbours(blyp_frames[:20])
+
+
+def limited(counts, limit, settings=TUNED):
+    return SearchSpace(settings, memory.MemoryLimit(memory.FitMemory(counts, descriptor="soap_turbo", virials=True), limit))
+
+
+def surface(h, iteration):
+    """Error that falls towards larger fits: the limit stands in the way of the optimum."""
+    return 3.0 + (8 - h["n_max"]) + (6 - h["l_max"]) + (6 - h["cutoff"]) + abs(math.log10(h["delta"]))
+
+
+BRIEF = SETTINGS | {"max_iterations": 1, "energy_tolerance": 0.1, "exploration_rounds": 1, "exploitation_rounds": 2}
+
+
+def test_proposals_stay_within_the_limit_of_memory(counts):
+    space = limited(counts, 250)
+    spaces = (SearchSpace(TUNED), space, space)
+    free, kept, again = ([entry["hyperparameters"] for entry in run_loop(BRIEF, used, error=surface)[1]] for used in spaces)
+    assert kept == again and len({space.key(h) for h in kept}) == len(free) == 6
+    needs = [space.limit.memory.mb(h) for h in kept]
+    assert max(space.limit.memory.mb(h) for h in free) > 400
+    # brought to the limit, not away from it
+    assert 220 < max(needs) <= 250
+    for h in kept:
+        assert 3.5 <= h["cutoff"] <= 6 and 4 <= h["n_max"] <= 8 and h["l_max"] in (3, 4, 6) and 50 <= h["n_sparse"] <= 400
+        assert all(type(value) in (int, float) for value in h.values())
+
+
+def test_tight_limit_leaves_proposals_that_differ(counts):
+    smallest = SearchSpace(TUNED).smallest()
+    space = limited(counts, 1.01 * limited(counts, 1).limit.memory.mb(smallest))
+    points = space.explore(8, seed=3)
+    assert len({space.key(h) for h in points}) == 8 and all(space.allows(h) for h in points)
+
+
+def test_limit_out_of_reach_changes_nothing(counts):
+    assert run_loop(BRIEF, limited(counts, 1e6), error=surface) == run_loop(BRIEF, SearchSpace(TUNED), error=surface)
+
+
+def test_space_above_the_limit_is_refused_before_any_fit(counts):
+    fitted = []
+    with pytest.raises(UserError, match=r"active_learning\.max_fit_memory is 60 MB, but a fit on the 20 .*about \d+ MB .*raise it"):
+        run_loop(space=limited(counts, 60), error=lambda h, _: fitted.append(h))
+    assert not fitted
+
+
+def test_database_too_large_for_the_limit_ends_the_loop_with_its_best(counts):
+    # what the second iteration is to fit: the best sets of the first are above the limit, then even the smallest
+    def decide(ledger, iteration, rows, limit):
+        database = {"train": list(range(len(rows))), "test": [], "holdout": [99]}
+        return active_learning.decide(iteration, 0, ledger, database, SETTINGS, limited(rows, limit), 5)
+
+    proposals = decide([], 1, counts.iloc[:10], 150)["proposals"]
+    fitted = {"iteration": 1, "round": 1, "status": "ok", "reason": ""}
+    ledger = [fitted | {"trial": n, "hyperparameters": h, "rmse_energy_mev_per_atom": 5.0 + n} for n, h in enumerate(proposals, 1)]
+    again = decide(ledger, 2, counts, 160)
+    space = limited(counts, 160)
+    assert again["action"] == "fit" and all(space.allows(h) for h in again["proposals"])
+    last = decide(ledger, 2, pd.concat([counts] * 5), 160)
+    assert (last["action"], last["delivered"]) == ("stop", ledger[0]) and "max_fit_memory" in last["reason"]

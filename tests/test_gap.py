@@ -1,10 +1,12 @@
 """gap_fit for real: both descriptors, its silent failures caught, and what quippy makes of the result."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gapglass import gap
+from ase.neighborlist import neighbor_list
+from gapglass import gap, memory
 from gapglass.errors import UserError
 from gapglass.trajectory import write_frames
 
@@ -151,3 +153,78 @@ def test_training_file_carries_only_what_is_meant(tmp_path, blyp_frames):
     write_frames(tmp_path / "train.extxyz", [frame], keys=["REF_energy"])
     comment = (tmp_path / "train.extxyz").read_text().splitlines()[1]
     assert "REF_energy" in comment and "stress" not in comment and "REF_virial" not in comment
+
+
+def test_neighbours_are_counted_as_ase_counts_them(blyp_frames):
+    sheared = blyp_frames[0].copy()
+    sheared.set_cell(np.array(sheared.cell) + np.array([[0, 0, 0], [2.0, 0, 0], [-1.0, 3.0, 0]]), scale_atoms=True)
+    counts = memory.count_neighbours([blyp_frames[0], sheared])
+    assert counts["n_O"].tolist() == [32, 32] and counts["n_Te"].tolist() == [16, 16]
+    for number, frame in enumerate((blyp_frames[0], sheared)):
+        distances = neighbor_list("d", frame, 8.0)
+        for r in (2.0, 4.5, 8.0):
+            assert counts[f"within_{r:.1f}"][number] == (distances <= r).sum()
+
+
+FITS = {
+    "turbo": ("soap_turbo", True, 20, {"n_max": 8, "l_max": 3, "cutoff": 4.3, "two_body_cutoff": 5.0}),
+    "turbo without virials": ("soap_turbo", False, 30, {"n_max": 8, "l_max": 4, "cutoff": 5.0}),
+    "many sparse points": ("soap_turbo", False, 59, {"n_max": 2, "l_max": 1, "cutoff": 3.0, "two_body_cutoff": 3.0, "n_sparse": 500}),
+    "soap": ("soap", True, 8, {"n_max": 6, "l_max": 4, "cutoff": 4.0}),
+    "three species, two cells": ("soap_turbo", True, 12, {"n_max": 5, "l_max": 3}),
+}
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_memory_is_foretold(tmp_path, blyp_frames, hyperparameters, name):
+    descriptor, virials, n_frames, changes = FITS[name]
+    frames = [blyp_frames[i].copy() for i in np.linspace(0, 58, n_frames).astype(int)]
+    if name.startswith("three species"):
+        for frame in frames:
+            frame.symbols[np.flatnonzero(frame.symbols == "Te")[::2]] = "Se"
+        frames[0] = doubled(frames[0])
+    hyperparameters |= changes
+    cost = fit(tmp_path, frames, hyperparameters, descriptor=descriptor, virials=virials)
+    foretold = memory.FitMemory(memory.count_neighbours(frames), descriptor=descriptor, virials=virials)
+    length, many_body, two_body = foretold.vectors(hyperparameters)
+    text = (tmp_path / "fit.log").read_text(errors="replace")
+    for found, kind in (("x", "descriptors"), ("xPrime", "gradients")):
+        stored = [(int(a), int(b)) for a, b in re.findall(rf":: {found} (\d+) (\d+) memory", text)]
+        assert {size for size, _ in stored} == {1, length}
+        # between the radii at which pairs are counted, their number is interpolated
+        assert sum(n for size, n in stored if size > 1) == pytest.approx(many_body[kind], rel=0.003)
+        assert sum(n for size, n in stored if size == 1) == pytest.approx(two_body[kind], rel=0.003)
+    predicted = foretold.mb(hyperparameters)
+    assert 0.75 * predicted - 30 < cost["peak_memory_mb"] < 1.05 * predicted
+
+
+def doubled(frame):
+    """Return a frame repeated along x, with its labels."""
+    cell = frame.repeat((2, 1, 1))
+    cell.info |= {"REF_energy": 2 * frame.info["REF_energy"], "REF_virial": 2 * np.array(frame.info["REF_virial"])}
+    return cell
+
+
+def test_peak_memory_is_that_of_gap_fit_alone(tmp_path, blyp_frames, hyperparameters):
+    # Linux begins a child's account with the peak of the process that started it
+    ours = np.ones(60_000_000)
+    cost = fit(tmp_path, blyp_frames[:4], hyperparameters | {"n_max": 3, "l_max": 2, "n_sparse": 10})
+    assert ours.nbytes / 2**20 > 400 and 15 < cost["peak_memory_mb"] < 150
+    assert 0 < cost["fit_cpu_seconds"] <= cost["fit_seconds"] + 0.5
+
+
+def test_memory_rises_with_everything_that_the_limit_lowers(blyp_frames, hyperparameters):
+    foretold = memory.FitMemory(memory.count_neighbours(blyp_frames[:10]), descriptor="soap_turbo", virials=True)
+    for change in ({"n_max": 5}, {"l_max": 4}, {"cutoff": 4.1}, {"two_body_cutoff": 9.0}, {"n_sparse": 160}, {"two_body_n_sparse": 4000}):
+        assert foretold.mb(hyperparameters | change) > foretold.mb(hyperparameters)
+    assert set(memory.SIZES) <= set(hyperparameters)
+
+
+def test_fit_above_the_limit_is_refused_with_numbers():
+    class Settings:
+        max_fit_memory = 500
+
+    assert memory.too_much(499, Settings) == ""
+    assert memory.too_much(812.4, Settings) == "it would need about 812 MB, active_learning.max_fit_memory is 500 MB"
+    Settings.max_fit_memory = None
+    assert memory.too_much(1e6, Settings) == ""

@@ -110,7 +110,9 @@ def propose(iteration, number, ledger, settings, space, seed):
     n_points = settings["proposals_per_round"]
     if iteration > 1 and number == 1:
         best = successes(of_iteration(ledger, iteration - 1))
-        return [entry["hyperparameters"] for entry in best[:n_points]] or space.explore(n_points, derive(seed, "explore", iteration))
+        # the database has grown since: what was within the limit of memory may not be any more
+        again = [entry["hyperparameters"] for entry in best if space.allows(entry["hyperparameters"])]
+        return again[:n_points] or space.explore(n_points, derive(seed, "explore", iteration))
     if iteration == 1 and number <= settings["exploration_rounds"]:
         points = space.explore(n_points * settings["exploration_rounds"], derive(seed, "explore", iteration))
         return points[(number - 1) * n_points : number * n_points]
@@ -143,11 +145,15 @@ def decide(iteration, number, ledger, database, settings, space, seed):
     Raises
     ------
     UserError
-        When every fit of the loop so far failed at the end of an iteration.
+        When every fit of the loop so far failed at the end of an iteration, or even the smallest fit of the first iteration is above
+        the limit of memory.
     """
     here = of_iteration(ledger, iteration)
     best = next(iter(successes(here)), None)
     whole = not database["holdout"]
+    possible = space.allows(space.smallest())
+    if not possible and not successes(ledger):
+        raise UserError(space.limit.refusal(space.smallest()))
     decision = {
         "iteration": iteration,
         "round": number,
@@ -162,13 +168,15 @@ def decide(iteration, number, ledger, database, settings, space, seed):
         decision |= {"action": "stop", "reason": "energy tolerance met"}
     else:
         proposals = []
-        if number < rounds_of(iteration, settings):
+        if possible and number < rounds_of(iteration, settings):
             proposals = propose(iteration, number + 1, ledger, settings, space, seed)
         if proposals:
             decision |= {"action": "fit", "reason": "proposals to try", "proposals": proposals}
         elif not successes(ledger):
             reasons = "\n".join(f"  - {entry['reason']}" for entry in here[:5])
             raise UserError(f"all {len(here)} fits of iteration {iteration} failed:\n{reasons}\nMend potential.hyperparameters.")
+        elif not possible:
+            decision |= {"action": "stop", "reason": "a fit on more frames needs more than max_fit_memory, energy tolerance not met"}
         elif whole:
             decision |= {"action": "stop", "reason": "the database is the whole reference set and the energy tolerance is not met"}
         elif settings["max_iterations"] is not None and iteration >= settings["max_iterations"]:

@@ -12,6 +12,8 @@ from skopt import Optimizer
 from skopt.sampler import Lhs
 from skopt.space import Categorical, Integer, Real, Space
 
+from gapglass.memory import SIZES
+
 
 class SearchSpace:
     """The hyperparameters of the configuration: the fixed ones and those to tune.
@@ -20,6 +22,8 @@ class SearchSpace:
     ----------
     settings : dict
         Section ``potential.hyperparameters``: name -> number, {low, high, scale} or {choices}.
+    limit : gapglass.memory.MemoryLimit, optional
+        Sets that it does not allow are never proposed.
 
     Attributes
     ----------
@@ -29,7 +33,8 @@ class SearchSpace:
         Names with a range or choices, in the order of the configuration.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings, limit=None):
+        self.settings, self.limit = settings, limit
         self.fixed = {name: value for name, value in settings.items() if not isinstance(value, dict)}
         self.tuned = [name for name in settings if name not in self.fixed]
         self.space = Space([_dimension(settings[name], name) for name in self.tuned]) if self.tuned else None
@@ -49,6 +54,14 @@ class SearchSpace:
     def key(self, hyperparameters):
         """Return what makes two sets the same: the tuned values."""
         return tuple(self.point(hyperparameters))
+
+    def smallest(self):
+        """Return the set with every tuned value at its lowest, whose fit needs the least memory."""
+        return {**self.fixed, **{name: _lower(self.settings[name], None, 0.0) for name in self.tuned}}
+
+    def allows(self, hyperparameters):
+        """Return True for a set whose fit stays within the limit of memory."""
+        return self.limit is None or self.limit(hyperparameters)
 
     def explore(self, n_points, seed):
         """Return ``n_points`` sets that fill the space (Latin hypercube), repeats removed."""
@@ -85,18 +98,36 @@ class SearchSpace:
         return self.distinct([self.complete(point) for point in points], known, seed)
 
     def distinct(self, proposals, known, seed, tries=200):
-        """Replace proposals that repeat a known set or each other by random new ones; drop them when none is left."""
+        """Bring proposals within the limit of memory, and replace those that repeat a known set or each other by random new ones.
+
+        A proposal for which no new one is found is dropped.
+        """
         seen = {self.key(parameters) for parameters in known}
         random = np.random.RandomState(seed)
         result = []
         for proposal in proposals:
             for _ in range(tries):
+                proposal = self._within_limit(proposal)
                 if self.key(proposal) not in seen:
                     seen.add(self.key(proposal))
                     result.append(proposal)
                     break
                 proposal = self.complete(self.space.rvs(1, random_state=random)[0])
         return result
+
+    def _within_limit(self, hyperparameters, steps=50):
+        """Return a set as it is where the limit of memory allows it, else as near to it as the limit allows.
+
+        What sets the memory is lowered step by step, everything else stays as the surrogate wanted it.
+        """
+        if self.allows(hyperparameters):
+            return hyperparameters
+        sizes = [name for name in self.tuned if name in SIZES]
+        for share in np.linspace(1, 0, steps + 1)[1:]:
+            lowered = {name: _lower(self.settings[name], hyperparameters[name], share) for name in sizes}
+            if self.allows({**hyperparameters, **lowered}):
+                break
+        return {**hyperparameters, **lowered}
 
     def _inside(self, point):
         """Pull rounded values back into their ranges."""
@@ -113,6 +144,18 @@ def _dimension(setting, name):
     prior = "log-uniform" if setting["scale"] == "log" else "uniform"
     kind = Integer if isinstance(setting["low"], int) and isinstance(setting["high"], int) else Real
     return kind(setting["low"], setting["high"], prior=prior, name=name)
+
+
+def _lower(setting, value, share):
+    """Return the value at ``share`` of the way from the lowest that a setting allows up to ``value``."""
+    if "choices" in setting:
+        choices = sorted(setting["choices"])
+        return choices[int(share * choices.index(value))] if share else choices[0]
+    low = setting["low"]
+    if not share:
+        return low
+    between = low + share * (value - low)
+    return int(between) if isinstance(value, int) else _rounded(between)
 
 
 def _plain(value):

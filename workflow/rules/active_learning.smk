@@ -1,7 +1,24 @@
 # The active-learning loop. `decide` is the one checkpoint: it closes a round of fits and says what comes next.
 # Iterations are counted from 1, rounds from 1; round 0 opens an iteration.
 
+from gapglass import memory
+
 ITERATION = at("potentials/{potential}/iteration_{iteration}")
+
+
+rule count_neighbours:
+    input:
+        frames=at("frames/frames.extxyz"),
+    output:
+        at("frames/neighbours.csv"),
+    log:
+        at("logs/count_neighbours.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Counting neighbours, which the memory of the fits depends on"
+    script:
+        "../scripts/count_neighbours.py"
 
 
 rule sample_frames:
@@ -37,6 +54,8 @@ rule fit_trial:
         test=f"{ITERATION}/test.extxyz",
         decision=proposing_decision,
         summary=at("frames/import.json"),
+        neighbours=at("frames/neighbours.csv"),
+        database=f"{ITERATION}/database.json",
     output:
         result=f"{ITERATION}/round_{{round}}/trial_{{trial}}/result.json",
         potential=f"{ITERATION}/round_{{round}}/trial_{{trial}}/gap.xml",
@@ -47,6 +66,10 @@ rule fit_trial:
         at("benchmarks/fit_trial/{potential}_{iteration}_{round}_{trial}.tsv")
     conda:
         "../../envs/potential.yaml"
+    resources:
+        mem_mb=lambda wildcards, input: memory.of_trial_job(
+            input, int(wildcards.trial), config["potential"]
+        ),
     params:
         descriptor=config["potential"]["descriptor"],
         e0=config["potential"]["e0"],
@@ -54,7 +77,7 @@ rule fit_trial:
         max_fit_time=config["active_learning"]["max_fit_time"],
         seed=config["seed"],
     message:
-        "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential}"
+        "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential} ({resources.mem_mb} MB)"
     script:
         "../scripts/fit_trial.py"
 
@@ -64,6 +87,8 @@ checkpoint decide:
         database=f"{ITERATION}/database.json",
         results=trial_results,
         previous=previous_decision,
+        neighbours=at("frames/neighbours.csv"),
+        summary=at("frames/import.json"),
     output:
         decision=f"{ITERATION}/round_{{round}}/decision.json",
         ledger=f"{ITERATION}/round_{{round}}/ledger.jsonl",
@@ -82,7 +107,10 @@ checkpoint decide:
                 "proposals_per_round",
             )
         },
-        hyperparameters=config["potential"]["hyperparameters"],
+        max_fit_memory=config["active_learning"]["max_fit_memory"],
+        potential={
+            key: config["potential"][key] for key in ("descriptor", "virials", "hyperparameters")
+        },
         seed=config["seed"],
     message:
         "Deciding after round {wildcards.round} of iteration {wildcards.iteration} of {wildcards.potential}"
@@ -116,6 +144,7 @@ rule fit_all_frames:
     input:
         frames=at("frames/frames.extxyz"),
         summary=at("frames/import.json"),
+        neighbours=at("frames/neighbours.csv"),
         hyperparameters=at("potentials/optimal/hyperparameters.json"),
     output:
         potential=at("potentials/all_frames/gap.xml"),
@@ -131,14 +160,17 @@ rule fit_all_frames:
         at("benchmarks/fit_all_frames.tsv")
     conda:
         "../../envs/potential.yaml"
+    resources:
+        mem_mb=lambda wildcards, input: memory.of_all_frames_job(input, config["potential"]),
     params:
         descriptor=config["potential"]["descriptor"],
         e0=config["potential"]["e0"],
         virials=config["potential"]["virials"],
         max_fit_time=config["active_learning"]["max_fit_time"],
+        max_fit_memory=config["active_learning"]["max_fit_memory"],
         seed=config["seed"],
     message:
-        "Fitting a potential on every frame"
+        "Fitting a potential on every frame ({resources.mem_mb} MB)"
     script:
         "../scripts/fit_all_frames.py"
 

@@ -42,6 +42,7 @@ rule fit_learning_point:
         frames=at("frames/frames.extxyz"),
         table=at("frames/table.csv"),
         summary=at("frames/import.json"),
+        neighbours=at("frames/neighbours.csv"),
         sets=at("learning_curves/sets.json"),
         best=at("clusters/best.json"),
         labels=at("clusters/best_labels.csv"),
@@ -59,15 +60,23 @@ rule fit_learning_point:
         at("benchmarks/fit_learning_point/{strategy}_{size}_{draw}.tsv")
     conda:
         "../../envs/potential.yaml"
+    resources:
+        mem_mb=lambda wildcards, input: memory.of_learning_job(
+            input,
+            int(wildcards.size),
+            config["learning_curves"]["hyperparameters"],
+            config["potential"],
+        ),
     params:
         descriptor=config["potential"]["descriptor"],
         e0=config["potential"]["e0"],
         virials=config["potential"]["virials"],
         max_fit_time=config["active_learning"]["max_fit_time"],
+        max_fit_memory=config["active_learning"]["max_fit_memory"],
         hyperparameters=config["learning_curves"]["hyperparameters"],
         seed=config["seed"],
     message:
-        "Learning curves: {wildcards.strategy}, {wildcards.size} frames, draw {wildcards.draw}"
+        "Learning curves: {wildcards.strategy}, {wildcards.size} frames, draw {wildcards.draw} ({resources.mem_mb} MB)"
     script:
         "../scripts/fit_learning_point.py"
 

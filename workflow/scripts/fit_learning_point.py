@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gapglass import files, gap, kernels, learning, log, seeds, trajectory
+from gapglass import files, gap, kernels, learning, log, memory, seeds, trajectory
 from gapglass.errors import UserError
 
 log.configure(snakemake.log[0], "learning curves")
@@ -37,6 +37,10 @@ try:
     )
     train, test = ([frames[i] for i in part] for part in (result["frames"], sets["holdout"]))
     hyperparameters = files.read_json(snakemake.input.hyperparameters) | settings.hyperparameters
+    counts = files.read_table(snakemake.input.neighbours).iloc[result["frames"]]
+    result["predicted_memory_mb"] = round(memory.of_fit(counts, hyperparameters, settings, imported))
+    if reason := memory.too_much(result["predicted_memory_mb"], settings):
+        raise gap.FitFailed(f"not started: {reason}")
     with tempfile.TemporaryDirectory() as folder:
         potential = Path(folder) / "gap.xml"
         of_sparse_points = seeds.derive(seed, "gap_fit")

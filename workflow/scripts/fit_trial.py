@@ -1,14 +1,16 @@
 """Fit one proposal and test it; a fit that fails is written down with its reason, not raised."""
 
-from gapglass import files, gap, log, seeds, trajectory
+from gapglass import files, gap, log, memory, seeds, trajectory
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}")
 place = {name: int(snakemake.wildcards[name]) for name in ("iteration", "round", "trial")}
 settings = snakemake.params
 hyperparameters = files.read_json(snakemake.input.decision)["proposals"][place["trial"] - 1]
 train, test = trajectory.read_frames(snakemake.input.train), trajectory.read_frames(snakemake.input.test)
-result = {**place, "hyperparameters": hyperparameters}
 imported = files.read_json(snakemake.input.summary)
+counts = files.read_table(snakemake.input.neighbours).iloc[files.read_json(snakemake.input.database)["train"]]
+predicted = round(memory.of_fit(counts, hyperparameters, settings, imported))
+result = {**place, "hyperparameters": hyperparameters, "predicted_memory_mb": predicted}
 try:
     seed = seeds.derive(settings.seed, "gap_fit")
     target = snakemake.output.potential

@@ -1,0 +1,9 @@
+"""Count atoms and neighbours of every frame."""
+
+from gapglass import files, log, memory, trajectory
+
+log.configure(snakemake.log[0], "count_neighbours")
+counts = memory.count_neighbours(trajectory.read_frames(snakemake.input.frames))
+counts.insert(0, "frame", range(len(counts)))
+header = ["within_R: neighbours of all atoms together within R Å, each pair from both sides, images included"]
+files.write_table(snakemake.output[0], counts, header=header)
