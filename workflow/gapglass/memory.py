@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from gapglass import files
-from gapglass.trajectory import _with_images
+from gapglass.trajectory import with_images
 
 MB = 2**20
 RADII = np.arange(10, 81) / 10  # Å, at which pairs are counted; beyond the last, their number grows with the volume
@@ -49,7 +49,7 @@ def count_neighbours(frames):
     species = sorted({symbol for frame in frames for symbol in frame.symbols})
     rows = []
     for frame in frames:
-        points, _ = _with_images(frame, RADII[-1])
+        points, _ = with_images(frame, RADII[-1])
         within = KDTree(points[: len(frame)]).count_neighbors(KDTree(points), RADII) - len(frame)
         rows.append([*((frame.symbols == symbol).sum() for symbol in species), *within])
     return pd.DataFrame(rows, columns=[f"n_{symbol}" for symbol in species] + [f"within_{r:.1f}" for r in RADII])

@@ -130,7 +130,7 @@ def closest_pairs(frame, reach=4.0):
     Images are included; ``reach`` stands where no two atoms of a pair are closer. Search trees over the atoms and
     the images within reach: many times faster than a neighbour list, of which only the smallest distances would be used.
     """
-    points, origin = _with_images(frame, reach)
+    points, origin = with_images(frame, reach)
     symbols = np.array(frame.symbols)
     trees = {symbol: KDTree(points[symbols[origin] == symbol]) for symbol in sorted(set(frame.symbols))}
     closest = {}
@@ -147,7 +147,7 @@ def closest_distance(atoms):
     return min(closest_pairs(atoms).values())
 
 
-def _with_images(frame, reach):
+def with_images(frame, reach):
     """Return the positions (Å) of all atoms, wrapped into the cell, then of their images within ``reach`` of it; and whose each is."""
     cell = np.asarray(frame.cell)
     margin = reach * np.linalg.norm(np.linalg.inv(cell), axis=0)  # reach over the heights of the cell

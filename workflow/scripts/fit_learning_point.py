@@ -3,15 +3,13 @@
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from gapglass import files, gap, kernels, learning, log, memory, seeds, trajectory
 from gapglass.errors import UserError
 
 log.configure(snakemake.log[0], "learning curves")
 strategy, size, draw = (snakemake.wildcards[name] for name in ("strategy", "size", "draw"))
 settings, table, sets = snakemake.params, files.read_table(snakemake.input.table), files.read_json(snakemake.input.sets)
-kernel = kernels.hybrid(np.load(snakemake.input.soap), np.load(snakemake.input.coulomb), files.read_json(snakemake.input.best)["delta"])
+distances = kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, files.read_json(snakemake.input.best)["delta"])
 labels = {
     name: files.read_table(path)["cluster"].to_numpy()
     for name, path in (
@@ -22,7 +20,6 @@ labels = {
     if path
 }
 seed = seeds.derive(settings.seed, "learning curves", draw)
-frames = trajectory.read_frames(snakemake.input.frames)
 imported = files.read_json(snakemake.input.summary)
 result = {"strategy": strategy, "n_train": int(size), "draw": int(draw)}
 try:
@@ -33,9 +30,11 @@ try:
         seed,
         labels=labels,
         energies=table["energy_ev_per_atom"].to_numpy(),
-        distances=kernels.distance(kernel),
+        distances=distances,
     )
-    train, test = ([frames[i] for i in part] for part in (result["frames"], sets["holdout"]))
+    train, test = (
+        trajectory.read_frames(snakemake.input.frames, part, table["offset_bytes"]) for part in (result["frames"], sets["holdout"])
+    )
     hyperparameters = files.read_json(snakemake.input.hyperparameters) | settings.hyperparameters
     counts = files.read_table(snakemake.input.neighbours).iloc[result["frames"]]
     result["predicted_memory_mb"] = round(memory.of_fit(counts, hyperparameters, settings, imported))
