@@ -115,7 +115,8 @@ def section(name, tables, figures):
     """
     script = common.HERE / f"{name}.py"
     text = ast.get_docstring(ast.parse(script.read_text())) if script.exists() else None
-    lines = ["", f"## {name.replace('_', ' ').capitalize()}", "", *(text or "").splitlines()]
+    title = name.replace("_", " ").capitalize() if len(name) > 2 else name.upper()
+    lines = ["", f"## {title}", "", *(text or "").splitlines()]
     for kind, table in tables.items():
         if kind == "goals":
             continue
@@ -147,8 +148,8 @@ def collect(results, page):
 
 
 def _goal_columns(table):
-    table = table.assign(measured=[" ".join(filter(None, (row.quantity, f"({row.unit})"))) for row in table.itertuples()])
-    table = table.assign(met=table["met"].astype(bool), limit=table["limit"].fillna(""), peer=table["peer"].fillna("-"))
+    table = table.fillna({"unit": "", "limit": "", "peer": "-"}).astype({"met": bool})
+    table["measured"] = [f"{row.quantity} ({row.unit})" if row.unit else row.quantity for row in table.itertuples()]
     named = {
         "work": "work", "peer": "peer", "measured": "measured", "ours": "ours", "peer_value": "peer's", "peer_over_ours": "peer / ours",
         "goal": "goal", "met": "met", "limit": "what limits it",

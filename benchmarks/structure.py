@@ -3,8 +3,9 @@
 The atoms are 4 x 4 x 4 copies of a glass of 480 atoms, each frame shaken anew. Peers: `freud.density.RDF`, one call per pair of species,
 and `freud.diffraction.StaticStructureFactorDirect` with every wave vector of the cell. g_ab(r) is taken up to half the cell, which the
 transform to S(q) above 5 1/Å needs, and up to 10 Å. S_ab(q) is compared up to 1 1/Å, because freud's time for more is minutes a frame;
-ours is told up to 5 1/Å too, where the analysis of a cell this large ends its direct sum. freud works in single precision, and an
-atom beside the edge of a bin may fall to either side of it.
+ours is told up to 5 1/Å too, where the analysis of a cell this large ends its direct sum. freud works in single precision, and a pair
+beside the edge of a bin may fall to either side of it. Its list of wave vectors leaves some out (issue 1306 of its repository): S_ab(q)
+is equal in the bins that it has whole and noisier in the others, so the sum as the definition says it stands beside ours too.
 """
 
 import common
@@ -51,7 +52,7 @@ def freud_g(atoms, n_bins):
 
 
 def freud_s(atoms, q_max):
-    """Return {pair: S_ab(q)} of one frame from freud over all wave vectors, converted to Faber-Ziman's partials that tend to 1."""
+    """Return {pair: S_ab(q)} of one frame from freud, converted to Faber-Ziman's partials that tend to 1."""
     box, points = _points(atoms)
     direct = freud.diffraction.StaticStructureFactorDirect(bins=round(q_max / Q_BIN), k_max=q_max)
     found = {}
@@ -60,6 +61,21 @@ def freud_s(atoms, q_max):
         direct.compute((box, points[a]), query_points=points[b], N_total=len(atoms))
         ca, cb = (len(points[name]) / len(atoms) for name in (a, b))
         found[pair] = direct.S_k / (ca * cb) + 1 - (1 / cb if a == b else 0)
+    return found
+
+
+def plain_s(atoms, q_max):
+    """Return {pair: S_ab(q)} of one frame as the definition says it, vector by vector in plain numpy."""
+    vectors, _, n_all = scattering.wave_vectors(atoms.cell, q_max, Q_BIN, None)
+    scaled, symbols = atoms.get_scaled_positions(), np.array(atoms.symbols)
+    waves = {name: np.array([np.exp(2j * np.pi * (scaled[symbols == name] @ v)).sum() for v in vectors]) for name in ("O", "Si")}
+    bins = np.repeat(np.arange(len(n_all)), n_all)
+    found = {}
+    for pair in neighbours.pair_names(atoms.symbols):
+        a, b = pair.split("-")
+        ca, cb = ((symbols == name).mean() for name in (a, b))
+        product = np.bincount(bins, (waves[a] * waves[b].conj()).real)[n_all > 0] / n_all[n_all > 0] / len(atoms)
+        found[pair] = 1 + (product - (ca if a == b else 0)) / (ca * cb)
     return found
 
 
@@ -92,9 +108,10 @@ def main():
     ours, theirs = our_g(first, n_short), freud_g(first[0], n_short)
     difference_g = max(np.abs(ours[pair][0] - theirs[pair]).max() / theirs[pair].max() for pair in ours)
     q, ours, *_ = scattering.structure_factors(first, Q_SHORT, Q_BIN)
-    theirs = freud_s(first[0], Q_SHORT)
+    plain, theirs = plain_s(first[0], Q_SHORT), freud_s(first[0], Q_SHORT)
+    difference_s = max(np.abs(ours[pair][0] - plain[pair]).max() for pair in ours)
     bins = (q / Q_BIN).astype(int)  # freud keeps bins without a wave vector
-    difference_s = max(np.abs(ours[pair][0] - theirs[pair][bins]).max() for pair in ours)
+    apart = {pair: np.abs(ours[pair][0] - theirs[pair][bins]) for pair in ours}
 
     work, direct = "30 720 atoms of SiO2, ", "StaticStructureFactorDirect"
     rows = [
@@ -108,12 +125,16 @@ def main():
     rows += [
         common.goal(f"{work}g_ab(r)", f"{FREUD} RDF", "largest difference over the first peak", "", difference_g, None, "below 0.01",
                     difference_g < 0.01),
-        common.goal(f"{work}S_ab(q)", f"{FREUD} {direct}", "largest difference", "", difference_s, None, "below 0.01",
-                    difference_s < 0.01),
+        common.goal(f"{work}S_ab(q)", "the definition in numpy", "largest difference", "", difference_s, None, "below 1e-6",
+                    difference_s < 1e-6),
     ]  # fmt: skip
     common.write("structure_goals", rows)
+    common.write("structure_beside_freud", [
+        {"S_ab(q)": pair, "bins": len(values), "bins within 0.001": (values < 1e-3).sum(), "median difference": np.median(values)}
+        for pair, values in apart.items()
+    ])  # fmt: skip
     n_vectors = int(scattering.structure_factors(first, Q_LONG, Q_BIN)[2].sum())
-    common.write("structure_whole_range", [{"work": f"S_ab(q) up to {Q_LONG:g} 1/Å", "wave vectors": n_vectors, "seconds a frame": s_long}])
+    common.write("structure_whole_range", [{"S_ab(q) up to (1/Å)": Q_LONG, "wave vectors": n_vectors, "seconds a frame": s_long}])
 
     scaling = []
     for repeats in ((1, 1, 1), (2, 2, 1), (2, 2, 2), (4, 2, 2)):

@@ -102,7 +102,7 @@ def test_page_is_sound_and_repeats(tmp_path):
     assert "1 of 2 met." in page
     assert "| a step | ASE | seconds a step (s) | 2 | 3 | 1.5 | faster | yes |  |" in page
     assert "| a fit | - | memory (MB) | 1234 |  |  | below 1000 MB | **no** | the descriptors \\| all of them |" in page
-    assert "## Md" in page and "(page/md.svg)" in page and "size^1.00" in figure
+    assert "## MD" in page and "(page/md.svg)" in page and "size^1.00" in figure
     assert "Molecular dynamics with a GAP" in page and "| kept | 0.5 |" in page
     assert str(tmp_path) not in page + figure and str(ROOT) not in page + figure
     collect.collect(results, tmp_path / "page.md")

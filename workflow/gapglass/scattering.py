@@ -6,6 +6,7 @@ Source: section 3.3 of doi:10.1111/jace.20128; definitions compared in doi:10.11
 doi:10.1088/0022-3719/2/2/305.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numba
@@ -13,13 +14,14 @@ import numpy as np
 import periodictable
 from ase.geometry import minkowski_reduce
 from periodictable.cromermann import fxrayatq
+from threadpoolctl import threadpool_limits
 
 from gapglass.errors import UserError
 from gapglass.log import Progress
 from gapglass.neighbours import pair_names
 
 # atom x vector x frame products of the direct sum, tens of seconds on two cores each: all vectors, which are matrix products, or some
-ALL_BUDGET = 1e11
+ALL_BUDGET = 4e11
 COST_BUDGET = 4e9
 ATOMS_AT_ONCE = 2048  # of a matrix product: what is multiplied stays in the cache
 Q_DIRECT = 5.0  # 1/Å; below it S(q) of a large cell is summed directly in any case: the range of the first peaks
@@ -45,11 +47,11 @@ def _density_waves(tables, vectors, species, out):
             out[k, species[j]] += tables[0, a, j] * tables[1, b, j] * tables[2, c, j]
 
 
-@numba.njit(parallel=True, fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _rotate(first, second, out):
     """Write exp(2 pi i (a x + b y)) for one a and all b, real parts then imaginary ones, from those of a (n,) and b (n_b, n)."""
     n_b = second.shape[0]
-    for b in numba.prange(n_b):
+    for b in range(n_b):
         for j in range(second.shape[1]):
             wave = first[j] * second[b, j]
             out[b, j] = wave.real
@@ -210,21 +212,25 @@ def structure_factors(frames, q_max, q_bin):
     filled = counts > 0
     multiples = np.arange(-np.abs(vectors).max(), np.abs(vectors).max() + 1)
 
-    products = np.empty((len(frames), filled.sum(), len(names), len(names)))
-    progress = Progress(len(frames), "frames summed over wave vectors")
-    for number, atoms in enumerate(frames):
+    def waves_of(atoms):
         scaled = atoms.get_scaled_positions()
         if every:
-            waves = _density_waves_of_all(scaled, vectors, species, len(names))
-        else:
-            tables = np.exp(2j * np.pi * multiples[None, :, None] * scaled.T[:, None, :])
-            waves = np.zeros((len(vectors), len(names)), complex)
-            _density_waves(tables, vectors, species, waves)
-        for i in range(len(names)):
-            for j in range(i, len(names)):
-                product = (waves[:, i] * waves[:, j].conj()).real / len(species)
-                products[number, :, i, j] = np.bincount(index, weights=product, minlength=n_bins)[filled] / counts[filled]
-        progress.update(number + 1)
+            return _density_waves_of_all(scaled, vectors, species, len(names))
+        tables = np.exp(2j * np.pi * multiples[None, :, None] * scaled.T[:, None, :])
+        waves = np.zeros((len(vectors), len(names)), complex)
+        _density_waves(tables, vectors, species, waves)
+        return waves
+
+    products = np.empty((len(frames), filled.sum(), len(names), len(names)))
+    progress = Progress(len(frames), "frames summed over wave vectors")
+    # small matrix products: a thread each is worth more than threads in each
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(numba.get_num_threads() if every else 1) as pool:
+        for number, waves in enumerate(pool.map(waves_of, frames)):
+            for i in range(len(names)):
+                for j in range(i, len(names)):
+                    product = (waves[:, i] * waves[:, j].conj()).real / len(species)
+                    products[number, :, i, j] = np.bincount(index, weights=product, minlength=n_bins)[filled] / counts[filled]
+            progress.update(number + 1)
 
     q_mean = np.bincount(index, weights=q, minlength=n_bins)[filled] / counts[filled]
     s = {}
