@@ -113,6 +113,17 @@ def test_slow_fit_is_stopped(tmp_path, blyp_frames, hyperparameters):
     assert not [command for command in running if b"n_sparse=397" in command]
 
 
+def test_two_potentials_do_not_mix(tmp_path, blyp_frames, hyperparameters):
+    # in one process QUIP would take the radial basis of the first for the second
+    for name, cutoff in (("short", 4.0), ("long", 4.6)):
+        (tmp_path / name).mkdir()
+        fit(tmp_path / name, blyp_frames[::6], hyperparameters | {"cutoff": cutoff, "n_sparse": 20})
+    first = gap.predict(tmp_path / "long/gap.xml", blyp_frames[:1])[0]
+    gap.predict(tmp_path / "short/gap.xml", blyp_frames[:1])
+    assert gap.predict(tmp_path / "long/gap.xml", blyp_frames[:1])[0] == pytest.approx(first, abs=1e-9)
+    assert abs(first[0] - blyp_frames[0].info["REF_energy"]) < 48 * 0.1
+
+
 def test_potential_that_quip_cannot_load_is_a_failed_fit(tmp_path, blyp_frames):
     (tmp_path / "gap.xml").write_text("<broken>\n")
     with pytest.raises(gap.FitFailed, match="QUIP could not evaluate"):

@@ -318,8 +318,8 @@ _potential = None
 def load_potential(path):
     """Return the quippy calculator of a GAP file.
 
-    QUIP keeps the radial basis of the first soap_turbo potential of a process: a second one with another cutoff or number of radial
-    functions would give wrong energies without a word. One process, one potential; ``predict`` takes a new process for every call.
+    QUIP keeps the radial basis of the first soap_turbo potential of a process: a second one with the same n_max and another cutoff or
+    atom_sigma gives wrong energies without a word. One process, one potential; ``predict`` forks new processes for every call.
     """
     from quippy.potential import Potential
 
