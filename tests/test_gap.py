@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ase.neighborlist import neighbor_list
-from gapglass import gap, memory
+from gapglass import files, gap, memory
 from gapglass.errors import UserError
 from gapglass.trajectory import write_frames
 
@@ -111,6 +112,17 @@ def test_slow_fit_is_stopped(tmp_path, blyp_frames, hyperparameters):
     assert not (tmp_path / "gap.xml").exists()
     running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [command for command in running if b"n_sparse=397" in command]
+
+
+def test_two_potentials_do_not_mix(tmp_path, blyp_frames, hyperparameters):
+    # in one process QUIP would take the radial basis of the first for the second
+    for name, cutoff in (("short", 4.0), ("long", 4.6)):
+        (tmp_path / name).mkdir()
+        fit(tmp_path / name, blyp_frames[::6], hyperparameters | {"cutoff": cutoff, "n_sparse": 20})
+    first = gap.predict(tmp_path / "long/gap.xml", blyp_frames[:1])[0]
+    gap.predict(tmp_path / "short/gap.xml", blyp_frames[:1])
+    assert gap.predict(tmp_path / "long/gap.xml", blyp_frames[:1])[0] == pytest.approx(first, abs=1e-9)
+    assert abs(first[0] - blyp_frames[0].info["REF_energy"]) < 48 * 0.1
 
 
 def test_potential_that_quip_cannot_load_is_a_failed_fit(tmp_path, blyp_frames):
@@ -221,10 +233,36 @@ def test_memory_rises_with_everything_that_the_limit_lowers(blyp_frames, hyperpa
 
 
 def test_fit_above_the_limit_is_refused_with_numbers():
-    class Settings:
-        max_fit_memory = 500
+    limited, free = SimpleNamespace(max_fit_memory=500), SimpleNamespace(max_fit_memory=None)
+    assert memory.too_much(499, limited) == memory.too_much(1e6, free) == ""
+    assert memory.too_much(812.4, limited) == "it would need about 812 MB, active_learning.max_fit_memory is 500 MB"
 
-    assert memory.too_much(499, Settings) == ""
-    assert memory.too_much(812.4, Settings) == "it would need about 812 MB, active_learning.max_fit_memory is 500 MB"
-    Settings.max_fit_memory = None
-    assert memory.too_much(1e6, Settings) == ""
+
+def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameters):
+    inputs = SimpleNamespace(
+        **{name: tmp_path / f"{name}.json" for name in ("database", "decision", "summary", "hyperparameters", "sets")},
+        neighbours=tmp_path / "neighbours.csv",
+    )
+    potential = {"descriptor": "soap_turbo", "virials": True}
+    # Snakemake shows <TBD> for a file that is still to be made
+    with pytest.raises(FileNotFoundError, match=r"decision\.json"):
+        memory.of_trial_job(inputs, 1, potential)
+    frames = [*blyp_frames[:4], doubled(blyp_frames[4])]
+    counts = memory.count_neighbours(frames)
+    files.write_table(inputs.neighbours, counts)
+    files.write_json(inputs.decision, {"proposals": [hyperparameters, hyperparameters | {"n_max": 8}]})
+    files.write_json(inputs.database, {"train": [0, 2, 3], "test": [1]})
+    files.write_json(inputs.summary, {"virials": True})
+    files.write_json(inputs.hyperparameters, hyperparameters)
+    files.write_json(inputs.sets, {"pool": [0, 1, 2, 4], "holdout": [3]})
+
+    def needed(rows, changes=()):
+        fit = memory.FitMemory(counts.iloc[rows], descriptor="soap_turbo", virials=True)
+        return pytest.approx((fit.mb(hyperparameters | dict(changes)) + memory.SCRIPT_MB) * 2**20 / 1e6, abs=1)
+
+    assert memory.of_trial_job(inputs, 2, potential) == needed([0, 2, 3], {"n_max": 8})
+    assert memory.of_all_frames_job(inputs, potential) == needed(range(5))
+    # the frame of 96 atoms may be among the chosen ones
+    assert memory.of_learning_job(inputs, 1, {"n_max": 6}, potential) == needed([4], {"n_max": 6})
+    without = memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": False})
+    assert without < memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": True})

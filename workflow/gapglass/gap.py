@@ -316,7 +316,11 @@ _potential = None
 
 
 def load_potential(path):
-    """Return the quippy calculator of a GAP file."""
+    """Return the quippy calculator of a GAP file.
+
+    QUIP keeps the radial basis of the first soap_turbo potential of a process: a second one with the same n_max and another cutoff or
+    atom_sigma gives wrong energies without a word. One process, one potential; ``predict`` forks new processes for every call.
+    """
     from quippy.potential import Potential
 
     return Potential("", param_filename=str(path))
