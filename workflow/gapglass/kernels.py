@@ -553,8 +553,9 @@ def compare_blocks(block, other, settings):
     if settings["coulomb_averaging"] == "fingerprint":
         tile["distances"] = coulomb_distances(block["coulomb"], other["coulomb"], settings["packed"])
     else:
-        whole = [[whole_matrix(vector) for vector in item["coulomb"]] for item in (block, other)]
-        tile["coulomb"] = coulomb_environments(*whole, settings["zeta"])
+        own = [whole_matrix(vector) for vector in block["coulomb"]]
+        others = own if other is block else [whole_matrix(vector) for vector in other["coulomb"]]
+        tile["coulomb"] = coulomb_environments(own, others, settings["zeta"])
     return tile
 
 
