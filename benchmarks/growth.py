@@ -19,6 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 
 SOAP = {"cutoff": 5.0, "n_max": 8, "l_max": 8, "radial_basis": "gto"}
 SMALL = {"cutoff": 3.5, "n_max": 3, "l_max": 2, "radial_basis": "gto"}
+DELTAS = {"deltas": [0.0, 0.5, 1.0]}
 STRIDES = (16, 8, 4, 2, 1)
 STAGES = ("import_frames", "compute_descriptors", "compute_kernel_row", "assemble_kernels", "cluster_frames", "map_frames")
 TO = 100_000
@@ -36,7 +37,7 @@ def sizes():
     scaling, memory = [], []
     for stride in STRIDES:
         with tempfile.TemporaryDirectory() as folder:
-            done = common.study(folder, common.clusters_only("sio2-48", {"stride": stride}, SOAP), "clusters")
+            done = common.study(folder, common.clusters_only("sio2-48", {"stride": stride}, SOAP, clustering=DELTAS), "clusters")
             found, solver = stages(folder), re.search(r"(\w+) solver", done["output"]).group(1)
             disk = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
         n_frames = -(-20_000 // stride)
@@ -98,7 +99,7 @@ def growing():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "growing.extxyz"
-        settings = common.clusters_only("sio2-48", {"file": str(path)}, SMALL, clustering={"deltas": [0.0, 0.5, 1.0]})
+        settings = common.clusters_only("sio2-48", {"file": str(path)}, SMALL, clustering=DELTAS)
         for n_frames in (4000, 4400):
             path.write_text("".join(lines[: n_frames * 50]))
             output = common.study(folder, settings, "clusters")["output"]
