@@ -1,4 +1,4 @@
-"""Many frames, and more of them. Trajectories of 1250 to 20,000 frames of 48 atoms through the target `clusters` on two cores (all 11
+"""Many frames, and more of them. Trajectories of 1250 to 20,000 frames of 48 atoms through the target `clusters` on two cores (three
 values of δ, SOAP with 8 radial functions and degree 8, Gaussian radial basis), with the time of each stage, summed over its jobs,
 and the memory of Snakemake and all its jobs together, sampled five times a second. A power law through the three largest sizes is
 carried on to 100,000 frames. The Lanczos solver on single-precision kernels is compared with the dense one in double precision at
