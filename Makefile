@@ -10,7 +10,7 @@ BIN := .venv/bin
 # The lock on .run.lock ends with the processes that hold it, so a Snakemake lock found under it was left by a killed run.
 run: setup
 	@flock --nonblock --conflict-exit-code 75 .run.lock sh -c \
-	  '$(BIN)/snakemake --configfile $(CONFIG) --unlock --quiet all && PYTHONPATH=workflow exec $(BIN)/snakemake --configfile $(CONFIG) --logger gapglass $(ARGS)'; \
+	  '$(BIN)/snakemake --configfile $(CONFIG) --unlock --quiet all && PYTHONPATH=workflow exec $(BIN)/snakemake $(ARGS) --configfile $(CONFIG) --logger gapglass'; \
 	status=$$?; [ $$status -ne 75 ] || echo "Another make run is at work in this folder; wait for it or stop it." >&2; exit $$status
 
 test: setup
@@ -18,7 +18,7 @@ test: setup
 
 # Hours on two cores, alone on the machine; writes docs/performance.md.
 benchmark: setup
-	PYTHONPATH=workflow $(BIN)/snakemake -s benchmarks/Snakefile --cores all --logger gapglass $(ARGS)
+	PYTHONPATH=workflow $(BIN)/snakemake $(ARGS) -s benchmarks/Snakefile --cores all --logger gapglass
 
 setup: .venv/.complete
 
