@@ -109,12 +109,12 @@ def row_settings():
     return settings
 
 
-def clustering_memory_mb(wildcards):
+def clustering_memory_mb(wildcards, input):
     """Return the memory that clustering takes with this many frames.
 
-    Read without asking the checkpoint, which Snakemake (9.27) cannot bear in a resource; while the file is absent it shows TBD.
+    From a file of the job's input and not from the checkpoint, which Snakemake (9.27) cannot bear in a resource.
     """
-    n_frames = files.read_json(at("frames/import.json"))["n_frames"]
+    n_frames = len(files.read_table(input.table))
     return many_frames.clustering_memory_mb(n_frames, config["clustering"]["solver"])
 
 
