@@ -137,8 +137,8 @@ def study(folder, settings, *targets, cores=2, arguments=()):
     (folder / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     root = HERE.parent
     command = [
-        str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(root / "Snakefile"), "--directory", str(folder),
-        "--configfile", str(folder / "config.yaml"), "--cores", str(cores), "--nocolor", *arguments, *targets,
+        str(Path(sys.executable).with_name("snakemake")), *targets, "--snakefile", str(root / "Snakefile"), "--directory", str(folder),
+        "--configfile", str(folder / "config.yaml"), "--cores", str(cores), "--nocolor", *arguments,
     ]  # fmt: skip
     start, peak = time.perf_counter(), 0.0
     with (folder / "output.txt").open("w") as stream:

@@ -134,16 +134,17 @@ def planning():
 
 
 def main():
-    """Measure, and write the tables."""
-    scaling, memory, goals = sizes()
-    errors, of_solver = solvers()
+    """Measure, and write each table as soon as it is there."""
+    goals = [planning()]
     jobs, of_growth = growing()
-    common.write("growth_goals", [*goals, of_solver, of_growth, planning()])
+    common.write("growth_jobs", jobs)
+    errors, of_solver = solvers()
+    common.write("growth_solvers", errors)
+    scaling, memory, of_sizes = sizes()
     common.write("growth_scaling", scaling)
     common.write("growth_memory", memory)
     common.write("growth_extrapolation", extrapolated(scaling))
-    common.write("growth_solvers", errors)
-    common.write("growth_jobs", jobs)
+    common.write("growth_goals", [*of_sizes, of_solver, of_growth, *goals])
 
 
 if __name__ == "__main__":
