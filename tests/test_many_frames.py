@@ -72,8 +72,7 @@ def test_streamed_median_is_the_median(rng, monkeypatch, n):
     assert many_frames.streamed_median(lambda: [np.zeros(11)]) == 0
 
 
-def test_kernels_on_disk_in_single_precision_equal_those_in_memory(rng, tmp_path, monkeypatch):
-    monkeypatch.setattr(many_frames, "FLOAT64_UP_TO", 20)
+def test_kernels_on_disk_give_the_distances_of_those_in_memory(rng, tmp_path, monkeypatch):
     prints, matrices = rng.uniform(size=(30, 12)), rng.uniform(size=(30, 20)).astype(np.float32)
     places = [slice(20, 30), slice(0, 20)]
     parts = [{"soap": prints[place], "coulomb": list(matrices[place])} for place in places]
@@ -83,13 +82,15 @@ def test_kernels_on_disk_in_single_precision_equal_those_in_memory(rng, tmp_path
         {"averaging": "fingerprint", "degree": 4, "c0": 1.0, "slope": "auto"},
         {"averaging": "fingerprint", "zeta": "auto"},
     )
-    *exact, scales = kernels.combine(rows, places, *sections)
-    *single, same = kernels.combine(
-        rows, places, *sections, allocate=lambda name, n: many_frames.matrix_on_disk(tmp_path / f"{name}.npy", n)
-    )
-    assert scales == same and [matrix.dtype for matrix in single] == [np.float32] * 2
+    *exact, _ = kernels.combine(rows, places, *sections)
     np.testing.assert_allclose(exact[0], kernels.soap_kernel(prints @ prints.T)[0], rtol=1e-12)
     np.testing.assert_allclose(exact[1], kernels.coulomb_kernel(kernels.l1_distances(matrices, matrices))[0], rtol=1e-6)
-    for matrix, reference in zip(single, exact, strict=True):
-        np.testing.assert_allclose(matrix, reference, rtol=1e-7)
-    np.testing.assert_allclose(kernels.hybrid_distance(*single, 0.3), kernels.distance(kernels.hybrid(*exact, 0.3)), atol=1e-5)
+    paths = [tmp_path / f"{name}.npy" for name in ("soap", "coulomb")]
+    for path, matrix in zip(paths, exact, strict=True):
+        np.save(path, matrix)
+    expected = kernels.distance(kernels.hybrid(*exact, 0.3))
+    np.testing.assert_array_equal(kernels.read_distance(*paths, 0.3), expected)
+    monkeypatch.setattr(many_frames, "FLOAT64_UP_TO", 20)
+    single = kernels.read_distance(*paths, 0.3)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, expected, rtol=1e-7)

@@ -15,7 +15,7 @@ import numpy as np
 
 from gapglass.descriptors import whole_matrix
 from gapglass.errors import UserError
-from gapglass.many_frames import row_chunks, streamed_median
+from gapglass.many_frames import MatrixOnDisk, distance_dtype, row_chunks, streamed_median
 
 # Sums may be reordered for vectors, but unlike with fastmath=True a NaN stays a NaN.
 REORDERED = {"reassoc", "contract", "nsz"}
@@ -708,7 +708,7 @@ def combine(rows, places, soap, coulomb, allocate=None):
     soap, coulomb : dict
         Sections ``kernels.soap`` and ``kernels.coulomb``; zeta must be a number where the rows were made with it.
     allocate : callable, optional
-        (name, n_frames) -> array to fill, for matrices kept on disk; float64 in memory by default.
+        (name, shape) -> array to fill, for matrices kept on disk; in memory by default.
 
     Returns
     -------
@@ -717,7 +717,7 @@ def combine(rows, places, soap, coulomb, allocate=None):
         slope and zeta.
     """
     n_frames = max(place.stop for place in places)
-    allocate = allocate or (lambda name, n_frames: np.empty((n_frames, n_frames)))
+    allocate = allocate or (lambda name, shape: np.empty(shape))
     slope, zeta = soap["slope"], coulomb["zeta"]
     if slope == "auto":
         slope = 1.0 / _mean_self_product(rows, soap["averaging"])
@@ -733,7 +733,7 @@ def combine(rows, places, soap, coulomb, allocate=None):
             "environments": lambda row: row["coulomb"],
         }[coulomb["averaging"]],
     }
-    soap_matrix, coulomb_matrix = (_fill(allocate(name, n_frames), rows, places, values) for name, values in raw.items())
+    soap_matrix, coulomb_matrix = (_fill(allocate(name, (n_frames, n_frames)), rows, places, values) for name, values in raw.items())
     return soap_matrix, coulomb_matrix, {"slope": float(slope), "zeta": float(zeta)}
 
 
@@ -789,15 +789,15 @@ def hybrid_distance(soap, coulomb, delta):
 
     Parameters
     ----------
-    soap, coulomb : numpy.ndarray, shape (n, n)
-        May be memory-mapped files: they are read some rows at a time.
+    soap, coulomb : numpy.ndarray or many_frames.MatrixOnDisk, shape (n, n)
+        Read some rows at a time.
     delta : float
 
     Returns
     -------
-    numpy.ndarray, shape (n, n), of the precision of the kernels
+    numpy.ndarray, shape (n, n), float32 beyond 4000 frames
     """
-    distances = np.empty(soap.shape, dtype=soap.dtype)
+    distances = np.empty(soap.shape, dtype=distance_dtype(len(soap)))
     for rows in row_chunks(len(soap)):
         distances[rows] = distance(hybrid(soap[rows], coulomb[rows], delta))
     np.fill_diagonal(distances, 0.0)
@@ -806,4 +806,4 @@ def hybrid_distance(soap, coulomb, delta):
 
 def read_distance(soap_path, coulomb_path, delta):
     """Return the hybrid distance of kernels in two .npy files, see ``hybrid_distance``."""
-    return hybrid_distance(np.load(soap_path, mmap_mode="r"), np.load(coulomb_path, mmap_mode="r"), delta)
+    return hybrid_distance(MatrixOnDisk(soap_path), MatrixOnDisk(coulomb_path), delta)

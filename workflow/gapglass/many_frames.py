@@ -1,25 +1,49 @@
-"""What changes when there are many frames: kernels in single precision on disk, a Lanczos solver, medians without sorting.
+"""What changes when there are many frames: kernels read from disk in pieces, distances in single precision, a Lanczos solver.
 
-Below the limits everything is exact and in double precision. The error beyond them is measured in docs/performance.md.
+Below the limits everything is exact and in double precision. The error beyond them is measured in docs/performance.md. Kernels
+stay in double precision always: a SOAP kernel is so near 1 that single precision would leave three digits of a distance.
 """
+
+from pathlib import Path
 
 import numpy as np
 
-FLOAT64_UP_TO = 4000  # frames whose kernels are kept in double precision
+FLOAT64_UP_TO = 4000  # frames whose distances are held in double precision
 DENSE_UP_TO = 4000  # frames whose graph is diagonalised as a whole
 MAPPED_AT_MOST = 2000  # frames drawn in the plane: multidimensional scaling takes many passes over all their distances
 IN_MEMORY = 50_000_000  # values that are gathered for an exact median
 
 
-def matrix_on_disk(path, n_frames):
-    """Return a new square matrix kept in a .npy file: float64, or float32 beyond ``FLOAT64_UP_TO`` frames.
+class MatrixOnDisk:
+    """A square matrix in a .npy file whose rows are read when they are asked for, and not mapped into memory.
 
-    Returns
-    -------
-    numpy.memmap, shape (n_frames, n_frames)
+    Parameters
+    ----------
+    path : path-like
     """
-    dtype = np.float64 if n_frames <= FLOAT64_UP_TO else np.float32
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(n_frames, n_frames))
+
+    def __init__(self, path):
+        self.path = path
+        with Path(path).open("rb") as stream:
+            np.lib.format.read_magic(stream)
+            self.shape, _, self.dtype = np.lib.format.read_array_header_1_0(stream)
+            self.start = stream.tell()
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        """Return the rows of a slice with start and stop."""
+        width = self.shape[1]
+        values = np.fromfile(
+            self.path, self.dtype, (rows.stop - rows.start) * width, offset=self.start + rows.start * width * self.dtype.itemsize
+        )
+        return values.reshape(-1, width)
+
+
+def distance_dtype(n_frames):
+    """Return the precision in which the distances of this many frames are held."""
+    return np.float64 if n_frames <= FLOAT64_UP_TO else np.float32
 
 
 def row_chunks(n_rows, size=500):

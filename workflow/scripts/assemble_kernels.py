@@ -1,10 +1,12 @@
 """Put the rows together, find slope and zeta, normalise, and write both kernels."""
 
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
-from gapglass import blocks, files, kernels, log, many_frames
+from gapglass import blocks, files, kernels, log
 
 log.configure(snakemake.log[0], "assemble_kernels")
 places = [block.frames for block in blocks.cut(files.read_table(snakemake.input.table), snakemake.params.block_frames)]
@@ -14,8 +16,9 @@ if snakemake.input.scale:
 with ExitStack() as stack:
     rows = [stack.enter_context(np.load(path)) for path in snakemake.input.rows]
     paths = {name: stack.enter_context(files.whole_file(snakemake.output[name])) for name in settings}
-    soap, coulomb, scales = kernels.combine(rows, places, **settings, allocate=lambda name, n: many_frames.matrix_on_disk(paths[name], n))
+    on_disk = {name: partial(open_memmap, path, mode="w+") for name, path in paths.items()}
+    soap, coulomb, scales = kernels.combine(rows, places, **settings, allocate=lambda name, shape: on_disk[name](shape=shape))
     for matrix in (soap, coulomb):
         matrix.flush()
-log.notice("%d x %d kernels in %s, slope %.4g, zeta %.4g", *soap.shape, soap.dtype, scales["slope"], scales["zeta"])
-files.write_json(snakemake.output.summary, {"n_frames": len(soap), "dtype": str(soap.dtype), **scales})
+log.notice("%d x %d kernels, slope %.4g, zeta %.4g", *soap.shape, scales["slope"], scales["zeta"])
+files.write_json(snakemake.output.summary, {"n_frames": len(soap), **scales})
