@@ -17,6 +17,7 @@ import pandas as pd
 from gapglass.files import whole_file
 from gapglass.log import versions
 from gapglass.plots import plt  # with the project's style
+from matplotlib.ticker import NullLocator
 
 ROOT = common.HERE.parent
 KB_PER_GB = 1024**2
@@ -78,8 +79,12 @@ def draw(table, path):
         SVG to write.
     """
     works = list(dict.fromkeys(table["work"]))
-    figure, panels = plt.subplots(1, len(works), figsize=(3.5 * len(works), 3.2), squeeze=False)
-    for panel, work in zip(panels[0], works, strict=True):
+    columns = min(3, len(works))
+    rows = -(-len(works) // columns)
+    figure, panels = plt.subplots(rows, columns, figsize=(3.5 * columns, 3.0 * rows), squeeze=False)
+    for panel in panels.flat[len(works) :]:
+        panel.remove()
+    for panel, work in zip(panels.flat, works, strict=False):
         chosen = table[table["work"] == work]
         ours = chosen.dropna(subset="ours_s").drop_duplicates("size")
         curves = [("gapglass", ours, "ours_s")]
@@ -95,6 +100,9 @@ def draw(table, path):
             else:
                 panel.plot([], [], "o-", color=f"C{number}", label=label)
         panel.set(title=work, xlabel=chosen["size_unit"].iloc[0], ylabel="seconds")
+        sizes = sorted(set(chosen["size"]))
+        panel.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        panel.xaxis.set_minor_locator(NullLocator())
         panel.legend()
     with whole_file(path) as temporary, mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"}):
         figure.savefig(temporary, metadata={"Date": None, "Creator": None})

@@ -1,9 +1,10 @@
 """Many frames, and more of them. Trajectories of 1250 to 20,000 frames of 48 atoms through the target `clusters` on two cores (three
 values of δ, SOAP with 8 radial functions and degree 8, Gaussian radial basis), with the time of each stage, summed over its jobs,
 and the memory of Snakemake and all its jobs together, sampled five times a second. A power law through the three largest sizes is
-carried on to 100,000 frames. The Lanczos solver on single-precision distances is compared with the dense one in double precision at
-3334 frames. A trajectory of 4000 frames grows by 400 and the jobs of the second run are counted. The graph of 100,000 frames in 301
-blocks, as frames of 480 atoms would give, is built from a stand-in of 4 atoms that has really been imported.
+carried on to 100,000 frames; distances and graph of so many would take 80 GB of memory a job, the kernels 160 GB of disk. The
+Lanczos solver on single-precision distances is compared with the dense one in double precision at 3334 frames. A trajectory of 4000
+frames grows by 400 and the jobs of the second run are counted. The graph of 100,000 frames in 301 blocks, as frames of 480 atoms
+would give, is built from a stand-in of 4 atoms that has really been imported.
 """
 
 import re
@@ -23,6 +24,7 @@ DELTAS = {"deltas": [0.0, 0.5, 1.0]}
 STRIDES = (16, 8, 4, 2, 1)
 STAGES = ("import_frames", "compute_descriptors", "compute_kernel_row", "assemble_kernels", "cluster_frames", "map_frames")
 TO = 100_000
+QUADRATIC = ("compute_kernel_row", "assemble_kernels", "cluster_frames")  # in the number of frames, once that is large
 
 
 def stages(folder):
@@ -54,14 +56,16 @@ def sizes():
 
 
 def extrapolated(scaling):
-    """Return what each stage takes at 100,000 frames if the power law of the three largest sizes holds."""
+    """Return what each stage takes at 100,000 frames if the power law of the three largest sizes holds, or the square of the number."""
     rows = []
     for stage, part in pd.DataFrame(scaling).groupby("work", sort=False):
         size, seconds = (part[name].to_numpy(float)[-3:] for name in ("size", "ours_s"))
         exponent, factor = np.polyfit(np.log(size), np.log(seconds), 1)
-        rows.append(
-            {"stage": stage, "exponent": exponent, "seconds_at_20000": seconds[-1], "hours_at_100000": np.exp(factor) * TO**exponent / 3600}
-        )
+        hours = {
+            "hours_at_100000": np.exp(factor) * TO**exponent / 3600,
+            "hours_if_quadratic": seconds[-1] * (TO / size[-1]) ** 2 / 3600 if stage in QUADRATIC else None,
+        }
+        rows.append({"stage": stage, "exponent": exponent, f"seconds_at_{size[-1]:.0f}": seconds[-1], **hours})
     return rows
 
 
