@@ -1,8 +1,6 @@
 # The active-learning loop. `decide` is the one checkpoint: it closes a round of fits and says what comes next.
 # Iterations are counted from 1, rounds from 1; round 0 opens an iteration.
 
-from gapglass import memory
-
 ITERATION = at("potentials/{potential}/iteration_{iteration}")
 
 

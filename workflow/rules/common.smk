@@ -18,6 +18,7 @@ from gapglass import (
     log,
     make_importable,
     many_frames,
+    memory,
 )
 from gapglass.errors import UserError
 
