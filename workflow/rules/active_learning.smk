@@ -4,21 +4,6 @@
 ITERATION = at("potentials/{potential}/iteration_{iteration}")
 
 
-rule count_neighbours:
-    input:
-        frames=at("frames/frames.extxyz"),
-    output:
-        at("frames/neighbours.csv"),
-    log:
-        at("logs/count_neighbours.log"),
-    conda:
-        "../../envs/analysis.yaml"
-    message:
-        "Counting neighbours, which the memory of the fits depends on"
-    script:
-        "../scripts/count_neighbours.py"
-
-
 rule sample_frames:
     input:
         frames=at("frames/frames.extxyz"),

@@ -23,3 +23,18 @@ checkpoint import_frames:
         "Reading and checking the trajectories"
     script:
         "../scripts/import_frames.py"
+
+
+rule count_neighbours:
+    input:
+        frames=at("frames/frames.extxyz"),
+    output:
+        at("frames/neighbours.csv"),
+    log:
+        at("logs/count_neighbours.log"),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Counting neighbours, which the memory of the fits depends on"
+    script:
+        "../scripts/count_neighbours.py"
