@@ -2,7 +2,7 @@
 
 **Coulomb kernel, fingerprint form.** 1200 frames of 480 atoms (SiO2 of 2.20 g/cm3, a cristobalite lattice with normally
 distributed displacements of 0.1, 0.2 or 0.3 Å). Ours compares lower triangles of 115,440 numbers, handed over in float64
-as the workflow stores them; all 1200 frames are really run, in a fresh process. The peers, scipy's
+(the workflow stores float32, which halves the memory); all 1200 frames are really run, in a fresh process. The peers, scipy's
 `pdist(..., "cityblock")` and scikit-learn's `laplacian_kernel`, take whole matrices of 230,400 float64. They are run on
 150 frames and scaled by the number of pairs they go through, n (n - 1) / 2 and n^2; the scaling table shows how well that
 holds. Of the two the faster counts.
@@ -241,7 +241,6 @@ def flat_memory():
 def main():
     """Run all comparisons and write both tables."""
     scaling = []
-    # memory first: on Linux a process inherits the peak of the one that started it
     goals = flat_memory()
     full_run = peak_memory_mb(all_frames, N_FRAMES)
     goals += fingerprint_form(full_run, scaling)

@@ -26,7 +26,7 @@ from ase.data import atomic_numbers
 from gapglass.errors import UserError
 from gapglass.files import whole_file
 from gapglass.log import Progress
-from gapglass.programs import program
+from gapglass.programs import peak_so_far_mb, program
 from gapglass.trajectory import write_frames
 
 log = logging.getLogger("gapglass")
@@ -292,7 +292,7 @@ def _run(command, folder, stream, max_seconds):
             if time.monotonic() > deadline and not timed_out:
                 timed_out = True
                 process.kill()
-            seen = max(seen, _peak_so_far_mb(process.pid))
+            seen = max(seen, peak_so_far_mb(process.pid))
             time.sleep(0.03)
     finally:
         if process.returncode is None:
@@ -301,15 +301,6 @@ def _run(command, folder, stream, max_seconds):
     # A child's own account begins with the peak of the process that it was forked from: below that it tells nothing about the child.
     peak, ours = (entry.ru_maxrss / 1024 for entry in (usage, resource.getrusage(resource.RUSAGE_SELF)))
     return "timeout" if timed_out else process.returncode, peak if peak > ours or not seen else seen, usage.ru_utime + usage.ru_stime
-
-
-def _peak_so_far_mb(pid):
-    """Return the peak resident memory of a running process (MB), 0 where the system does not tell."""
-    try:
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    except OSError:
-        return 0.0
-    return int(found.group(1)) / 1024 if found else 0.0
 
 
 _potential = None

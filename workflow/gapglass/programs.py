@@ -1,5 +1,6 @@
-"""Finding the external programs."""
+"""Finding the external programs, and the memory that they take."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -20,3 +21,12 @@ def program(name):
     if found is None:
         raise UserError(f"the program {name} is not installed beside {sys.executable} nor on PATH; run `make setup`")
     return found
+
+
+def peak_so_far_mb(pid):
+    """Return the peak resident memory of a running process (MB; pid "self" for this one), 0 where the system does not tell."""
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        return 0.0
+    return int(found.group(1)) / 1024 if found else 0.0
