@@ -29,6 +29,24 @@ include: "workflow/rules/learning_curves.smk"
 include: "workflow/rules/figures.smk"
 
 
+# Bookkeeping of seconds, which no scheduler should queue; the plug-in is built where compilers are, on the login node.
+localrules:
+    average_replicas,
+    build_plugin,
+    build_report,
+    choose_delta,
+    collect_learning_curves,
+    compare_structure,
+    decide,
+    describe_figures,
+    finish_glass,
+    finish_potential,
+    import_experiment,
+    make_tables,
+    sample_frames,
+    set_aside_holdout,
+
+
 # Named targets, one per stage: `snakemake potential` stops when the potential is there.
 
 

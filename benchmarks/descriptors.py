@@ -14,7 +14,7 @@ import common
 import pandas as pd
 from ase.io import iread
 from dscribe.descriptors import SOAP, CoulombMatrix
-from gapglass import blocks
+from gapglass import blocks, files
 
 SETTINGS = {"cutoff": 5.0, "n_max": 8, "l_max": 8, "atom_sigma": 0.5}
 LOOP_FRAMES = 40
@@ -54,8 +54,8 @@ def through_the_workflow(name, n_frames, radial_basis):
         cut = blocks.cut(pd.read_csv(result / "frames/table.csv"))
         begun = time.time()
         common.study(folder, settings, *(f"results/benchmark/descriptors/{block.name}" for block in cut))
-        jobs = [pd.read_csv(path, sep="\t")["s"].iloc[0] for path in sorted((result / "benchmarks/compute_descriptors").glob("*.tsv"))]
-        ends = [path.stat().st_mtime for path in (result / "benchmarks/compute_descriptors").glob("*.tsv")]
+        jobs = [files.read_json_lines(path)[-1]["s"] for path in sorted((result / "benchmarks/compute_descriptors").glob("*.jsonl"))]
+        ends = [path.stat().st_mtime for path in (result / "benchmarks/compute_descriptors").glob("*.jsonl")]
         first = min(end - seconds for end, seconds in zip(sorted(ends), sorted(jobs), strict=True))
         return sum(jobs), max(ends) - max(first, begun), len(cut)
 

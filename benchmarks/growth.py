@@ -15,7 +15,7 @@ from pathlib import Path
 import common
 import numpy as np
 import pandas as pd
-from gapglass import clustering, kernels
+from gapglass import clustering, files, kernels
 from sklearn.metrics import adjusted_rand_score
 
 SOAP = {"cutoff": 5.0, "n_max": 8, "l_max": 8, "radial_basis": "gto"}
@@ -30,8 +30,8 @@ QUADRATIC = ("compute_kernel_row", "assemble_kernels", "cluster_frames")  # in t
 def stages(folder):
     """Return the seconds of each stage of a finished study, summed over its jobs."""
     made = Path(folder) / "results/benchmark/benchmarks"
-    paths = {stage: [*made.glob(f"{stage}.tsv"), *made.glob(f"{stage}/*.tsv")] for stage in STAGES}
-    return {stage: sum(pd.read_csv(path, sep="\t")["s"].iloc[0] for path in found) for stage, found in paths.items()}
+    paths = {stage: [*made.glob(f"{stage}.jsonl"), *made.glob(f"{stage}/*.jsonl")] for stage in STAGES}
+    return {stage: sum(files.read_json_lines(path)[-1]["s"] for path in found) for stage, found in paths.items()}
 
 
 def sizes():

@@ -2,7 +2,6 @@
 
 import lzma
 from io import StringIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +9,8 @@ import standins
 from ase import Atoms
 from ase.io import read
 from gapglass import gap
+from study import RESULTS, ROOT, copy_project, snakemake
 
-ROOT = Path(__file__).resolve().parents[1]
 BLYP = ROOT / "resources/teo2-blyp-small/teo2-blyp-small.extxyz.xz"
 HYPERPARAMETERS = {
     "cutoff": 4.0, "cutoff_width": 0.5, "n_max": 4, "l_max": 3, "atom_sigma": 0.5, "zeta": 4, "delta": 0.5, "n_sparse": 60,
@@ -84,3 +83,21 @@ def hard_spheres():
 @pytest.fixture
 def rng():
     return np.random.default_rng(20128)
+
+
+def doubled(frame):
+    """Return a frame repeated along x, with its labels."""
+    cell = frame.repeat((2, 1, 1))
+    cell.info |= {"REF_energy": 2 * frame.info["REF_energy"], "REF_virial": 2 * np.array(frame.info["REF_virial"])}
+    return cell
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The folder of one undisturbed run."""
+    folder = copy_project(tmp_path_factory.mktemp("study"))
+    output = snakemake(folder)
+    assert f"Report: {folder / RESULTS / 'report.html'}" in output
+    for line in ("best test RMSE", "E_tol 1.5", "ns/day on 2 rank(s)", "stop: "):
+        assert line in output
+    return folder

@@ -121,13 +121,3 @@ def test_coordination_tables_stand_beside_the_reference():
     assert list(folds)[3:] == ["percent_3_fold", "percent_4_fold"] and folds["percent_3_fold"].tolist() == [0.0, 50.0]
     _, numbers = plots.coordination(models)
     assert len(numbers) == 3 and numbers["percent"].sum() == 200
-
-
-def test_cost_adds_up_rule_by_rule(tmp_path):
-    for name, seconds in (("fit/a", 10), ("fit/b", 20), ("plot", 1)):
-        path = tmp_path / f"{name}.tsv"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{seconds}\t0:00:10\t{seconds * 10}\t-\n")
-    cost = tables.cost(tmp_path).set_index("rule")
-    assert cost.loc["fit", ["jobs", "wall_time_s", "peak_memory_mb"]].tolist() == [2, 30, 200] and list(cost.index) == ["fit", "plot"]
-    assert tables.cost(tmp_path / "nothing").empty

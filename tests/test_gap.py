@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from ase.neighborlist import neighbor_list
-from gapglass import files, gap, memory
+from conftest import doubled
+from gapglass import gap, memory
 from gapglass.errors import UserError
 from gapglass.trajectory import write_frames
 
@@ -210,13 +211,6 @@ def test_memory_is_foretold(tmp_path, blyp_frames, hyperparameters, name):
     assert 0.75 * predicted - 30 < cost["peak_memory_mb"] < 1.05 * predicted
 
 
-def doubled(frame):
-    """Return a frame repeated along x, with its labels."""
-    cell = frame.repeat((2, 1, 1))
-    cell.info |= {"REF_energy": 2 * frame.info["REF_energy"], "REF_virial": 2 * np.array(frame.info["REF_virial"])}
-    return cell
-
-
 def test_peak_memory_is_that_of_gap_fit_alone(tmp_path, blyp_frames, hyperparameters):
     # Linux begins a child's account with the peak of the process that started it
     ours = np.ones(60_000_000)
@@ -236,33 +230,3 @@ def test_fit_above_the_limit_is_refused_with_numbers():
     limited, free = SimpleNamespace(max_fit_memory=500), SimpleNamespace(max_fit_memory=None)
     assert memory.too_much(499, limited) == memory.too_much(1e6, free) == ""
     assert memory.too_much(812.4, limited) == "it would need about 812 MB, active_learning.max_fit_memory is 500 MB"
-
-
-def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameters):
-    inputs = SimpleNamespace(
-        **{name: tmp_path / f"{name}.json" for name in ("database", "decision", "summary", "hyperparameters", "sets")},
-        neighbours=tmp_path / "neighbours.csv",
-    )
-    potential = {"descriptor": "soap_turbo", "virials": True}
-    # Snakemake shows <TBD> for a file that is still to be made
-    with pytest.raises(FileNotFoundError, match=r"decision\.json"):
-        memory.of_trial_job(inputs, 1, potential)
-    frames = [*blyp_frames[:4], doubled(blyp_frames[4])]
-    counts = memory.count_neighbours(frames)
-    files.write_table(inputs.neighbours, counts)
-    files.write_json(inputs.decision, {"proposals": [hyperparameters, hyperparameters | {"n_max": 8}]})
-    files.write_json(inputs.database, {"train": [0, 2, 3], "test": [1]})
-    files.write_json(inputs.summary, {"virials": True})
-    files.write_json(inputs.hyperparameters, hyperparameters)
-    files.write_json(inputs.sets, {"pool": [0, 1, 2, 4], "holdout": [3]})
-
-    def needed(rows, changes=()):
-        fit = memory.FitMemory(counts.iloc[rows], descriptor="soap_turbo", virials=True)
-        return pytest.approx((fit.mb(hyperparameters | dict(changes)) + memory.SCRIPT_MB) * 2**20 / 1e6, abs=1)
-
-    assert memory.of_trial_job(inputs, 2, potential) == needed([0, 2, 3], {"n_max": 8})
-    assert memory.of_all_frames_job(inputs, potential) == needed(range(5))
-    # the frame of 96 atoms may be among the chosen ones
-    assert memory.of_learning_job(inputs, 1, {"n_max": 6}, potential) == needed([4], {"n_max": 6})
-    without = memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": False})
-    assert without < memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": True})

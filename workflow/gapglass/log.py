@@ -1,6 +1,8 @@
 """One logging set-up for every script: full log in a file, short lines on the terminal."""
 
 import logging
+import os
+import platform
 import sys
 import time
 import traceback
@@ -49,6 +51,8 @@ def configure(path, step):
     logger.addHandler(in_file)
     logger.addHandler(on_terminal)
     logger.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))
+    # set by Snakemake from the rule's threads; numba, BLAS and OpenMP obey them
+    logger.info("threads: OMP_NUM_THREADS %s on %s", os.environ.get("OMP_NUM_THREADS", "not set"), platform.node())
 
     def report(kind, error, trace):
         if issubclass(kind, UserError):

@@ -6,13 +6,10 @@ from atoms and pairs within the cutoffs, and agree with the "Memory Estimate" in
 benchmarks/fits.py compares prediction and peak. 1 MB is 2**20 bytes here, as in ``peak_memory_mb``.
 """
 
-import math
-
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from gapglass import files
 from gapglass.trajectory import with_images
 
 MB = 2**20
@@ -28,7 +25,6 @@ REMAINS_MB = 50.0  # at most, of vectors too small for the allocator to give the
 REMAINS = 0.85
 MARGIN = 1.04  # with it, none of some hundred fits needed more than 1 % above the prediction
 
-SCRIPT_MB = 300.0  # Python, the frames and the evaluation around gap_fit
 SIZES = ("n_max", "l_max", "cutoff", "n_sparse", "two_body_cutoff", "two_body_n_sparse")  # memory rises with each of them
 
 
@@ -179,56 +175,3 @@ def too_much(predicted, settings):
     if settings.max_fit_memory is None or predicted <= settings.max_fit_memory:
         return ""
     return f"it would need about {predicted:.0f} MB, active_learning.max_fit_memory is {settings.max_fit_memory:g} MB"
-
-
-def _job_mb(counts, hyperparameters, summary, potential):
-    """Return the memory of a whole job in MB of 10**6 bytes, Snakemake's unit."""
-    virials = potential["virials"] and files.read_json(summary)["virials"]
-    memory = FitMemory(counts, descriptor=potential["descriptor"], virials=virials)
-    return math.ceil((memory.mb(hyperparameters) + SCRIPT_MB) * MB / 1e6)
-
-
-def of_trial_job(inputs, trial, potential):
-    """Return the memory (MB of 10**6 bytes) of a job that fits one proposal.
-
-    Parameters
-    ----------
-    inputs : object
-        Paths ``neighbours``, ``database``, ``decision``, ``summary``.
-    trial : int
-        Counted from 1.
-    potential : dict
-        Section ``potential`` of the configuration.
-
-    Raises
-    ------
-    FileNotFoundError
-        When one of the files has not been made yet.
-    """
-    proposal = files.read_json(inputs.decision)["proposals"][trial - 1]
-    counts = files.read_table(inputs.neighbours).iloc[files.read_json(inputs.database)["train"]]
-    return _job_mb(counts, proposal, inputs.summary, potential)
-
-
-def of_all_frames_job(inputs, potential):
-    """Return the memory (MB of 10**6 bytes) of the job that fits all frames; ``inputs`` holds neighbours, hyperparameters, summary."""
-    return _job_mb(files.read_table(inputs.neighbours), files.read_json(inputs.hyperparameters), inputs.summary, potential)
-
-
-def of_learning_job(inputs, size, changed, potential):
-    """Return the most memory (MB of 10**6 bytes) that a point of a learning curve may take: which frames it chooses is not known before.
-
-    Parameters
-    ----------
-    inputs : object
-        Paths ``neighbours``, ``sets``, ``hyperparameters``, ``summary``.
-    size : int
-        Training frames.
-    changed : dict
-        ``learning_curves.hyperparameters``.
-    potential : dict
-        Section ``potential`` of the configuration.
-    """
-    pool = files.read_table(inputs.neighbours).iloc[files.read_json(inputs.sets)["pool"]]
-    largest = pool.nlargest(size, f"within_{RADII[-1]:.1f}")
-    return _job_mb(largest, files.read_json(inputs.hyperparameters) | changed, inputs.summary, potential)

@@ -118,7 +118,10 @@ def _cost_rows(table):
             "jobs": int(row["jobs"]),
             "wall time": duration(row["wall_time_s"]),
             "CPU time": duration(row["cpu_time_s"]),
+            "longest job": duration(60 * row["longest_job_min"]),
+            "asked for": "-" if pd.isna(row["asked_time_min"]) else duration(60 * row["asked_time_min"]),
             "peak memory (MB)": f"{row['peak_memory_mb']:.0f}",
+            "asked for (MB)": "-" if pd.isna(row["asked_memory_mb"]) else f"{row['asked_memory_mb']:.0f}",
         }
         for _, row in table.iterrows()
     ]

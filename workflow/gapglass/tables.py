@@ -1,8 +1,5 @@
 """The paper's tables as data frames, for CSV files and the report. Which is which of the paper's: ``figures.py``."""
 
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 
 
@@ -115,25 +112,3 @@ def errors(summaries, comparison):
                 {"potential": name, "frames": common, **found[["n_frames", "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"]]}
             )
     return pd.DataFrame(rows)
-
-
-def cost(folder):
-    """Return wall time, CPU time and peak memory per rule from Snakemake's benchmark files below ``folder`` (Table S2).
-
-    Returns
-    -------
-    pandas.DataFrame
-        rule, jobs, wall_time_s, cpu_time_s (sums), peak_memory_mb (largest), longest first.
-    """
-    rows = []
-    for path in sorted(Path(folder).rglob("*.tsv")):
-        table = pd.read_csv(path, sep="\t", na_values="-").reindex(columns=["s", "cpu_time", "max_rss"])
-        rows.append({"rule": path.relative_to(folder).parts[0].removesuffix(".tsv"), **table.iloc[0]})
-    if not rows:
-        return pd.DataFrame(columns=["rule", "jobs", "wall_time_s", "cpu_time_s", "peak_memory_mb"])
-    grouped = (
-        pd.DataFrame(rows)
-        .groupby("rule")
-        .agg(jobs=("s", "size"), wall_time_s=("s", "sum"), cpu_time_s=("cpu_time", "sum"), peak_memory_mb=("max_rss", "max"))
-    )
-    return grouped.replace(np.nan, 0.0).sort_values("wall_time_s", ascending=False).reset_index()

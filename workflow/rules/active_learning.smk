@@ -17,6 +17,8 @@ rule sample_frames:
         test=f"{ITERATION}/test.extxyz",
     log:
         at("logs/sample_frames/{potential}_{iteration}.log"),
+    benchmark:
+        at("benchmarks/sample_frames/{potential}_{iteration}.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -46,13 +48,11 @@ rule fit_trial:
         at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.log"),
         fit=at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.gap_fit.log"),
     benchmark:
-        at("benchmarks/fit_trial/{potential}_{iteration}_{round}_{trial}.tsv")
+        at("benchmarks/fit_trial/{potential}_{iteration}_{round}_{trial}.jsonl")
     conda:
         "../../envs/potential.yaml"
     resources:
-        mem_mb=lambda wildcards, input: memory.of_trial_job(
-            input, int(wildcards.trial), config["potential"]
-        ),
+        **asking(lambda wildcards, input: costs.fit_trial(input, int(wildcards.trial), config)),
     params:
         descriptor=config["potential"]["descriptor"],
         e0=config["potential"]["e0"],
@@ -77,6 +77,8 @@ checkpoint decide:
         ledger=f"{ITERATION}/round_{{round}}/ledger.jsonl",
     log:
         at("logs/decide/{potential}_{iteration}_{round}.log"),
+    benchmark:
+        at("benchmarks/decide/{potential}_{iteration}_{round}.jsonl")
     conda:
         "../../envs/potential.yaml"
     params:
@@ -113,10 +115,12 @@ rule evaluate_iteration:
     log:
         at("logs/evaluate_iteration/{potential}_{iteration}.log"),
     benchmark:
-        at("benchmarks/evaluate_iteration/{potential}_{iteration}.tsv")
+        at("benchmarks/evaluate_iteration/{potential}_{iteration}.jsonl")
     conda:
         "../../envs/potential.yaml"
     threads: 2
+    resources:
+        **asking(lambda wildcards, input: costs.of_frames(input.frames, 2e-3)),
     message:
         "Evaluating the best potential of iteration {wildcards.iteration} of {wildcards.potential} on every frame"
     script:
@@ -140,11 +144,11 @@ rule fit_all_frames:
         at("logs/fit_all_frames.log"),
         fit=at("logs/fit_all_frames.gap_fit.log"),
     benchmark:
-        at("benchmarks/fit_all_frames.tsv")
+        at("benchmarks/fit_all_frames.jsonl")
     conda:
         "../../envs/potential.yaml"
     resources:
-        mem_mb=lambda wildcards, input: memory.of_all_frames_job(input, config["potential"]),
+        **asking(lambda wildcards, input: costs.fit_all_frames(input, config)),
     params:
         descriptor=config["potential"]["descriptor"],
         e0=config["potential"]["e0"],
@@ -166,6 +170,8 @@ rule compare_potentials:
         at("potentials/comparison.csv"),
     log:
         at("logs/compare_potentials.log"),
+    benchmark:
+        at("benchmarks/compare_potentials.jsonl")
     conda:
         "../../envs/analysis.yaml"
     message:
@@ -196,6 +202,8 @@ rule finish_potential:
         ledger=at("potentials/{potential}/ledger.jsonl"),
     log:
         at("logs/finish_potential/{potential}.log"),
+    benchmark:
+        at("benchmarks/finish_potential/{potential}.jsonl")
     wildcard_constraints:
         potential="|".join(LOOPS),
     conda:

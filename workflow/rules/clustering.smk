@@ -13,11 +13,11 @@ rule cluster_frames:
     log:
         at("logs/cluster_frames/{delta}.log"),
     benchmark:
-        at("benchmarks/cluster_frames/{delta}.tsv")
+        at("benchmarks/cluster_frames/{delta}.jsonl")
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=clustering_memory_mb,
+        **asking(lambda wildcards, input: costs.cluster_frames(input.table, config["clustering"])),
     params:
         affinity=config["clustering"]["affinity"],
         solver=config["clustering"]["solver"],
@@ -41,6 +41,8 @@ rule choose_delta:
         labels=at("clusters/best_labels.csv"),
     log:
         at("logs/choose_delta.log"),
+    benchmark:
+        at("benchmarks/choose_delta.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -62,9 +64,11 @@ rule map_frames:
     log:
         at("logs/map_frames.log"),
     benchmark:
-        at("benchmarks/map_frames.tsv")
+        at("benchmarks/map_frames.jsonl")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **asking(lambda wildcards, input: costs.map_frames(input.soap)),
     params:
         seed=config["seed"],
     message:

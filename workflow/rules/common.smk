@@ -13,12 +13,11 @@ from gapglass import (
     active_learning,
     blocks,
     config as configuration,
+    costs,
     figures,
     files,
     log,
     make_importable,
-    many_frames,
-    memory,
 )
 from gapglass.errors import UserError
 
@@ -110,13 +109,20 @@ def row_settings():
     return settings
 
 
-def clustering_memory_mb(wildcards, input):
-    """Return the memory that clustering takes with this many frames.
+def asking(cost):
+    """Return the resources of a job from a function (wildcards, input) -> (MB, minutes); both grow with every attempt.
 
-    From a file of the job's input and not from the checkpoint, which Snakemake (9.27) cannot bear in a resource.
+    The function reads files of the job's own input, which Snakemake waits for, and not those of a checkpoint, which it (9.27) cannot
+    bear in a resource.
     """
-    n_frames = len(files.read_table(input.table))
-    return many_frames.clustering_memory_mb(n_frames, config["clustering"]["solver"])
+
+    def memory_mb(wildcards, input, attempt):
+        return attempt * cost(wildcards, input)[0]
+
+    def minutes(wildcards, input, attempt):
+        return attempt * cost(wildcards, input)[1]
+
+    return {"mem_mb": memory_mb, "runtime": minutes}
 
 
 def delta_files(name):
@@ -342,6 +348,14 @@ def stage_start(wildcards):
     folder = GLASS_FOLDER.format(**wildcards)
     stage = int(wildcards.stage)
     return f"{folder}/packed.data" if stage == 1 else f"{folder}/stage_{stage - 1}/final.restart"
+
+
+def stage_cost(wildcards, input):
+    """Return what a stage will cost; the speed that another job measures is taken where it is there, and not waited for."""
+    glass = config["glass"]
+    stage = glass["cycle"][int(wildcards.stage) - 1]
+    speed = f"{GLASS_FOLDER.format(**wildcards)}/speed.json"
+    return costs.run_stage(int(wildcards.atoms), stage, glass, speed)
 
 
 def temperature_before(wildcards):

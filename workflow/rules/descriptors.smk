@@ -11,9 +11,15 @@ rule compute_descriptors:
     log:
         at("logs/compute_descriptors/{block}.log"),
     benchmark:
-        at("benchmarks/compute_descriptors/{block}.tsv")
+        at("benchmarks/compute_descriptors/{block}.jsonl")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **asking(
+            lambda wildcards, input: costs.compute_descriptors(
+                input.table, **config["descriptors"]
+            )
+        ),
     params:
         block_frames=config["descriptors"]["block_frames"],
         digest=block_digest,

@@ -13,6 +13,8 @@ rule plot_clusters:
         figure_files("plot_clusters"),
     log:
         at("logs/plot_clusters.log"),
+    benchmark:
+        at("benchmarks/plot_clusters.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -35,6 +37,8 @@ rule plot_potentials:
         figure_files("plot_potentials"),
     log:
         at("logs/plot_potentials.log"),
+    benchmark:
+        at("benchmarks/plot_potentials.jsonl")
     conda:
         "../../envs/analysis.yaml"
     message:
@@ -50,6 +54,8 @@ rule plot_glass:
         figure_files("plot_glass"),
     log:
         at("logs/plot_glass.log"),
+    benchmark:
+        at("benchmarks/plot_glass.jsonl")
     conda:
         "../../envs/analysis.yaml"
     message:
@@ -68,6 +74,8 @@ rule plot_structure:
         figure_files("plot_structure"),
     log:
         at("logs/plot_structure.log"),
+    benchmark:
+        at("benchmarks/plot_structure.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -90,6 +98,8 @@ rule plot_learning_curves:
         figure_files("plot_learning_curves"),
     log:
         at("logs/plot_learning_curves.log"),
+    benchmark:
+        at("benchmarks/plot_learning_curves.jsonl")
     conda:
         "../../envs/analysis.yaml"
     message:
@@ -111,6 +121,8 @@ rule make_tables:
         [at(f"tables/{table.name}.csv") for table in figures.TABLES],
     log:
         at("logs/make_tables.log"),
+    benchmark:
+        at("benchmarks/make_tables.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -127,6 +139,8 @@ rule describe_figures:
         at("figures/README.md"),
     log:
         at("logs/describe_figures.log"),
+    benchmark:
+        at("benchmarks/describe_figures.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -153,6 +167,8 @@ rule build_report:
         at("report.html"),
     log:
         at("logs/build_report.log"),
+    benchmark:
+        at("benchmarks/build_report.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:

@@ -7,6 +7,8 @@ rule build_plugin:
     log:
         at("logs/build_plugin.log"),
         compiler=at("logs/build_plugin.compiler.log"),
+    benchmark:
+        at("benchmarks/build_plugin.jsonl")
     conda:
         "../../envs/lammps.yaml"
     params:
@@ -24,6 +26,8 @@ rule pack_atoms:
         f"{GLASS_FOLDER}/packed.data",
     log:
         at("logs/pack_atoms/{potential}_{atoms}_{replica}.log"),
+    benchmark:
+        at("benchmarks/pack_atoms/{potential}_{atoms}_{replica}.jsonl")
     conda:
         "../../envs/lammps.yaml"
     params:
@@ -44,6 +48,8 @@ rule estimate_speed:
         f"{GLASS_FOLDER}/speed.json",
     log:
         at("logs/estimate_speed/{potential}_{atoms}_{replica}.log"),
+    benchmark:
+        at("benchmarks/estimate_speed/{potential}_{atoms}_{replica}.jsonl")
     # Told before the first stage begins; as an input of the stages it would redo them, and Snakemake (9.27) overlooks
     # other reasons to run a job whose ancient() input is made again.
     priority: 1
@@ -73,10 +79,12 @@ rule run_stage:
         at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.log"),
         lammps=at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.lammps.log"),
     benchmark:
-        at("benchmarks/run_stage/{potential}_{atoms}_{replica}_{stage}.tsv")
+        at("benchmarks/run_stage/{potential}_{atoms}_{replica}_{stage}.jsonl")
     conda:
         "../../envs/lammps.yaml"
     threads: config["glass"]["ranks"]
+    resources:
+        **asking(stage_cost),
     params:
         settings=STAGE_SETTINGS,
         stage=lambda wildcards: config["glass"]["cycle"][int(wildcards.stage) - 1],
@@ -98,6 +106,8 @@ rule finish_glass:
         thermo=f"{GLASS_FOLDER}/thermo.csv",
     log:
         at("logs/finish_glass/{potential}_{atoms}_{replica}.log"),
+    benchmark:
+        at("benchmarks/finish_glass/{potential}_{atoms}_{replica}.jsonl")
     conda:
         "../../envs/lammps.yaml"
     message:

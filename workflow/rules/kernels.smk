@@ -8,6 +8,8 @@ rule scale_coulomb:
         at("kernels/scale.json"),
     log:
         at("logs/scale_coulomb.log"),
+    benchmark:
+        at("benchmarks/scale_coulomb.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -27,10 +29,12 @@ rule compute_kernel_row:
     log:
         at("logs/compute_kernel_row/{block}.log"),
     benchmark:
-        at("benchmarks/compute_kernel_row/{block}.tsv")
+        at("benchmarks/compute_kernel_row/{block}.jsonl")
     conda:
         "../../envs/analysis.yaml"
     threads: 2
+    resources:
+        **asking(lambda wildcards, input: costs.compute_kernel_row(input.blocks, config["kernels"])),
     params:
         settings=row_settings(),
     message:
@@ -51,9 +55,11 @@ rule assemble_kernels:
     log:
         at("logs/assemble_kernels.log"),
     benchmark:
-        at("benchmarks/assemble_kernels.tsv")
+        at("benchmarks/assemble_kernels.jsonl")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **asking(lambda wildcards, input: costs.assemble_kernels(input.table)),
     params:
         block_frames=config["descriptors"]["block_frames"],
         soap=config["kernels"]["soap"],

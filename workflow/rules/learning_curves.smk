@@ -8,6 +8,8 @@ rule set_aside_holdout:
         at("learning_curves/sets.json"),
     log:
         at("logs/set_aside_holdout.log"),
+    benchmark:
+        at("benchmarks/set_aside_holdout.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -27,8 +29,12 @@ rule cluster_by_rmsd:
         at("learning_curves/rmsd_labels.csv"),
     log:
         at("logs/cluster_by_rmsd.log"),
+    benchmark:
+        at("benchmarks/cluster_by_rmsd.jsonl")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **asking(lambda wildcards, input: costs.of_frames(input.frames, 1e-3, 40)),
     params:
         min_cluster_size=config["learning_curves"]["min_cluster_size"],
     message:
@@ -57,15 +63,12 @@ rule fit_learning_point:
         at("logs/fit_learning_point/{strategy}_{size}_{draw}.log"),
         fit=at("logs/fit_learning_point/{strategy}_{size}_{draw}.gap_fit.log"),
     benchmark:
-        at("benchmarks/fit_learning_point/{strategy}_{size}_{draw}.tsv")
+        at("benchmarks/fit_learning_point/{strategy}_{size}_{draw}.jsonl")
     conda:
         "../../envs/potential.yaml"
     resources:
-        mem_mb=lambda wildcards, input: memory.of_learning_job(
-            input,
-            int(wildcards.size),
-            config["learning_curves"]["hyperparameters"],
-            config["potential"],
+        **asking(
+            lambda wildcards, input: costs.fit_learning_point(input, int(wildcards.size), config)
         ),
     params:
         descriptor=config["potential"]["descriptor"],
@@ -92,6 +95,8 @@ rule collect_learning_curves:
         comparison=at("learning_curves/comparison.csv"),
     log:
         at("logs/collect_learning_curves.log"),
+    benchmark:
+        at("benchmarks/collect_learning_curves.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:

@@ -13,12 +13,14 @@ rule analyse_reference:
     log:
         at("logs/analyse_reference.log"),
     benchmark:
-        at("benchmarks/analyse_reference.tsv")
+        at("benchmarks/analyse_reference.jsonl")
     # told early: a reference without frames at its temperature need not wait for the glass
     priority: 1
     conda:
         "../../envs/analysis.yaml"
     threads: 2
+    resources:
+        **asking(lambda wildcards, input: costs.of_frames(input.frames, 1e-3)),
     params:
         settings=ANALYSIS_SETTINGS,
         temperature=REFERENCE_TEMPERATURE,
@@ -40,10 +42,12 @@ rule analyse_glass:
     log:
         at("logs/analyse_glass/{potential}_{atoms}_{replica}.log"),
     benchmark:
-        at("benchmarks/analyse_glass/{potential}_{atoms}_{replica}.tsv")
+        at("benchmarks/analyse_glass/{potential}_{atoms}_{replica}.jsonl")
     conda:
         "../../envs/analysis.yaml"
     threads: 2
+    resources:
+        **asking(lambda wildcards, input: costs.of_frames(input.trajectory, 1e-3)),
     params:
         settings=ANALYSIS_SETTINGS,
     message:
@@ -60,6 +64,8 @@ rule import_experiment:
         gr=at("structure/experiment_{name}/gr.csv"),
     log:
         at("logs/import_experiment/{name}.log"),
+    benchmark:
+        at("benchmarks/import_experiment/{name}.jsonl")
     # told early, because a mistake in a file need not wait for the glass
     priority: 1
     conda:
@@ -90,6 +96,8 @@ rule average_replicas:
         closest=at("structure/{potential}_{atoms}/closest.csv"),
     log:
         at("logs/average_replicas/{potential}_{atoms}.log"),
+    benchmark:
+        at("benchmarks/average_replicas/{potential}_{atoms}.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -111,6 +119,8 @@ rule compare_structure:
         at("structure/{model}/rx.json"),
     log:
         at("logs/compare_structure/{model}.log"),
+    benchmark:
+        at("benchmarks/compare_structure/{model}.jsonl")
     conda:
         "../../envs/analysis.yaml"
     params:

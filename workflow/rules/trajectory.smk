@@ -11,9 +11,11 @@ checkpoint import_frames:
     log:
         at("logs/import_frames.log"),
     benchmark:
-        at("benchmarks/import_frames.tsv")
+        at("benchmarks/import_frames.jsonl")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **asking(lambda wildcards, input: costs.import_frames(input)),
     params:
         trajectories=config["trajectories"],
         settings=config["import"],
@@ -32,8 +34,12 @@ rule count_neighbours:
         at("frames/neighbours.csv"),
     log:
         at("logs/count_neighbours.log"),
+    benchmark:
+        at("benchmarks/count_neighbours.jsonl")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **asking(lambda wildcards, input: costs.of_frames(input.frames, 1e-3)),
     message:
         "Counting neighbours, which the memory of the fits depends on"
     script:

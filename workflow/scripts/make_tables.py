@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gapglass import files, log, tables
+from gapglass import costs, files, log, tables
 
 log.configure(snakemake.log[0], "make_tables")
 
@@ -21,7 +21,7 @@ made = {
     "r_x": tables.r_x(by_folder(snakemake.input.rx, files.read_json)),
     "hyperparameters": tables.hyperparameters(summaries, snakemake.params.hyperparameters),
     "errors": tables.errors(summaries, files.read_table(snakemake.input.comparison)),
-    "cost": tables.cost(snakemake.params.benchmarks),
+    "cost": costs.report(snakemake.params.benchmarks),
 }
 for path in snakemake.output:
     files.write_table(path, made[Path(path).stem])
