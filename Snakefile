@@ -27,6 +27,7 @@ include: "workflow/rules/glass.smk"
 include: "workflow/rules/structure.smk"
 include: "workflow/rules/learning_curves.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/verify.smk"
 
 
 # Bookkeeping of seconds, which no scheduler should queue; the plug-in is built where compilers are, on the login node.
@@ -36,6 +37,7 @@ localrules:
     build_report,
     choose_delta,
     collect_learning_curves,
+    compare_potentials,
     compare_structure,
     decide,
     describe_figures,

@@ -43,13 +43,18 @@ def start(folder, *arguments, log):
         )
 
 
-def kill_when(folder, pattern):
-    """Start the study and kill it, jobs included, as soon as a file like this is there."""
-    process = start(folder, log=folder / "killed.log")
-    deadline = time.monotonic() + 400
+def wait_for(folder, pattern, process):
+    """Wait until a run has made a file like this."""
+    deadline = time.monotonic() + 600
     while not list((folder / RESULTS).glob(pattern)):
         assert process.poll() is None and time.monotonic() < deadline, f"the run ended before it made {pattern}"
         time.sleep(0.02)
+
+
+def kill_when(folder, pattern):
+    """Start the study and kill it, jobs included, as soon as a file like this is there."""
+    process = start(folder, log=folder / "killed.log")
+    wait_for(folder, pattern, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     snakemake(folder, "--unlock")

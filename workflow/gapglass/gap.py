@@ -26,7 +26,7 @@ from ase.data import atomic_numbers
 from gapglass.errors import UserError
 from gapglass.files import whole_file
 from gapglass.log import Progress
-from gapglass.programs import peak_so_far_mb, program
+from gapglass.programs import die_with_parent, peak_so_far_mb, program, refuse_killed
 from gapglass.trajectory import write_frames
 
 log = logging.getLogger("gapglass")
@@ -207,6 +207,8 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     ------
     FitFailed
         With the reason; nothing is left at ``target``.
+    ProgramKilled
+        When gap_fit was ended from outside.
     """
     species = sorted(e0)
     held = {symbol for frame in frames for symbol in frame.symbols}
@@ -227,6 +229,7 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
         made = Path(folder) / "gap.xml"
         if status == "timeout":
             raise FitFailed(f"gap_fit was stopped after {max_seconds / 60:.1f} min (active_learning.max_fit_time)")
+        refuse_killed("gap_fit", status, text, "active_learning.max_fit_memory keeps larger fits from being proposed")
         if status != 0 or not made.exists():
             lines = [line.strip() for line in text.splitlines() if "ABORT" in line or "ERROR" in line.upper() or "proc" in line]
             raise FitFailed(f"gap_fit ended with status {status}: {' '.join(lines[-3:]) or 'see ' + str(log_path)}")
@@ -281,7 +284,9 @@ def _run(command, folder, stream, max_seconds):
     """Run a command, kill it on time-out; return its status or "timeout", its peak resident memory (MB) and its CPU time (s)."""
     # The wheel's gap_fit is serial; BLAS threads would only fight with the fits beside it.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_STACKSIZE": "1G"}
-    process = subprocess.Popen(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, preexec_fn=die_with_parent
+    )
     deadline, timed_out, seen = time.monotonic() + max_seconds, False, 0.0
     try:
         while True:
@@ -346,8 +351,20 @@ def predict(potential, frames, workers=1):
     Raises
     ------
     FitFailed
-        When QUIP aborts or is killed.
+        When QUIP aborts.
     """
+    try:
+        return _predict(potential, frames, workers)
+    except BrokenProcessPool:
+        # a process was killed, or QUIP aborted: the second happens again
+        log.warning("a process that evaluated %s ended early; the frames are evaluated once more, by one process", potential)
+    try:
+        return _predict(potential, frames, 1)
+    except BrokenProcessPool as error:
+        raise FitFailed(f"QUIP could not evaluate {potential}: {error}") from error
+
+
+def _predict(potential, frames, workers):
     progress = Progress(len(frames), "frames evaluated")
     energies, forces = [], []
     chunk = max(1, min(8, len(frames) // (4 * workers)))
@@ -357,7 +374,9 @@ def predict(potential, frames, workers=1):
                 energies.append(energy)
                 forces.append(force)
                 progress.update(len(energies))
-    except (BrokenProcessPool, RuntimeError) as error:
+    except BrokenProcessPool:
+        raise
+    except RuntimeError as error:
         raise FitFailed(f"QUIP could not evaluate {potential} on frame {len(energies)} or one soon after it: {error}") from error
     return np.array(energies), forces
 

@@ -17,7 +17,7 @@ import jinja2
 from gapglass.errors import UserError
 from gapglass.files import whole_file
 from gapglass.log import duration, notice
-from gapglass.programs import program
+from gapglass.programs import die_with_parent, program
 
 log = logging.getLogger("gapglass")
 
@@ -113,7 +113,8 @@ def launch_command(ranks, own=()):
         return list(own)
     if ranks == 1:
         return [program("lmp")]
-    return [program("mpiexec"), "-n", str(ranks), program("lmp")]
+    # fork: under a scheduler the wheel's mpiexec would ask that for places, which the job has already
+    return [program("mpiexec"), "-launcher", "fork", "-n", str(ranks), program("lmp")]
 
 
 def run(folder, text, *, ranks, own=(), n_steps=0, timestep=None, what="LAMMPS"):
@@ -156,7 +157,14 @@ def run(folder, text, *, ranks, own=(), n_steps=0, timestep=None, what="LAMMPS")
     clock = _Clock(n_steps, timestep, what)
     try:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=die_with_parent,
         )
     except OSError as error:
         raise UserError(f"cannot start {command[0]}: {error}; mend glass.lammps_command") from error

@@ -52,6 +52,12 @@ def at(path):
     return f"results/{config['study']}/{path}"
 
 
+def study_command():
+    """Return the command that runs this study."""
+    named = [str(path) for path in workflow.configfiles]
+    return " ".join([".venv/bin/snakemake", *(f"--configfile {path}" for path in named)])
+
+
 def imported():
     """Return import.json, once the checkpoint has made it."""
     with checkpoints.import_frames.get().output.summary.open() as stream:

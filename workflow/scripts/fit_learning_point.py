@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from gapglass import files, gap, kernels, learning, log, memory, seeds, trajectory
-from gapglass.errors import UserError
+from gapglass.errors import ProgramKilled, UserError
 
 log.configure(snakemake.log[0], "learning curves")
 strategy, size, draw = (snakemake.wildcards[name] for name in ("strategy", "size", "draw"))
@@ -49,6 +49,8 @@ try:
         energies, forces = gap.predict(potential, test)
     gap.refuse_unusable(gap.errors(test, energies, forces))
     result |= {"status": "ok", "reason": "", **cost, **learning.frame_errors(test, energies, forces)}
+except ProgramKilled:
+    raise
 except (gap.FitFailed, UserError) as error:
     log.notice("%s, %s frames, draw %s failed: %s", strategy, size, draw, error)
     result |= {"status": "failed", "reason": str(error)}

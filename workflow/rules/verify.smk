@@ -1,0 +1,18 @@
+# What Snakemake does not notice by itself: results deleted, changed or cut short after they were made.
+
+
+rule verify:
+    log:
+        at("logs/verify.log"),
+    retries: 0
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        root=at(".").removesuffix("/."),
+        metadata=".snakemake/metadata",
+        command=study_command(),
+    message:
+        "Comparing the results with the records of their making"
+    script:
+        "../scripts/verify.py"
