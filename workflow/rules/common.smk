@@ -47,9 +47,12 @@ wildcard_constraints:
     model=r"reference|[a-z_]+_\d+",
 
 
+STUDY_FOLDER = f"results/{config['study']}"
+
+
 def at(path):
     """Return a path below results/{study}/."""
-    return f"results/{config['study']}/{path}"
+    return f"{STUDY_FOLDER}/{path}"
 
 
 def study_command():

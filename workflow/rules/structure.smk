@@ -68,6 +68,8 @@ rule import_experiment:
         at("benchmarks/import_experiment/{name}.jsonl")
     # told early, because a mistake in a file need not wait for the glass
     priority: 1
+    # what fails here are files and settings, which a second attempt finds as they were
+    retries: 0
     conda:
         "../../envs/analysis.yaml"
     params:

@@ -12,6 +12,8 @@ checkpoint import_frames:
         at("logs/import_frames.log"),
     benchmark:
         at("benchmarks/import_frames.jsonl")
+    # what fails here are files and settings, which a second attempt finds as they were
+    retries: 0
     conda:
         "../../envs/analysis.yaml"
     resources:

@@ -9,7 +9,7 @@ rule verify:
     conda:
         "../../envs/analysis.yaml"
     params:
-        root=at(".").removesuffix("/."),
+        root=STUDY_FOLDER,
         metadata=".snakemake/metadata",
         command=study_command(),
     message:
