@@ -4,8 +4,8 @@ records; the time in which no job runs is Snakemake's; the start and imports of 
 counted once per job.
 """
 
-import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -16,18 +16,20 @@ from pathlib import Path
 import common
 import pandas as pd
 import yaml
+from gapglass import files
 
 ROOT = common.HERE.parent
+STUDY = "teo2-chgnet"
 
 
 def jobs_of(folder):
-    """Return one row per job of a finished run: rule, start and end (s)."""
-    rows = set()
-    for path in (Path(folder) / ".snakemake/metadata").rglob("*"):
-        if path.is_file():
-            record = json.loads(path.read_text())
-            rows.add((record["rule"], record["starttime"], record["endtime"]))
-    return pd.DataFrame(sorted(rows), columns=["rule", "start", "end"]).assign(seconds=lambda table: table["end"] - table["start"])
+    """Return one row per job of a finished run: rule, start and end (s), from Snakemake's record of each."""
+    rows = []
+    records = Path(folder) / "results" / STUDY / "benchmarks"
+    for path in records.rglob("*.jsonl"):
+        end, seconds = path.stat().st_mtime, files.read_json_lines(path)[-1]["s"]
+        rows.append((path.relative_to(records).parts[0].removesuffix(".jsonl"), end - seconds, end, seconds))
+    return pd.DataFrame(sorted(rows), columns=["rule", "start", "end", "seconds"])
 
 
 def covered(table):
@@ -62,6 +64,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         done = common.study(folder, raw)
         jobs = jobs_of(folder)
+        shutil.copy2(Path(folder) / "results" / STUDY / "report.html", common.RESULTS / "example_report.html")
+        shutil.copytree(Path(folder) / "results" / STUDY / "figures", common.RESULTS / "example_figures", dirs_exist_ok=True)
     wall = done["seconds"]
     rules = jobs.groupby("rule")["seconds"].agg(["count", "sum"]).reset_index()
     rules["start_s"] = [start_of(rule) if (ROOT / f"workflow/scripts/{rule}.py").exists() else 0.0 for rule in rules["rule"]]

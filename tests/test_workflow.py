@@ -1,5 +1,6 @@
 """The tiny study through Snakemake, every stage for real: complete, repeatable, resumable after kills."""
 
+import html
 import json
 import re
 import shutil
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
-from gapglass import config, figures, trajectory
+from gapglass import config, figures, log, trajectory
 from study import RESULTS, change, copy_project, kill_when, numbers, snakemake
 
 LISTED = figures.listed(config.read(ROOT / "config/tiny.yaml"))
@@ -144,6 +145,21 @@ def test_second_run_does_nothing(finished):
 def test_snakemake_report_works(finished):
     snakemake(finished, "--report", "snakemake-report.html")
     assert (finished / "snakemake-report.html").stat().st_size > 100_000
+
+
+def test_report_names_the_settings_of_each_result(finished, tmp_path):
+    """After a change of one key, the results that it does not touch still name the settings that they were made with."""
+    folder = tmp_path / "changed"
+    shutil.copytree(finished, folder)
+    before = {(row["rule"], row["settings"]): row["last"] for row in log.settings_of(folder / RESULTS / "logs")}
+    change(folder, {"structure": {"coordination_cutoffs": {"Te-O": 2.5}}})
+    output = snakemake(folder)
+    assert "Fitting" not in output and "stage 1 (" not in output and "Structure of the reference" in output
+    after = {(row["rule"], row["settings"]): row["last"] for row in log.settings_of(folder / RESULTS / "logs")}
+    redone = {rule for rule, settings in set(after) - set(before)}
+    assert "analyse_reference" in redone and not redone & {"import_frames", "cluster_frames", "fit_trial", "run_stage"}
+    page = html.unescape((folder / RESULTS / "report.html").read_text())
+    assert '"Te-O": 2.5' in page and "d_tol: 0.001" in page and "max_fit_time: 240" in page
 
 
 def test_changed_stage_leaves_the_earlier_ones(finished):

@@ -1,5 +1,6 @@
 """One logging set-up for every script: full log in a file, short lines on the terminal."""
 
+import json
 import logging
 import os
 import platform
@@ -7,6 +8,7 @@ import sys
 import time
 import traceback
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 
 from gapglass import __version__
@@ -31,11 +33,15 @@ def versions():
     return found
 
 
-def configure(path, step):
+SETTINGS = "settings: "
+
+
+def configure(path, step, settings=None):
     """Send everything of level INFO to ``path`` and NOTICE and above to the terminal.
 
-    ``step`` stands before each terminal line. An uncaught ``UserError`` is shown as one message,
-    any other exception with its traceback in the log file and its last line on the terminal.
+    ``step`` stands before each terminal line, ``settings`` (the job's parameters, by name) in the log, from which the report takes them.
+    An uncaught ``UserError`` is shown as one message, any other exception with its traceback in the log file and its last line on the
+    terminal.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     logger = logging.getLogger("gapglass")
@@ -51,6 +57,8 @@ def configure(path, step):
     logger.addHandler(in_file)
     logger.addHandler(on_terminal)
     logger.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))
+    if settings is not None:
+        logger.info("%s%s", SETTINGS, json.dumps(dict(settings.items()), sort_keys=True, default=str))
     # set by Snakemake from the rule's threads; numba, BLAS and OpenMP obey them
     logger.info("threads: OMP_NUM_THREADS %s on %s", os.environ.get("OMP_NUM_THREADS", "not set"), platform.node())
 
@@ -64,6 +72,36 @@ def configure(path, step):
 
     sys.excepthook = report
     return logger
+
+
+def settings_of(folder):
+    """Return with which settings the jobs of each rule were last run.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder ``logs`` of a study.
+
+    Returns
+    -------
+    list of dict
+        rule, jobs, settings (text, key by key), first and last (time of the earliest and latest of these jobs); a row for each rule and
+        each different settings, in the order in which they ran.
+    """
+    found = {}
+    for path in sorted(Path(folder).rglob("*.log")):
+        with path.open(errors="replace") as stream:
+            line = next((line for line in islice(stream, 5) if f"INFO {SETTINGS}" in line), None)
+        if line is None:
+            continue
+        when, settings = line[:19], json.loads(line.split(SETTINGS, 1)[1])
+        rule = path.relative_to(folder).parts[0].removesuffix(".log")
+        text = "; ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items())
+        found.setdefault((rule, text), []).append(when)
+    rows = [
+        {"rule": r, "jobs": len(times), "first": min(times), "last": max(times), "settings": text} for (r, text), times in found.items()
+    ]
+    return sorted(rows, key=lambda row: (row["first"], row["rule"]))
 
 
 def notice(message, *values):

@@ -13,7 +13,7 @@ import yaml
 
 from gapglass import figures, learning
 from gapglass.files import read_json, read_table
-from gapglass.log import duration, versions
+from gapglass.log import duration, settings_of, versions
 from gapglass.plots import PAGE, model_label
 
 FOLDER = Path(__file__).resolve().parents[1] / "report"
@@ -228,7 +228,7 @@ def _facts(settings, best, potentials, main, r_x):
     return facts
 
 
-def render(settings, files, learning_curves=()):
+def render(settings, files, logs, learning_curves=()):
     """Return the report as HTML.
 
     Parameters
@@ -238,6 +238,8 @@ def render(settings, files, learning_curves=()):
     files : object
         Attributes ``figures``, ``imported``, ``kernels``, ``best``, ``delta``, ``potentials`` (summaries), ``histories``,
         ``tables``, ``thermo`` and ``speed``: paths or lists of paths.
+    logs : path-like
+        Folder of the logs, which tell with which settings each result was made.
     learning_curves : list of path-like
         Summary and figures of the learning curves, where they have been made.
     """
@@ -288,6 +290,7 @@ def render(settings, files, learning_curves=()):
         "l_fold": _fold_rows(tables["l_fold"]),
         "closest": _closest_rows(tables["closest_approach"]),
         "costs": _cost_rows(tables["cost"]),
+        "made_with": settings_of(logs),
         "learning": _learning_rows(curves) if learning_curves else [],
         "verdict": learning.verdict(curves) if learning_curves else [],
     }

@@ -173,6 +173,7 @@ rule build_report:
         "../../envs/analysis.yaml"
     params:
         settings=config,
+        logs=at("logs"),
         learning=learning_curves_made(),
     message:
         "Writing the report"

@@ -6,7 +6,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", str(snakemake.threads))
 
 from gapglass import glass, log, structure
 
-log.configure(snakemake.log[0], f"structure of the glass of {snakemake.wildcards.atoms} atoms")
+log.configure(snakemake.log[0], f"structure of the glass of {snakemake.wildcards.atoms} atoms", snakemake.params)
 frames = glass.read_dump(snakemake.input.trajectory)
 discarded = int(len(frames) * snakemake.params.settings["discard_fraction"])
 structure.write_analysis(frames[discarded:], snakemake.params.settings, snakemake.output)

@@ -8,7 +8,7 @@ from numpy.lib.format import open_memmap
 
 from gapglass import blocks, files, kernels, log
 
-log.configure(snakemake.log[0], "assemble_kernels")
+log.configure(snakemake.log[0], "assemble_kernels", snakemake.params)
 places = [block.frames for block in blocks.cut(files.read_table(snakemake.input.table), snakemake.params.block_frames)]
 settings = {name: dict(snakemake.params[name]) for name in ("soap", "coulomb")}
 if snakemake.input.scale:

@@ -2,7 +2,7 @@
 
 from gapglass import files, log, structure
 
-log.configure(snakemake.log[0], "average_replicas")
+log.configure(snakemake.log[0], "average_replicas", snakemake.params)
 for kind in ("sq", "gr", "coordination", "angles", "closest"):
     paths = snakemake.input[kind] if isinstance(snakemake.input[kind], list) else [snakemake.input[kind]]
     table = structure.average_tables([files.read_table(path) for path in paths], snakemake.params.q_bin)

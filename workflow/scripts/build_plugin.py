@@ -2,5 +2,5 @@
 
 from gapglass import lammps, log
 
-log.configure(snakemake.log[0], "build_plugin")
+log.configure(snakemake.log[0], "build_plugin", snakemake.params)
 lammps.build_plugin(snakemake.output[0], snakemake.log.compiler)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from gapglass import clustering, files, log
 
-log.configure(snakemake.log[0], "choose_delta")
+log.configure(snakemake.log[0], "choose_delta", snakemake.params)
 columns = [
     "delta",
     "n_clusters",

@@ -4,7 +4,7 @@ import pandas as pd
 
 from gapglass import clustering, files, kernels, log, many_frames
 
-log.configure(snakemake.log[0], f"cluster_frames delta {snakemake.wildcards.delta}")
+log.configure(snakemake.log[0], f"cluster_frames delta {snakemake.wildcards.delta}", snakemake.params)
 settings = snakemake.params
 table = files.read_table(snakemake.input.table)
 energies = table["energy_ev_per_atom"].to_numpy()

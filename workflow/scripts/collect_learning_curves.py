@@ -2,7 +2,7 @@
 
 from gapglass import files, learning, log
 
-log.configure(snakemake.log[0], "learning curves")
+log.configure(snakemake.log[0], "learning curves", snakemake.params)
 table, holdout = files.read_table(snakemake.input.table), files.read_json(snakemake.input.sets)["holdout"]
 results = learning.table(
     [files.read_json(path) for path in snakemake.input.points],

@@ -6,7 +6,7 @@ import numpy as np
 
 from gapglass import evaluation, files, log
 
-log.configure(snakemake.log[0], "compare_potentials")
+log.configure(snakemake.log[0], "compare_potentials", snakemake.params)
 predictions = {Path(path).parent.name: files.read_table(path) for path in snakemake.input.predictions}
 forces = {Path(path).parent.name: dict(np.load(path)) for path in snakemake.input.forces}
 table = evaluation.compare(predictions, forces)

@@ -2,7 +2,7 @@
 
 from gapglass import files, log, structure
 
-log.configure(snakemake.log[0], "R_X")
+log.configure(snakemake.log[0], "R_X", snakemake.params)
 sq, gr, experiment_sq, experiment_gr = (
     [files.read_table(path) for path in snakemake.input[name]] for name in ("sq", "gr", "experiment_sq", "experiment_gr")
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from gapglass import blocks, descriptors, files, log, trajectory
 
-log.configure(snakemake.log[0], "compute_descriptors")
+log.configure(snakemake.log[0], "compute_descriptors", snakemake.params)
 table = files.read_table(snakemake.input.table)
 block = blocks.up_to(blocks.cut(table, snakemake.params.block_frames), snakemake.wildcards.block)[-1]
 chosen = table.iloc[block.frames]

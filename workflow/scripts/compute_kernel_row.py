@@ -8,7 +8,7 @@ import numpy as np
 
 from gapglass import descriptors, files, kernels, log
 
-log.configure(snakemake.log[0], "compute_kernel_row")
+log.configure(snakemake.log[0], "compute_kernel_row", snakemake.params)
 settings = dict(snakemake.params.settings)
 if snakemake.input.scale:
     settings["zeta"] = files.read_json(snakemake.input.scale)["zeta"]

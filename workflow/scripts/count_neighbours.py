@@ -2,7 +2,7 @@
 
 from gapglass import files, log, memory, trajectory
 
-log.configure(snakemake.log[0], "count_neighbours")
+log.configure(snakemake.log[0], "count_neighbours", snakemake.params)
 counts = memory.count_neighbours(trajectory.read_frames(snakemake.input.frames))
 counts.insert(0, "frame", range(len(counts)))
 header = ["within_R: neighbours of all atoms together within R Å, each pair from both sides, images included"]

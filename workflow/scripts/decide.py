@@ -4,7 +4,7 @@ from gapglass import active_learning, files, log
 from gapglass.hyperparameters import SearchSpace
 from gapglass.memory import FitMemory, MemoryLimit
 
-log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}")
+log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 database, potential, limit = files.read_json(snakemake.input.database), snakemake.params.potential, None
 if snakemake.params.max_fit_memory is not None:
     counts = files.read_table(snakemake.input.neighbours).iloc[database["train"]]

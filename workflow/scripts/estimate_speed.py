@@ -3,7 +3,7 @@
 from gapglass import files, glass, log
 
 atoms = snakemake.wildcards.atoms
-log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms")
+log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms", snakemake.params)
 speed = glass.estimate(
     snakemake.input.packed,
     snakemake.input.potential,

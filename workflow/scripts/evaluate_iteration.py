@@ -4,7 +4,7 @@ import numpy as np
 
 from gapglass import evaluation, files, log, trajectory
 
-log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}")
+log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 frames, database = trajectory.read_frames(snakemake.input.frames), files.read_json(snakemake.input.database)
 errors, predictions, forces = evaluation.evaluate(snakemake.input.potential, frames, database, workers=snakemake.threads)
 if database["holdout"]:

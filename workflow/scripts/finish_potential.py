@@ -4,7 +4,7 @@ import shutil
 
 from gapglass import active_learning, files, log
 
-log.configure(snakemake.log[0], "finish_potential")
+log.configure(snakemake.log[0], "finish_potential", snakemake.params)
 decisions = [files.read_json(path) for path in snakemake.input.decisions]
 evaluations = [files.read_json(path) for path in snakemake.input.evaluations]
 summary, history = active_learning.summarise(decisions, evaluations)

@@ -5,7 +5,7 @@ import numpy as np
 from gapglass import active_learning, evaluation, files, gap, log, memory, seeds, trajectory
 from gapglass.errors import UserError
 
-log.configure(snakemake.log[0], "all_frames")
+log.configure(snakemake.log[0], "all_frames", snakemake.params)
 frames, settings = trajectory.read_frames(snakemake.input.frames), snakemake.params
 hyperparameters, imported = files.read_json(snakemake.input.hyperparameters), files.read_json(snakemake.input.summary)
 predicted = round(memory.of_fit(files.read_table(snakemake.input.neighbours), hyperparameters, settings, imported))

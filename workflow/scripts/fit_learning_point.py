@@ -6,7 +6,7 @@ from pathlib import Path
 from gapglass import files, gap, kernels, learning, log, memory, seeds, trajectory
 from gapglass.errors import ProgramKilled, UserError
 
-log.configure(snakemake.log[0], "learning curves")
+log.configure(snakemake.log[0], "learning curves", snakemake.params)
 strategy, size, draw = (snakemake.wildcards[name] for name in ("strategy", "size", "draw"))
 settings, table, sets = snakemake.params, files.read_table(snakemake.input.table), files.read_json(snakemake.input.sets)
 distances = kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, files.read_json(snakemake.input.best)["delta"])

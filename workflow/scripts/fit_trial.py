@@ -2,7 +2,7 @@
 
 from gapglass import files, gap, log, memory, seeds, trajectory
 
-log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}")
+log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 place = {name: int(snakemake.wildcards[name]) for name in ("iteration", "round", "trial")}
 settings = snakemake.params
 hyperparameters = files.read_json(snakemake.input.decision)["proposals"][place["trial"] - 1]

@@ -2,7 +2,7 @@
 
 from gapglass import experiment, files, log
 
-log.configure(snakemake.log[0], f"experiment {snakemake.wildcards.name}")
+log.configure(snakemake.log[0], f"experiment {snakemake.wildcards.name}", snakemake.params)
 params = snakemake.params
 sq, gr = experiment.experiment_tables(params.entry, params.settings, params.composition, params.density)
 files.write_table(snakemake.output.sq, sq, sq.attrs["notes"])

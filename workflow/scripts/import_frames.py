@@ -2,7 +2,7 @@
 
 from gapglass import config, files, log, trajectory
 
-log.configure(snakemake.log[0], "import_frames")
+log.configure(snakemake.log[0], "import_frames", snakemake.params)
 frames, table, summary = trajectory.import_frames(snakemake.params.trajectories, snakemake.params.settings)
 config.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])
 config.check_reference(snakemake.params.composition, frames)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gapglass import costs, files, log, tables
 
-log.configure(snakemake.log[0], "make_tables")
+log.configure(snakemake.log[0], "make_tables", snakemake.params)
 
 
 def by_folder(paths, read=files.read_table):

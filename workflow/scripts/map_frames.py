@@ -5,7 +5,7 @@ import pandas as pd
 
 from gapglass import clustering, files, kernels, log
 
-log.configure(snakemake.log[0], "map_frames")
+log.configure(snakemake.log[0], "map_frames", snakemake.params)
 delta = files.read_json(snakemake.input.best)["delta"]
 soap, coulomb = (np.load(snakemake.input[name], mmap_mode="r") for name in ("soap", "coulomb"))
 chosen = clustering.mapped_frames(len(soap))

@@ -2,7 +2,7 @@
 
 from gapglass import files, glass, log, seeds
 
-log.configure(snakemake.log[0], "pack_atoms")
+log.configure(snakemake.log[0], "pack_atoms", snakemake.params)
 atoms, replica = int(snakemake.wildcards.atoms), int(snakemake.wildcards.replica)
 glass.pack(
     snakemake.output[0],

@@ -2,7 +2,7 @@
 
 from gapglass import files, log, plots
 
-log.configure(snakemake.log[0], "plot_clusters")
+log.configure(snakemake.log[0], "plot_clusters", snakemake.params)
 best = files.read_json(snakemake.input.best)
 frames = files.read_table(snakemake.input.table)
 table = frames.merge(files.read_table(snakemake.input.labels), on="frame")

@@ -4,6 +4,6 @@ from pathlib import Path
 
 from gapglass import files, log, plots
 
-log.configure(snakemake.log[0], "plot_glass")
+log.configure(snakemake.log[0], "plot_glass", snakemake.params)
 tables = {"_".join(Path(path).parts[-4:-1]): files.read_table(path) for path in snakemake.input}
 plots.save(plots.melt_quench(tables), snakemake.output, "melt_quench")

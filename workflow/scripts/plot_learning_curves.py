@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gapglass import figures, files, log, plots
 
-log.configure(snakemake.log[0], "plot_learning_curves")
+log.configure(snakemake.log[0], "plot_learning_curves", snakemake.params)
 summary = files.read_table(snakemake.input[0])
 drawn = {
     "learning_curves": [name for name in plots.STRATEGIES if name not in figures.ALLOCATIONS],

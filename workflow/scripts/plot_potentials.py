@@ -12,7 +12,7 @@ def by_potential(paths, read):
     return {Path(path).parent.name: read(path) for path in paths}
 
 
-log.configure(snakemake.log[0], "plot_potentials")
+log.configure(snakemake.log[0], "plot_potentials", snakemake.params)
 summaries = by_potential(snakemake.input.summaries, files.read_json)
 histories = by_potential(snakemake.input.histories, files.read_table)
 ledgers = by_potential(snakemake.input.ledgers, files.read_json_lines)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gapglass import experiment, files, log, plots, scattering
 
-log.configure(snakemake.log[0], "plot_structure")
+log.configure(snakemake.log[0], "plot_structure", snakemake.params)
 wanted = {Path(path).stem for path in snakemake.output}
 main, largest = snakemake.params.main, snakemake.params.largest
 radiations = {entry["name"]: entry["radiation"] for entry in snakemake.params.experiments}

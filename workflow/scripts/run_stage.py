@@ -3,7 +3,7 @@
 from gapglass import glass, log, seeds
 
 atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "replica", "stage"))
-log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms")
+log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms", snakemake.params)
 density = glass.stage_density(snakemake.params.stage, snakemake.input.table or None, snakemake.params.reference_temperature)
 glass.run_stage(
     snakemake.params.stage,

@@ -2,7 +2,7 @@
 
 from gapglass import files, kernels, log, sampling, trajectory
 
-log.configure(snakemake.log[0], "sample_frames")
+log.configure(snakemake.log[0], "sample_frames", snakemake.params)
 iteration = int(snakemake.wildcards.iteration)
 table = files.read_table(snakemake.input.table)
 labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()

@@ -2,7 +2,7 @@
 
 from gapglass import files, learning, log
 
-log.configure(snakemake.log[0], "learning curves")
+log.configure(snakemake.log[0], "learning curves", snakemake.params)
 params = snakemake.params
 sets = learning.set_aside(files.read_table(snakemake.input.table), params.fraction, params.sizes, params.seed)
 log.notice("%d frames to choose from, %d set aside to test on", len(sets["pool"]), len(sets["holdout"]))
