@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from gapglass.errors import UserError
+from gapglass.errors import REINSTALL, UserError
 
 
 def program(name):
@@ -19,7 +19,7 @@ def program(name):
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
-        raise UserError(f"the program {name} is not installed beside {sys.executable} nor on PATH; run `make setup`")
+        raise UserError(f"the program {name} is not installed beside {sys.executable} nor on PATH; {REINSTALL}")
     return found
 
 
