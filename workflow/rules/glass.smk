@@ -7,6 +7,8 @@ rule build_plugin:
     log:
         at("logs/build_plugin.log"),
         compiler=at("logs/build_plugin.compiler.log"),
+    # told early: a compiler that does not work need not wait for the potential
+    priority: 1
     conda:
         "../../envs/lammps.yaml"
     params:
@@ -15,6 +17,25 @@ rule build_plugin:
         "Building pair_style quip for LAMMPS"
     script:
         "../scripts/build_plugin.py"
+
+
+rule check_lammps:
+    output:
+        at("lammps/own.txt"),
+    log:
+        at("logs/check_lammps.log"),
+    # told early: a command that does not work need not wait for the potential
+    priority: 1
+    conda:
+        "../../envs/lammps.yaml"
+    threads: config["glass"]["ranks"]
+    params:
+        command=config["glass"]["lammps_command"],
+        ranks=config["glass"]["ranks"],
+    message:
+        "Trying the LAMMPS of glass.lammps_command"
+    script:
+        "../scripts/check_lammps.py"
 
 
 rule pack_atoms:
@@ -40,6 +61,7 @@ rule estimate_speed:
         packed=f"{GLASS_FOLDER}/packed.data",
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
+        own=own_lammps,
     output:
         f"{GLASS_FOLDER}/speed.json",
     log:
@@ -64,6 +86,7 @@ rule run_stage:
         start=stage_start,
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
+        own=own_lammps,
         table=density_table,
     output:
         restart=f"{GLASS_FOLDER}/stage_{{stage}}/final.restart",
