@@ -536,6 +536,7 @@ CASES = [
     Case(E, "results linked to a disk that is not there", "check", no_such_link, "results is a link to scratch-that", "mount that disk"),
     Case(E, "results of somebody else", "start", results_of_another, "results cannot be written by you", "chmod"),
     Case(E, "folder of somebody else", "start", folder_of_another, "cannot be written by you", "a folder of your own"),
+    Case(E, "folder of somebody else, by make run", "check", folder_of_another, "a run writes to", "a folder of your own"),
     Case(E, "disk full", "import_frames", disk(28), "frames.extxyz: No space left on device", "free space there"),
     Case(E, "disk became read-only", "import_frames", disk(30),
          "frames.extxyz: Read-only file system", "start the run in a folder that can"),

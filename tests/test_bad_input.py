@@ -348,6 +348,21 @@ def test_disk_full_while_writing_is_told(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "reader"),
+    [
+        ("import.json", '{"n_frames": 1', files.read_json),
+        ("ledger.jsonl", '{"a": 1}\n{', files.read_json_lines),
+        ("table.csv", "", files.read_table),
+        ("table.csv", "a,b\n1,2\n1,2,3\n", files.read_table),
+    ],
+)
+def test_damaged_result_is_told(name, content, reader, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=rf"{name} is damaged \(.*\); delete it, and the next run makes it anew"):
+        reader(tmp_path / name)
+
+
 def test_table_of_this_file_has_what_it_promises():
     groups = Counter(case.group for case in bad_input.CASES)
     assert sum(groups.values()) >= 60 and set(groups) == set(bad_input.GROUPS) and min(groups.values()) >= 12

@@ -38,7 +38,7 @@ def check_folder(path):
 
 
 def check_writable(path):
-    """Refuse a results folder that cannot be written; nothing is made.
+    """Refuse a folder that cannot be written, the results' or Snakemake's own; nothing is made.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def check_writable(path):
     nearest = next(place for place in (Path(path), *Path(path).parents) if place.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(
-            f"results are written to {path}/, and {nearest.resolve()} cannot be written by you; give yourself the right to it "
+            f"a run writes to {path}/, and {nearest.resolve()} cannot be written by you; give yourself the right to it "
             "(chmod, chown), or start the run in a folder of your own"
         )
 
@@ -121,6 +121,8 @@ def main(paths):
             data = configuration.complete(configuration.read_source(path), str(path))
             configuration.check_files(data)
             check_folder(f"results/{data['study']}")
+            check_writable(f"results/{data['study']}")
+            check_writable(".snakemake")
     except UserError as error:
         print(f"gapglass: {error}", file=sys.stderr)
         return 1
