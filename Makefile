@@ -4,13 +4,17 @@ PYTHON ?= python3
 CONFIG ?= config/config.yaml
 ARGS ?=
 BIN := .venv/bin
+# As written and by way of the environment: the name of a file is never part of a command.
+override CONFIG := $(value CONFIG)
+export CONFIG
 
 .PHONY: run test benchmark setup lint docs lock clean
 
 # The lock on .run.lock ends with the processes that hold it, so a Snakemake lock found under it was left by a killed run.
 run: setup
+	@PYTHONPATH=workflow $(BIN)/python -m gapglass.preflight "$$CONFIG"
 	@flock --nonblock --conflict-exit-code 75 .run.lock sh -c \
-	  '$(BIN)/snakemake --configfile $(CONFIG) --unlock --quiet all && PYTHONPATH=workflow exec $(BIN)/snakemake $(ARGS) --configfile $(CONFIG) --logger gapglass'; \
+	  '$(BIN)/snakemake --configfile "$$CONFIG" --unlock --quiet all && PYTHONPATH=workflow exec $(BIN)/snakemake $(ARGS) --configfile "$$CONFIG" --logger gapglass'; \
 	status=$$?; [ $$status -ne 75 ] || echo "Another make run is at work in this folder; wait for it or stop it." >&2; exit $$status
 
 test: setup
@@ -23,6 +27,7 @@ benchmark: setup
 setup: .venv/.complete
 
 .venv/.complete: requirements.lock
+	@command -v $(firstword $(PYTHON)) >/dev/null || { echo "there is no $(PYTHON); install Python 3.11 or newer, or name it with make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gapglass needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
 	@echo "Setting up .venv from requirements.lock (once, a minute or two)"
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }

@@ -12,6 +12,11 @@ if not workflow.configfiles:
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    if workflow.is_main_process:
+        check_machine()
+
+
 onsuccess:
     if Path(at("report.html")).exists():
         print(f"\nReport: {Path(at('report.html')).resolve()}", flush=True)

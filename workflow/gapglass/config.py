@@ -6,7 +6,9 @@ allowed and a fix. The schema is ``workflow/schemas/config.schema.yaml``.
 
 import copy
 import difflib
+import json
 import math
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +16,22 @@ from pathlib import Path
 import numpy as np
 import yaml
 from ase.data import atomic_masses, atomic_numbers
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError, validators
 
-from gapglass.errors import UserError
+from gapglass.errors import UserError, system_problem
 from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3
 
+MOST_STEPS = 2**31 - 1  # of one run of LAMMPS
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+
+
+def _whole_match(validator, pattern, instance, schema):
+    """Match a pattern with the whole text: `$` also matches before a line break at the end, which has no place in a name."""
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+Validator = validators.extend(Draft202012Validator, {"pattern": _whole_match})
 
 
 def load_schema():
@@ -45,8 +57,8 @@ def complete(config, source="config"):
     if not isinstance(config, dict):
         raise UserError(f"{source}: expected keys and values, found {type(config).__name__}")
     schema = load_schema()
-    problems = []
-    for error in sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.absolute_path))):
+    problems = [f"`{_key(path)}` has the key {key!r}, which is not text; put it in quotes" for path, key in _keys_without_name(config)]
+    for error in [] if problems else sorted(Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.absolute_path))):
         problems += _explain(error, schema)
     problems += [f"`{_key(path)}` is not a finite number; give one" for path in _not_finite(config)]
     if not problems:
@@ -59,13 +71,88 @@ def complete(config, source="config"):
 
 def read(path):
     """Read, check and complete the configuration file at ``path``."""
+    return complete(read_source(path), str(path))
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without Python objects, in which a key that stands twice is an error: YAML itself would take the last."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool | None):
+                raise yaml.constructor.ConstructorError(None, None, f"found the key {key!r}, which is no name", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key `{key}` stands there a second time; keep one of the two", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _pairs(pairs):
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"the key `{key}` stands there twice; keep one of the two")
+    return dict(pairs)
+
+
+def read_source(path):
+    """Return what a configuration file says, keys and values, before any check of them.
+
+    Parameters
+    ----------
+    path : path-like
+        YAML or JSON.
+
+    Raises
+    ------
+    UserError
+        Naming file, line and fix: absent, a folder, unreadable, not UTF-8, empty, not YAML, a key twice, Python in it.
+    """
+    path = Path(path)
     try:
-        data = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the configuration {path}: {error}") from error
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"the configuration {path} is not UTF-8 text (byte {error.start}); save it with that encoding") from None
+    except OSError as error:
+        raise UserError(f"cannot read the configuration {system_problem(error, path) or error}") from None
+    try:
+        data = json.loads(text, object_pairs_hook=_pairs) if path.suffix == ".json" else yaml.load(text, Loader=_StrictLoader)
+        json.dumps(data, default=str)  # refuses what contains itself
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from error
-    return complete(data, str(path))
+        raise UserError(f"{path}{_position(error)} is not valid YAML: {_yaml_problem(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not valid YAML: {error or type(error).__name__}; mend the file") from None
+    if data is None or not text.strip():
+        raise UserError(f"{path} is empty; begin with a copy of config/config.yaml")
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: expected keys and values, found {type(data).__name__}; begin with a copy of config/config.yaml")
+    if "__use_yte__" in data:
+        raise UserError(f"{path}: `__use_yte__` lets a configuration run Python code; remove it and write the values themselves")
+    return data
+
+
+def _position(error):
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    return f", line {mark.line + 1}, column {mark.column + 1}," if mark else ""
+
+
+def _yaml_problem(error):
+    problem = getattr(error, "problem", None) or str(error)
+    if "\\t" in problem:
+        return "a tab; indent with spaces"
+    if "could not determine a constructor" in problem:
+        tag = problem.rsplit(" ", 1)[-1].strip("'").replace("tag:yaml.org,2002:", "!!")
+        return f"the tag {tag} is not allowed; write plain values"
+    fix = "" if ";" in problem else "; mend this line (a text with a colon or a bracket needs quotes)"
+    return f"{problem}{fix}"
 
 
 def _resolve(node, schema):
@@ -117,6 +204,16 @@ def _not_finite(value, path=()):
         yield path
 
 
+def _keys_without_name(value, path=()):
+    """Yield the places of keys that YAML reads as numbers or truth values, with the key."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if isinstance(value, dict) and not isinstance(key, str):
+            yield path, key
+        else:
+            yield from _keys_without_name(item, (*path, key))
+
+
 def _key(path):
     text = ""
     for part in path:
@@ -138,7 +235,14 @@ def _allowed(node):
         return f"the keys {{{keys}}}" if keys else "keys and values"
     kinds = node.get("type", "a value")
     text = " or ".join(kinds) if isinstance(kinds, list) else kinds
-    names = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<=", "minItems": "items >="}
+    names = {
+        "exclusiveMinimum": ">",
+        "minimum": ">=",
+        "exclusiveMaximum": "<",
+        "maximum": "<=",
+        "minItems": "items >=",
+        "maxLength": "characters <=",
+    }
     bounds = [f"{sign} {node[word]}" for word, sign in names.items() if word in node]
     if "pattern" in node:
         bounds.append("matching " + node["pattern"])
@@ -267,6 +371,10 @@ def _sense_learning_curves(config):
 
 
 def _sense_species(config):
+    e0 = config["potential"]["e0"]
+    lacking = [symbol for symbol in config["glass"].get("composition", {}) if isinstance(e0, dict) and symbol not in e0]
+    if lacking:
+        yield f"`potential.e0` lacks {', '.join(lacking)}, which glass.composition names; give every species its energy, or e0: fitted"
     for place, symbols in {
         "glass.composition": config["glass"].get("composition", {}),
         "potential.e0": config["potential"]["e0"] if isinstance(config["potential"]["e0"], dict) else {},
@@ -313,6 +421,11 @@ def _sense_glass(config):
     for index, stage in enumerate(glass["cycle"]):
         if stage["time"] * 1000 < glass["timestep"]:
             yield f"`glass.cycle[{index}].time` is {stage['time']} ps, shorter than one time step ({glass['timestep']} fs); raise it"
+        if stage["time"] * 1000 / glass["timestep"] > MOST_STEPS:
+            yield (
+                f"`glass.cycle[{index}].time` is {stage['time']} ps, more than the {MOST_STEPS} steps of {glass['timestep']} fs that "
+                "LAMMPS counts; lower it or split the stage"
+            )
         if stage["ensemble"] == "nvt" and stage["pressure"]:
             yield f"`glass.cycle[{index}].pressure` is {stage['pressure']} GPa in an nvt stage, where it has no effect; use npt or drop it"
     last = glass["cycle"][-1]
@@ -371,20 +484,40 @@ def _sense_experiments(structure):
 
 
 def check_files(config):
-    """Refuse files of trajectories and experiments that are absent, before any job starts.
+    """Refuse files of trajectories and experiments that are absent or cannot be read, before any job starts.
 
     Raises
     ------
     UserError
     """
-    absent = [
-        f"  - `{key}[{index}].file` is {entry['file']}; there is no such file"
+    problems = [
+        f"  - `{key}[{index}].file` is {entry['file']}; {problem}"
         for key, entries in (("trajectories", config["trajectories"]), ("structure.experiments", config["structure"]["experiments"]))
         for index, entry in enumerate(entries)
-        if not Path(entry["file"]).is_file()
+        if (problem := _file_problem(entry["file"]))
     ]
-    if absent:
-        raise UserError("\n".join(["files are looked for relative to " + str(Path.cwd()), *absent]))
+    if problems:
+        raise UserError("\n".join(["files are looked for relative to " + str(Path.cwd()), *problems]))
+
+
+def _file_problem(name):
+    """Return what is wrong with a user's file, None where it can be read."""
+    # Snakemake takes {} for wildcards and <> for variables; a line break would tear logs and tables apart
+    if re.search(r"[{}<>\x00-\x1f\x7f]", name):
+        return "{, }, <, > and line breaks cannot be in the name; rename the file"
+    path = Path(name)
+    try:
+        if path.is_dir():
+            return "that is a folder; name the file in it"
+        if not path.is_file():
+            return "there is no such file; mend the path" + (" (~ is not replaced)" if name.startswith("~") else "")
+        if not os.access(path, os.R_OK):
+            return "you may not read it; change its permissions (chmod u+r)"
+        if path.stat().st_size == 0:
+            return "it is empty; copy it again"
+    except OSError as error:
+        return f"{error.strerror}; mend the path"
+    return None
 
 
 def check_reference(composition, frames):
@@ -411,6 +544,31 @@ def check_reference(composition, frames):
                 f"trajectory {frame.info['trajectory']!r} has role reference and holds {frame.get_chemical_formula()}, "
                 f"glass.composition is {composition}: their structures cannot be compared. "
                 "Give the trajectory role extra, or mend glass.composition."
+            )
+
+
+def check_atom_order(frames):
+    """Refuse frames of one formula with their atoms in different orders: matrices that are not permuted are compared place by place.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        Canonical frames.
+
+    Raises
+    ------
+    UserError
+    """
+    first = {}
+    for frame in frames:
+        known = first.setdefault(frame.get_chemical_formula(), frame)
+        if (frame.numbers != known.numbers).any():
+            place = int(np.argmax(frame.numbers != known.numbers))
+            raise UserError(
+                f"descriptors.coulomb.permutation is none and atom {place} is {known.symbols[place]} in frame {known.info['frame']} "
+                f"(trajectory {known.info['trajectory']!r}) but {frame.symbols[place]} in frame {frame.info['frame']} "
+                f"(trajectory {frame.info['trajectory']!r}): matrices of atoms in different orders cannot be compared. "
+                "Use descriptors.coulomb: {permutation: eigenspectrum, distances: minimum_image}, or sort the atoms alike in all files."
             )
 
 

@@ -1,5 +1,10 @@
 """What a user can mend, told in one message."""
 
+import errno
+import os
+
+REINSTALL = "run `make -B setup`"
+
 
 class UserError(Exception):
     """A problem in the user's files, settings or machine.
@@ -13,3 +18,41 @@ class ProgramKilled(UserError):
 
     It tells nothing of what the program was asked to do, so it is never taken for a result; the job fails and is run again.
     """
+
+
+FIXES = {
+    errno.ENOSPC: "free space there, or start the run in a folder on a larger disk",
+    errno.EDQUOT: "free space within your quota, or start the run in a folder without one",
+    errno.EFBIG: "lift the limit on the size of files (ulimit -f)",
+    errno.EACCES: "give yourself the right to it (chmod, chown), or start the run in a folder of your own",
+    errno.EPERM: "give yourself the right to it (chmod, chown, chattr), or start the run in a folder of your own",
+    errno.EROFS: "this disk is read-only; start the run in a folder that can be written",
+    errno.ENOTDIR: "a file stands where a folder is needed; move it away",
+    errno.EEXIST: "a file stands where a folder is needed; move it away",
+    errno.EISDIR: "a folder stands where a file is needed; name the file",
+    errno.ENOENT: "mend the path",
+    errno.ENAMETOOLONG: "shorten the name",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENOMEM: "free memory, or run fewer jobs at once (--cores)",
+}
+
+
+def system_problem(error, path=None):
+    """Say in one line what the operating system refused, where, and what helps.
+
+    Parameters
+    ----------
+    error : OSError
+    path : path-like, optional
+        The place, where the error does not name it or names a temporary file.
+
+    Returns
+    -------
+    str or None
+        None for an error that no user can mend.
+    """
+    fix = FIXES.get(error.errno)
+    place = path or error.filename
+    if fix is None:
+        return None
+    return f"{place or 'a file of this step'}: {os.strerror(error.errno)}; {fix}"

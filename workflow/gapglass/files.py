@@ -10,16 +10,42 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gapglass.errors import UserError, system_problem
+
+TEMPORARY = ".partial-"
+
 
 @contextmanager
 def whole_file(path):
     """Yield a temporary path beside ``path`` that replaces it when the block ends without an error.
 
     The temporary name ends like the final one, because writers such as numpy and ASE look at the ending.
+
+    Raises
+    ------
+    UserError
+        Naming ``path`` and the fix when it cannot be written: disk full, read-only, no permission.
     """
     path = Path(path)
+    try:
+        with _replacement(path) as temporary:
+            yield temporary
+    except OSError as error:
+        problem = system_problem(error, path if _tells_nothing(error.filename) else error.filename)
+        if problem is None:
+            raise
+        raise UserError(problem) from error
+
+
+def _tells_nothing(name):
+    """Say whether a file name is none, or one of ours that no user knows."""
+    return name is None or TEMPORARY in str(name)
+
+
+@contextmanager
+def _replacement(path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix="-" + path.name)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix="-" + path.name)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -52,9 +78,25 @@ def write_json(path, data):
         temporary.write_text(text + "\n")
 
 
+@contextmanager
+def damage_is_told(path):
+    """Turn what a parser says of a file that gapglass has written, and somebody has changed since, into a message."""
+    try:
+        yield
+    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); delete it, and the next run makes it anew") from error
+
+
 def read_json(path):
-    """Read one JSON document."""
-    return json.loads(Path(path).read_text())
+    """Read one JSON document.
+
+    Raises
+    ------
+    UserError
+        When it is no JSON.
+    """
+    with damage_is_told(path):
+        return json.loads(Path(path).read_text())
 
 
 def write_json_lines(path, rows):
@@ -64,8 +106,9 @@ def write_json_lines(path, rows):
 
 
 def read_json_lines(path):
-    """Read one JSON document per line."""
-    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+    """Read one JSON document per line, like ``read_json``."""
+    with damage_is_told(path):
+        return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
 def write_table(path, table, header=()):
@@ -74,7 +117,8 @@ def write_table(path, table, header=()):
     Read it back with ``read_table`` or ``pandas.read_csv(path, comment="#")``.
     """
     with whole_file(path) as temporary, temporary.open("w") as stream:
-        stream.writelines(f"# {line}\n" for line in header)
+        # a line of its own each: what a user wrote into one (a source, say) must not pass for rows
+        stream.writelines(f"# {' '.join(str(line).split())}\n" for line in header)
         table.to_csv(stream, index=False, float_format="%.10g", lineterminator="\n")
 
 
@@ -85,8 +129,15 @@ def read_header(path):
 
 
 def read_table(path):
-    """Read a CSV written by ``write_table``."""
-    return pd.read_csv(path, comment="#")
+    """Read a CSV written by ``write_table``.
+
+    Raises
+    ------
+    UserError
+        When it is no table.
+    """
+    with damage_is_told(path):
+        return pd.read_csv(path, comment="#")
 
 
 def write_array(path, array):

@@ -32,7 +32,7 @@ from gapglass.trajectory import write_frames
 log = logging.getLogger("gapglass")
 
 
-class FitFailed(Exception):
+class FitFailed(UserError):
     """gap_fit ended without a usable potential; the message says why."""
 
 

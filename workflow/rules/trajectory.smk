@@ -23,6 +23,7 @@ checkpoint import_frames:
         settings=config["import"],
         composition=config["glass"]["composition"],
         e0=config["potential"]["e0"],
+        same_order=config["descriptors"]["coulomb"]["permutation"] == "none",
     message:
         "Reading and checking the trajectories"
     script:

@@ -6,6 +6,8 @@ log.configure(snakemake.log[0], "import_frames", snakemake.params)
 frames, table, summary = trajectory.import_frames(snakemake.params.trajectories, snakemake.params.settings)
 config.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])
 config.check_reference(snakemake.params.composition, frames)
+if snakemake.params.same_order:
+    config.check_atom_order(frames)
 log.notice(
     "%d frames of %s atoms (%s), %d rejected, energies from %s",
     summary["n_frames"],
