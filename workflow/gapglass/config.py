@@ -16,6 +16,7 @@ import yaml
 from ase.data import atomic_masses, atomic_numbers
 from jsonschema import Draft202012Validator
 
+from gapglass import readers
 from gapglass.errors import UserError
 from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3
 
@@ -179,6 +180,7 @@ def _sense(config):
         where = f"trajectories[{index}]"
         if entry["stop"] is not None and entry["stop"] <= entry["start"]:
             yield f"`{where}.stop` is {entry['stop']}; allowed: more than start ({entry['start']}); raise it"
+        yield from _sense_reader(entry, where)
         if (entry["temperature"] is None) == (entry["temperature_key"] is None):
             yield f"`{where}` needs either temperature (K) or temperature_key; give exactly one of them"
     if all(entry["role"] != "reference" for entry in config["trajectories"]):
@@ -222,6 +224,31 @@ def _sense(config):
     yield from _sense_glass(config)
     yield from _sense_experiments(config["structure"])
     yield from _sense_learning_curves(config)
+
+
+def _sense_reader(entry, where):
+    """Yield keys that contradict the format; with format auto the reader tells them, once it has seen the file."""
+    if entry["format"] != "auto":
+        form = readers.FORMATS[entry["format"]]
+        for key in ("companions", "keys", "key_units", "species", "cell", "lammps_units"):
+            if entry[key] and key not in form.options:
+                yield f"`{where}.{key}` has no effect with format {form.name}; drop it"
+        for what in entry["companions"]:
+            if "companions" in form.options and what not in form.accepts:
+                yield f"`{where}.companions.{what}` is no file of format {form.name}; known: {', '.join(form.accepts)}"
+    for what in entry["key_units"]:
+        if what not in entry["keys"]:
+            yield f"`{where}.key_units.{what}` is a unit without a key; name the key in {where}.keys, or drop it"
+    if entry["keys"]:
+        if "energy" not in entry["keys"] and "free_energy" not in entry["keys"]:
+            yield f"`{where}.keys` names no energy; add energy or free_energy, since with this section only the keys named are read"
+        if "forces" not in entry["keys"]:
+            yield f"`{where}.keys` names no forces; add them, since with this section only the keys named are read"
+    several = [what for what in ("virial", "stress", "pressure") if what in entry["keys"]]
+    if len(several) > 1:
+        yield f"`{where}.keys` has {' and '.join(several)}, which are one label in different forms; keep one"
+    if entry["cell"] is not None and (len(entry["cell"]) not in (3, 6, 9) or (len(entry["cell"]) < 9 and min(entry["cell"]) <= 0)):
+        yield f"`{where}.cell` is {entry['cell']}; allowed: three edges, three edges and three angles (all > 0), or nine numbers; mend it"
 
 
 def bounds(setting):
@@ -371,7 +398,7 @@ def _sense_experiments(structure):
 
 
 def check_files(config):
-    """Refuse files of trajectories and experiments that are absent, before any job starts.
+    """Refuse files of trajectories and experiments that are absent, unknown or of codes that do not go together, before any job starts.
 
     Raises
     ------
@@ -385,6 +412,7 @@ def check_files(config):
     ]
     if absent:
         raise UserError("\n".join(["files are looked for relative to " + str(Path.cwd()), *absent]))
+    readers.check_families(config["trajectories"], config["import"]["energies_agree"])
 
 
 def check_reference(composition, frames):

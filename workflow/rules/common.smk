@@ -19,6 +19,7 @@ from gapglass import (
     make_importable,
     many_frames,
     memory,
+    readers,
 )
 from gapglass.errors import UserError
 
@@ -26,6 +27,10 @@ make_importable()
 try:
     config.update(configuration.complete(dict(config)))
     configuration.check_files(config)
+    # with the forces, energies, cells that a code writes beside its trajectory
+    TRAJECTORY_FILES = sorted(
+        {file for entry in config["trajectories"] for file in readers.files_of(entry)}
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
