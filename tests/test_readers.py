@@ -645,12 +645,16 @@ def test_wrapped_and_unwrapped_files_give_the_same_frames(tmp_path, blyp_frames,
         moved.append(copy)
     write(tmp_path / "in.extxyz", blyp_frames[:12], format="extxyz")
     write(tmp_path / "out.extxyz", moved, format="extxyz")
-    one, _, _ = trajectory.import_frames([entry(tmp_path / "in.extxyz")], SETTINGS)
-    other, _, _ = trajectory.import_frames([entry(tmp_path / "out.extxyz")], SETTINGS)
+    settings = SETTINGS | {"positions": "wrapped"}
+    one, _, _ = trajectory.import_frames([entry(tmp_path / "in.extxyz")], settings)
+    other, _, _ = trajectory.import_frames([entry(tmp_path / "out.extxyz")], settings)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(b.positions, a.positions, atol=1e-6)
         scaled = np.linalg.solve(np.asarray(a.cell).T, a.positions.T)
         assert scaled.min() > -1e-8 and scaled.max() < 1
+    left, _, _ = trajectory.import_frames([entry(tmp_path / "out.extxyz")], SETTINGS)
+    np.testing.assert_allclose(left[0].positions, moved[0].positions, atol=1e-7)
+    # a frame that comes again is known either way
     _, _, summary = trajectory.import_frames([entry(tmp_path / "in.extxyz"), entry(tmp_path / "out.extxyz", name="again")], SETTINGS)
     assert summary["n_rejected"] == 12 and "repetition" in summary["rejected"][0]["reasons"][0]
 

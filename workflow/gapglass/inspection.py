@@ -41,7 +41,7 @@ def inspect(source):
     for index, raw in trajectory.read_raw(entry, source):
         atoms, label = raw.atoms, trajectory.labels(raw)
         frames += 1
-        kinds.update(raw.energies)
+        kinds.update(list(raw.energies))
         formulas[atoms.get_chemical_formula()] += 1
         n_atoms[len(atoms)] += 1
         forces += raw.forces is not None
@@ -223,7 +223,7 @@ def text(found, options=None):
     frames = found["frames"]
     rows = [
         ("format", f"{found['title']} (format: {found['format']})"),
-        *([("files", ", ".join(found["files"]))] if len(found["files"]) > 1 else []),
+        *([("files", ", ".join(readers.bare_name(path) for path in found["files"]))] if len(found["files"]) > 1 else []),
         ("frames", f"{frames}" + "".join(f"; left out: {count} {reason}" for reason, count in found["left_out"].items())),
         (
             "atoms",

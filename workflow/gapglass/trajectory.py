@@ -8,6 +8,7 @@ import bisect
 import hashlib
 import io
 import logging
+from collections import Counter
 from itertools import combinations_with_replacement, islice, product
 from pathlib import Path
 
@@ -280,7 +281,7 @@ def import_frames(trajectories, settings):
         When a file is unusable, too many frames fail, or the kinds of energy are mixed.
     """
     frames, rows, rejected, sources, seen = [], [], [], set(), Seen()
-    digests, closest, sources_read = {}, {}, {}
+    digests, closest, sources_read, outside = {}, {}, {}, Counter()
     total = 0
     readers.check_families(trajectories, settings.get("energies_agree", False))
     for entry in trajectories:
@@ -298,7 +299,10 @@ def import_frames(trajectories, settings):
                 keys = ", ".join(sorted(map(str, atoms.info)))
                 wrong.append(f"no number under temperature_key {entry['temperature_key']!r} (its keys: {keys})")
             if not wrong:
-                atoms.positions = wrapped(atoms)
+                inside = wrapped(atoms)
+                outside[entry["name"]] += not np.array_equal(inside, atoms.positions)
+                if settings.get("positions") == "wrapped":
+                    atoms.positions = inside
                 earlier = seen.find(atoms, (entry["name"], index))
                 wrong = [f"a repetition of frame {earlier[1]} of trajectory {earlier[0]!r}"] if earlier else []
             if wrong:
@@ -314,6 +318,13 @@ def import_frames(trajectories, settings):
             log.warning("trajectory %s: left out: %d %s", entry["name"], count, reason)
         for note in source.notes:
             log.warning("trajectory %s: %s", entry["name"], note)
+        if outside[entry["name"]] and settings.get("positions") != "wrapped":
+            log.info(
+                "trajectory %s: %d frames have atoms outside their cell, which matters to descriptors.coulomb.distances as_given alone; "
+                "import.positions: wrapped brings them back",
+                entry["name"],
+                outside[entry["name"]],
+            )
         for path in source.files:
             with path.open("rb") as stream:
                 digests[str(path)] = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -357,7 +368,7 @@ def _refuse(summary, total, settings):
 def wrapped(atoms):
     """Return positions (Å) inside the cell; atoms that are inside keep theirs to the last digit.
 
-    Codes write wrapped or unwrapped positions; both are the same frame, and must become the same descriptors.
+    Codes write wrapped or unwrapped positions of the same frame.
     """
     cell = np.asarray(atoms.cell)
     # the margin keeps an atom on the boundary at 0 whatever its last digit
