@@ -123,7 +123,7 @@ def test_one_entry_for_each_plateau(tmp_path, blyp_frames, rng):
     [
         (["absent.xyz"], "there is no file absent.xyz"),
         ([str(FIXTURES / "cpmd/TRAJECTORY")], "names no species"),
-        ([str(FIXTURES / "vasp/OUTCAR"), "--species", "TeO2"], "`species` has no effect"),
+        ([str(FIXTURES / "vasp/OUTCAR"), "--lammps-units", "metal"], "`lammps_units` has no effect"),
         ([str(FIXTURES / "vasp/OUTCAR"), "--cell", "5", "5"], "--cell has 2 numbers"),
         ([str(FIXTURES / "vasp/OUTCAR"), "--key", "energy"], "--key 'energy': write it as name=value"),
     ],

@@ -162,6 +162,24 @@ def test_truncated_vasp_file_loses_its_last_frame_only(tmp_path, name, mark, lef
     assert source.dropped["truncated last frame"] == 1
 
 
+def test_step_with_forces_that_are_no_numbers_is_left_out(tmp_path):
+    text = (FIXTURES / "vasp/OUTCAR").read_text()
+    place = text.index("POSITION") + 200
+    (tmp_path / "OUTCAR").write_text(text[:place] + "*************" + text[place + 13 :])
+    found, source = frames_of(tmp_path / "OUTCAR")
+    assert len(found) == 2 and source.dropped["steps whose forces are not numbers"] == 1
+
+
+def test_steps_that_may_not_be_converged_are_told(tmp_path):
+    text = (FIXTURES / "vasp/vasprun.xml").read_text()
+    (tmp_path / "vasprun.xml").write_text(
+        text.replace('<i type="int" name="NSW">', '<i type="int" name="NELM">     2</i><i type="int" name="NSW">')
+    )
+    found, source = frames_of(tmp_path / "vasprun.xml")
+    assert len(found) == 3 and "NELM" in source.notes[0]
+    assert frames_of(FIXTURES / "vasp/vasprun.xml")[1].notes == []
+
+
 def test_file_of_which_nothing_is_left_is_refused(tmp_path):
     text = (FIXTURES / "vasp/OUTCAR").read_text()
     (tmp_path / "OUTCAR").write_text(text[: text.index("POSITION") + 100])
@@ -189,13 +207,13 @@ def test_xdatcar_without_names_needs_species(tmp_path):
     ("folder", "file", "unit", "tolerance"), [("cp2k", "water-pos-1.xyz", "Hartree", 0.02), ("espresso", "strain.out.gz", "Ry", 0.03)]
 )
 def test_virial_is_what_the_energies_of_strained_cells_give(folder, file, unit, tolerance):
-    """strain.json holds energies of the code itself: [i, j, strain, energy at + strain, energy at - strain]."""
-    virial = frames_of(FIXTURES / folder / file)[0][0].virial
+    """strain.json holds energies of the code itself: [step, i, j, strain, energy at + strain, energy at - strain]."""
+    virials = {raw.step or 0: raw.virial for raw in frames_of(FIXTURES / folder / file)[0]}
     rows = json.loads((FIXTURES / folder / "strain.json").read_text())
-    assert max(abs(virial.ravel())) > 0.5
-    for i, j, size, plus, minus in rows:
+    assert abs(virials[0]).max() > 0.5
+    for step, i, j, size, plus, minus in rows:
         expected = -conversions.energy(plus - minus, unit) / (2 * size)
-        assert virial[i, j] == pytest.approx(expected, rel=1e-3, abs=tolerance), (i, j)
+        assert virials[step][i, j] == pytest.approx(expected, rel=1e-4, abs=tolerance), (step, i, j)
 
 
 # --- CP2K: a real run with strides of 1 and 2, killed after step 6 and restarted from step 4
@@ -318,6 +336,19 @@ def test_pw_times_temperatures_and_the_energy_of_the_forces():
         assert after.energies["free_energy"] - before.energies["free_energy"] == pytest.approx(work, rel=0.01)
 
 
+def test_pw_cut_off_anywhere_keeps_the_finished_steps(tmp_path, rng):
+    text = gzip.decompress((FIXTURES / "espresso/vcmd.out.gz").read_bytes()).decode()
+    whole, _ = frames_of(FIXTURES / "espresso/vcmd.out.gz")
+    first = text.index("total   stress") + 300
+    for place in rng.integers(first, len(text), 40):
+        (tmp_path / "pw.out").write_text(text[:place])
+        found, _ = frames_of(tmp_path / "pw.out")
+        assert len(found) >= 1
+        for raw, other in zip(found, whole, strict=False):
+            np.testing.assert_array_equal(raw.atoms.positions, other.atoms.positions)
+            assert raw.energies == other.energies
+
+
 def test_pw_killed_and_appended_to(tmp_path):
     text = gzip.decompress((FIXTURES / "espresso/md.out.gz").read_bytes()).decode()
     (tmp_path / "pw.out").write_text(text[: text.rindex("Forces acting") + 80] + "\n" + text)
@@ -375,6 +406,13 @@ def test_cells_of_ipi(tmp_path, comment, cell):
     np.testing.assert_allclose(found[0].atoms.cell, cell, rtol=1e-6, atol=1e-12)
     length = 1.0 if "positions{angstrom}" in comment else 0.529177211
     assert found[0].atoms.positions[0, 0] == pytest.approx(length)
+
+
+def test_a_bead_of_a_path_integral_has_no_energy_of_its_own(tmp_path):
+    copied("ipi", tmp_path)
+    shutil.copy(tmp_path / "alloy.pos_0.xyz", tmp_path / "alloy.pos_1.xyz")
+    with pytest.raises(UserError, match="is one of several beads"):
+        frames_of(tmp_path / "alloy.pos_0.xyz")
 
 
 def test_units_of_ipi_that_are_not_known(tmp_path):
@@ -519,8 +557,9 @@ def test_codes_are_mixed_only_where_their_energies_agree(tmp_path, blyp_frames):
     both = [entry(tmp_path / "run.extxyz"), entry(FIXTURES / "vasp/ML_AB", name="vasp")]
     with pytest.raises(UserError, match=r"different codes \(converted: run; VASP: vasp\).*energies_agree: true"):
         trajectory.import_frames(both, SETTINGS)
-    with pytest.raises(UserError, match=r"different kinds \(REF_energy, energy\)"):
-        trajectory.import_frames(both, SETTINGS | {"energies_agree": True})
+    frames, _, summary = trajectory.import_frames(both, SETTINGS | {"energies_agree": True})
+    assert summary["energy_source"] == ["REF_energy", "energy"] and len(frames) == 15
+    assert summary["formats"] == {"run": "extxyz", "vasp": "vasp_ml_ab"} and len(summary["sha256"]) == 2
     readers.check_families([both[1], entry(FIXTURES / "vasp/OUTCAR")], False)
 
 

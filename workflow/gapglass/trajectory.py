@@ -280,12 +280,13 @@ def import_frames(trajectories, settings):
     UserError
         When a file is unusable, too many frames fail, or the kinds of energy are mixed.
     """
-    frames, rows, rejected, sources, seen = [], [], [], set(), Seen()
+    frames, rows, rejected, sources, seen = [], [], [], {}, Seen()
     digests, closest, sources_read, outside = {}, {}, {}, Counter()
     total = 0
     readers.check_families(trajectories, settings.get("energies_agree", False))
     for entry in trajectories:
         source = sources_read[entry["name"]] = readers.source_of(entry)
+        log.info("trajectory %s: %s, from %s", entry["name"], readers.FORMATS[source.format].title, ", ".join(map(str, source.files)))
         for position, (index, raw) in enumerate(read_raw(entry, source)):
             if position == 0:
                 refuse_unlabelled(source, raw, settings["energy_source"])
@@ -309,7 +310,7 @@ def import_frames(trajectories, settings):
                 rejected.append({"trajectory": entry["name"], "source_index": index, "reasons": wrong})
                 log.warning("trajectory %s, frame %d rejected: %s", entry["name"], index, "; ".join(wrong))
                 continue
-            sources.add(label["energy_source"])
+            sources.setdefault(entry["name"], set()).add(label["energy_source"])
             frame = _canonical(raw, label, entry, len(frames), position)
             frames.append(frame)
             closest = {pair: min(distance, closest.get(pair, distance)) for pair, distance in (closest | pairs).items()}
@@ -336,18 +337,21 @@ def import_frames(trajectories, settings):
         "n_atoms": sorted({len(frame) for frame in frames}),
         "temperatures_k": sorted({frame.info["temperature"] for frame in frames}),
         "trajectories": {e["name"]: sum(f.info["trajectory"] == e["name"] for f in frames) for e in trajectories},
-        "energy_source": sorted(sources),
+        "energy_source": sorted(set().union(*sources.values())),
         "formats": {name: source.format for name, source in sources_read.items()},
         "left_out": {name: dict(source.dropped) for name, source in sources_read.items() if source.dropped},
         "virials": bool(frames) and all("REF_virial" in frame.info for frame in frames),
         "closest_distance_angstrom": closest,
         "sha256": digests,
     }
-    _refuse(summary, total, settings)
+    mixed = [kinds for kinds in sources.values() if len(kinds) > 1]
+    if not mixed and not settings.get("energies_agree") and len(summary["energy_source"]) > 1:
+        mixed = [set(summary["energy_source"])]
+    _refuse(summary, total, mixed, settings)
     return frames, pd.DataFrame(rows), summary
 
 
-def _refuse(summary, total, settings):
+def _refuse(summary, total, mixed, settings):
     if summary["n_rejected"] > settings["max_rejected_fraction"] * total:
         first = "\n".join(
             f"  - {item['trajectory']}, frame {item['source_index']}: {'; '.join(item['reasons'])}" for item in summary["rejected"][:5]
@@ -356,9 +360,9 @@ def _refuse(summary, total, settings):
             f"{summary['n_rejected']} of {total} frames fail the checks, more than import.max_rejected_fraction "
             f"({settings['max_rejected_fraction']:g}) allows. The first:\n{first}\nMend the trajectories or raise the limit."
         )
-    if len(summary["energy_source"]) > 1:
+    if mixed:
         raise UserError(
-            f"the frames' energies are of different kinds ({', '.join(summary['energy_source'])}); free and extrapolated "
+            f"the frames' energies are of different kinds ({', '.join(sorted(mixed[0]))}); free and extrapolated "
             "energies differ by the smearing. Name one with import.energy_source."
         )
     if summary["n_frames"] < 10:

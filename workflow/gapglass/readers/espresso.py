@@ -1,7 +1,7 @@
-"""Quantum ESPRESSO: the output of pw.x and the files PREFIX.pos, .for, .cel, .evp, .str of cp.x.
+"""Quantum ESPRESSO: the output of pw.x and the files PREFIX.pos, .for, .cel, .evp of cp.x.
 
-The total energy of pw.x is the free energy where there is smearing, and the one whose derivative the forces are in any case. Both
-programs print the pressure tensor, positive where the atoms push.
+The total energy of pw.x is the free energy where there is smearing, and the one whose derivative the forces are in any case. pw.x
+prints the pressure tensor, positive where the atoms push. That of cp.x is not read: whether it holds the motion was not settled.
 """
 
 import re
@@ -13,6 +13,7 @@ from gapglass.readers import units
 from gapglass.readers.records import (
     Format,
     RawFrame,
+    bare_name,
     beside,
     block_at,
     built,
@@ -42,7 +43,9 @@ def pw_frames(source):
         if "lattice parameter (alat)" in line:
             alat = units.length(float(re.search(rf"=\s*({NUMBER})", line).group(1)), "Bohr")
         elif "crystal axes: (cart. coord. in units of alat)" in line:
-            cell = alat * np.array([next(stream).split("(")[2].replace(")", "").split() for _ in range(3)], float)
+            rows = [re.findall(NUMBER, next(stream, "").rpartition("(")[2]) for _ in range(3)]
+            if all(len(row) == 3 for row in rows):
+                cell = alat * np.array(rows, float)
         elif "positions (alat units)" in line:
             symbols, places = _pw_start(source, stream, alat)
         elif "Time step" in line and "femto" in line:
@@ -70,7 +73,9 @@ def pw_frames(source):
         elif pending is not None and (found := re.match(rf"\s*temperature\s*=\s*({NUMBER})\s*K", line)):
             pending.temperature_k = float(found.group(1))
         elif line.startswith("CELL_PARAMETERS"):
-            cell = _pw_cell(line, [next(stream).split() for _ in range(3)], alat)
+            rows = [next(stream, "").split() for _ in range(3)]
+            if all(len(row) == 3 for row in rows):
+                cell = _pw_cell(line, rows, alat)
         elif line.startswith("ATOMIC_POSITIONS") and symbols is not None:
             rows = [next(stream, "").split() for _ in symbols]
             if all(len(row) >= 4 for row in rows):
@@ -139,14 +144,14 @@ def _pw_positions(line, numbers, cell, alat):
 
 def cp_companions(path):
     """Return the files that cp.x writes beside PREFIX.pos."""
-    if not path.name.endswith(".pos"):
+    name = bare_name(path)
+    if not name.endswith(".pos"):
         return {}
-    prefix = path.name.removesuffix(".pos")
+    prefix = name.removesuffix(".pos")
     return present(
         forces=beside(path, f"{prefix}.for"),
         energies=beside(path, f"{prefix}.evp"),
         cell=beside(path, f"{prefix}.cel"),
-        stress=beside(path, f"{prefix}.str"),
     )
 
 

@@ -4,6 +4,7 @@ Units stand in braces behind each name; without braces they are atomic. i-PI han
 its kind is not known.
 """
 
+import glob
 import re
 
 import numpy as np
@@ -36,7 +37,7 @@ TIMES = {"atomic_unit": "a.u.", "picosecond": "ps", "femtosecond": "fs"}
 
 def companions(path):
     """Return forces and properties beside PREFIX.pos_0.xyz; both names are free in i-PI's input, these are the usual ones."""
-    found = re.match(r"(.+)\.(?:pos|positions|xc|x_centroid)(?:_(\d+))?\.xyz", path.name)
+    found = re.match(r"(.+)\.(?:pos|positions)(?:_(\d+))?\.xyz", path.name)
     if not found:
         return {}
     prefix, bead = found.groups()
@@ -108,6 +109,7 @@ def _properties(source, path):
 
 def frames(source):
     """Yield the steps that all the files have."""
+    _refuse_beads(source)
     stream = open_bytes(source.path)
     offsets, repeated, truncated = index_xyz(stream, _step)
     steps = {"positions": offsets}
@@ -136,6 +138,20 @@ def frames(source):
             if "potential" in row:
                 frame.energies["energy"] = row["potential"]
         yield frame
+
+
+def _refuse_beads(source):
+    """Refuse a bead of a path-integral run: the potential in the properties is the mean over all beads, not that of one."""
+    found = re.match(r"(.+)_(\d+)(\.xyz.*)", source.path.name)
+    if not found or "energies" not in source.companions:
+        return
+    stem, bead, ending = found.groups()
+    others = [path.name for path in source.path.parent.glob(f"{glob.escape(stem)}_*{ending}") if path.name != source.path.name]
+    if any(re.fullmatch(rf"{re.escape(stem)}_\d{{{len(bead)}}}{re.escape(ending)}", name) for name in others):
+        raise source.fault(
+            f"{source.path} is one of several beads; i-PI's potential is the mean over them and the label of none. "
+            "Compute energies and forces of single beads anew"
+        )
 
 
 def recognises(name, head):

@@ -32,7 +32,7 @@ def xml_frames(source):
                     settings |= {
                         item.get("name"): item.text
                         for item in element.iter("i")
-                        if item.get("name") in ("PSTRESS", "POTIM", "IBRION", "NBLOCK")
+                        if item.get("name") in ("PSTRESS", "POTIM", "IBRION", "NBLOCK", "NELM")
                     }
                 elif element.tag == "atominfo":
                     symbols = elements(source, [row[0].text.strip() for row in element.find("array[@name='atoms']/set")])
@@ -58,6 +58,8 @@ def _xml_step(source, step, symbols, settings, number):
     # electronic step lacks van der Waals corrections: only its difference to e_fr_energy is taken (as ASE does)
     pv = float(units.virial_from_pressure(np.eye(3) * float(settings.get("PSTRESS", 0.0)), volume, "kbar")[0, 0])
     free = float(step.find("energy/i[@name='e_fr_energy']").text) - pv
+    if len(step.findall("scstep")) >= int(settings.get("NELM", 10**9)):
+        source.note("there are steps that used all NELM electronic iterations; their labels may not be converged")
     electronic = step.findall("scstep/energy")[-1]
     last = {name: float(electronic.find(f"i[@name='{name}']").text) for name in ("e_0_energy", "e_fr_energy")}
     found = step.find("varray[@name='forces']")
@@ -118,6 +120,8 @@ def outcar_frames(source):
                 timed = ibrion == 0 and potim is not None and step > 0
                 pending = _outcar_step(source, state, kinds, counts, float(extrapolated.group(1)))
                 pending.step, pending.time_fs = step or None, (step - 1) * potim if timed else None
+            elif "cut" in state:
+                source.dropped["steps whose forces are not numbers"] += 1
             state = {}
         elif pending is not None and (found := re.search(r"EKIN_LAT=.*temperature\s+([\d.]+)\s*K", line)):
             pending.temperature_k = float(found.group(1))
@@ -228,11 +232,11 @@ def _ml_ab_frame(source, sections):
 FORMATS = (
     Format(
         "vasp_xml", "VASP", "VASP vasprun.xml", xml_frames,
-        lambda name, head: "<modeling>" in head, labels_from="a vasprun.xml with forces",
+        lambda name, head: "<modeling>" in head, options=("species",), labels_from="a vasprun.xml with forces",
     ),
     Format(
         "vasp_outcar", "VASP", "VASP OUTCAR", outcar_frames,
-        lambda name, head: re.match(r"\s*vasp\.\d", head) is not None, labels_from="a complete OUTCAR or vasprun.xml",
+        lambda name, head: re.match(r"\s*vasp\.\d", head) is not None, options=("species",), labels_from="a complete OUTCAR or vasprun.xml",
     ),
     Format(
         "vasp_ml_ab", "VASP", "VASP ML_AB", ml_ab_frames,
