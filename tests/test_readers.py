@@ -6,6 +6,7 @@ import shutil
 from itertools import pairwise
 from pathlib import Path
 
+import ase
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -146,8 +147,25 @@ def test_vasp_against_the_readers_of_ase(tmp_path):
         np.testing.assert_allclose(raw.virial, other.virial, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "form"), [("OUTCAR_example_1", "vasp-out"), ("vasprun_pstress.xml", "vasp-xml"), ("vasprun_dfpt.xml", "vasp-xml")]
+)
+def test_files_that_vasp_wrote(name, form):
+    """VASP's own files are among the tests of ASE, which come with its package."""
+    path = Path(ase.__file__).parent / "test/testdata/vasp" / name
+    found, _ = frames_of(path)
+    assert len(found) == 1
+    other = readers.from_atoms(read(path, format=form))
+    assert found[0].energies == pytest.approx(other.energies, abs=1e-8)
+    assert str(found[0].atoms.symbols) == str(other.atoms.symbols)
+    np.testing.assert_allclose(found[0].atoms.positions, other.atoms.positions)
+    np.testing.assert_allclose(found[0].forces, other.forces)
+    np.testing.assert_allclose(found[0].virial, other.virial, rtol=1e-7, atol=1e-12)
+
+
 def test_vasp_virial_is_the_total_that_outcar_prints_in_ev():
-    line = next(line for line in (FIXTURES / "vasp/OUTCAR").read_text().splitlines() if line.startswith("  Total "))
+    lines = (FIXTURES / "vasp/OUTCAR").read_text().splitlines()
+    line = lines[next(number for number, line in enumerate(lines) if line.startswith("  FORCE on cell")) + 3]
     total = conversions.tensor([float(word) for word in line.split()[1:]], "xx yy zz xy yz zx")
     found, _ = frames_of(FIXTURES / "vasp/OUTCAR")
     np.testing.assert_allclose(found[0].virial, total, atol=2e-5)
@@ -164,7 +182,7 @@ def test_truncated_vasp_file_loses_its_last_frame_only(tmp_path, name, mark, lef
 
 def test_step_with_forces_that_are_no_numbers_is_left_out(tmp_path):
     text = (FIXTURES / "vasp/OUTCAR").read_text()
-    place = text.index("POSITION") + 200
+    place = text.index(" POSITION                                       TOTAL-FORCE (eV/Angst)\n") + 200
     (tmp_path / "OUTCAR").write_text(text[:place] + "*************" + text[place + 13 :])
     found, source = frames_of(tmp_path / "OUTCAR")
     assert len(found) == 2 and source.dropped["steps whose forces are not numbers"] == 1
@@ -182,7 +200,7 @@ def test_steps_that_may_not_be_converged_are_told(tmp_path):
 
 def test_file_of_which_nothing_is_left_is_refused(tmp_path):
     text = (FIXTURES / "vasp/OUTCAR").read_text()
-    (tmp_path / "OUTCAR").write_text(text[: text.index("POSITION") + 100])
+    (tmp_path / "OUTCAR").write_text(text[: text.index("TOTAL-FORCE (eV/Angst)\n") + 200])
     with pytest.raises(UserError, match=r"gives no frame.*left out: 1 truncated last frame"):
         frames_of(tmp_path / "OUTCAR")
     text = (FIXTURES / "vasp/vasprun.xml").read_text()
@@ -624,6 +642,18 @@ def test_keys_that_ase_takes_for_its_calculator_can_be_declared(tmp_path, blyp_f
     np.testing.assert_allclose(found[0].virial[0], frame.get_volume() * np.array([0.1, 0.06, 0.05]))
 
 
+def test_time_of_the_file_is_taken_unless_an_interval_is_given(tmp_path, blyp_frames):
+    frames = [frame.copy() for frame in blyp_frames[:12]]
+    for number, frame in enumerate(frames):
+        frame.info["t"] = 7.5 * number**2
+    write(tmp_path / "run.extxyz", frames, format="extxyz")
+    keys = {"energy": "REF_energy", "forces": "REF_forces", "time": "t"}
+    _, table, _ = trajectory.import_frames([entry(tmp_path / "run.extxyz", keys=keys)], SETTINGS)
+    np.testing.assert_allclose(table["time_ps"], [0.0075 * n**2 for n in range(12)])
+    _, table, _ = trajectory.import_frames([entry(tmp_path / "run.extxyz", keys=keys, interval=20.0)], SETTINGS)
+    np.testing.assert_allclose(table["time_ps"], [0.02 * n for n in range(12)])
+
+
 # --- files of ASE
 
 
@@ -632,7 +662,7 @@ def test_files_of_ase(tmp_path, blyp_frames, ending):
     from ase.db import connect
 
     frames = []
-    for frame in blyp_frames[:4]:
+    for frame in blyp_frames[:14]:
         bare = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=True)
         stress = -np.reshape(frame.info["REF_virial"], (3, 3)) / frame.get_volume()
         bare.calc = SinglePointCalculator(
@@ -644,6 +674,8 @@ def test_files_of_ase(tmp_path, blyp_frames, ending):
         )
         frames.append(bare)
     path = tmp_path / f"run.{ending}"
+    write(tmp_path / "more.traj", frames[4:])
+    frames = frames[:4]
     if ending == "traj":
         write(path, frames)
     else:
@@ -656,6 +688,11 @@ def test_files_of_ase(tmp_path, blyp_frames, ending):
         assert trajectory.labels(raw)["energy"] == pytest.approx(frame.info["REF_energy"])
         np.testing.assert_allclose(raw.forces, frame.arrays["REF_forces"])
         np.testing.assert_allclose(raw.virial, np.reshape(frame.info["REF_virial"], (3, 3)))
+    if ending == "db":
+        imported, _, summary = trajectory.import_frames([entry(path), entry(tmp_path / "more.traj", name="more")], SETTINGS)
+        assert summary["formats"] == {"run": "ase_db", "more": "ase_traj"} and len(imported) == 14
+        assert summary["energy_source"] == ["free_energy"] and summary["virials"]
+        np.testing.assert_allclose(imported[2].info["REF_virial"], np.reshape(blyp_frames[2].info["REF_virial"], (3, 3)))
     if ending != "traj":
         assert len(frames_of(path, where={"part": "melt"})[0]) == 3
 

@@ -230,7 +230,7 @@ class Seen:
     def find(self, atoms, name):
         """Return the name of an earlier frame equal to this one, or None and remember this one under ``name``."""
         cell = np.asarray(atoms.cell)
-        scaled = np.linalg.solve(cell.T, atoms.positions.T).T
+        scaled = np.linalg.solve(cell.T, atoms.positions.T).T % 1.0
         weights = np.sin(1.0 + np.arange(scaled.size)).reshape(scaled.shape)
         place = float((weights * np.cos(2 * np.pi * scaled)).sum())
         reach = 2 * np.pi * scaled.size * self.TOLERANCE * np.linalg.norm(np.linalg.inv(cell), axis=0).max()
@@ -242,7 +242,7 @@ class Seen:
             same = np.abs((apart - np.rint(apart)) @ cell).max(initial=0) < self.TOLERANCE
             if same and np.abs(cell - other_cell).max() < self.TOLERANCE:
                 return earlier
-        known.insert(bisect.bisect_right(known, place, key=lambda item: item[0]), (place, name, cell.copy(), scaled))
+        known.insert(bisect.bisect_right(known, place, key=lambda item: item[0]), (place, name, cell.copy(), scaled.astype(np.float32)))
         return None
 
 

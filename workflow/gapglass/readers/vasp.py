@@ -78,21 +78,25 @@ def _xml_step(source, step, symbols, settings, number):
 
 def outcar_frames(source):
     """Yield the ionic steps of an OUTCAR."""
-    state, kinds, counts = {}, [], []
+    state, kinds, listed, counts = {}, [], [], []
     potim = ibrion = cell = pending = None
-    step = learned = 0
+    steps_done = learned = 0
+    also_learned = False
     stream = lines(source.path)
     for line in stream:
         if "TITEL" in line:
             kinds.append(line.split("=")[1].split()[1].split("_")[0])
+        elif line.startswith(" POTCAR:") and len(line.split()) > 2:
+            listed.append(line.split()[2].split("_")[0])
         elif "ions per type" in line:
             counts = [int(word) for word in line.split("=")[1].split()]
         elif "POTIM" in line and potim is None:
             potim = float(re.search(r"POTIM\s*=\s*([\d.Ee+-]+)", line).group(1))
         elif "IBRION" in line and ibrion is None:
             ibrion = int(re.search(r"IBRION\s*=\s*(-?\d+)", line).group(1))
-        elif found := re.search(r"(?:Iteration|Ionic step)\s+(\d+)", line):
-            step = int(found.group(1))
+        elif "ENERGY OF THE ELECTRON-ION-THERMOSTAT SYSTEM" in line:
+            # ends every step of MD, also one of the force field, which has no number
+            steps_done += 1
         elif "direct lattice vectors" in line:
             cell = np.array([_numbers(next(stream, ""))[:3] for _ in range(3)])
         elif "FORCE on cell" in line:
@@ -109,6 +113,7 @@ def outcar_frames(source):
                 state["cut"] = True
         elif "free  energy ML TOTEN" in line:
             learned += 1
+            also_learned = True
         elif "free  energy   TOTEN" in line:
             state["free"] = _numbers(line.split("=")[1])[0]
         elif "energy(sigma->0)" in line and "free" in state and "ML energy" not in line:
@@ -117,11 +122,17 @@ def outcar_frames(source):
             pending = None
             extrapolated = re.search(r"energy\(sigma->0\)\s*=\s*(\S+)", line)
             if "rows" in state and extrapolated:
-                timed = ibrion == 0 and potim is not None and step > 0
-                pending = _outcar_step(source, state, kinds, counts, float(extrapolated.group(1)))
-                pending.step, pending.time_fs = step or None, (step - 1) * potim if timed else None
+                # a step that trains the force field is predicted first, then computed
+                learned -= also_learned
+                also_learned = False
+                pending = _outcar_step(source, state, kinds or listed, counts, float(extrapolated.group(1)))
+                if ibrion == 0:
+                    pending.step = steps_done + 1
+                    pending.time_fs = None if potim is None else steps_done * potim
             elif "cut" in state:
                 source.dropped["steps whose forces are not numbers"] += 1
+            else:
+                source.dropped["steps without forces (a small NWRITE leaves them out)"] += 1
             state = {}
         elif pending is not None and (found := re.search(r"EKIN_LAT=.*temperature\s+([\d.]+)\s*K", line)):
             pending.temperature_k = float(found.group(1))
@@ -134,6 +145,8 @@ def outcar_frames(source):
 
 
 def _outcar_step(source, state, kinds, counts, extrapolated):
+    if len(kinds) < len(counts):
+        raise source.fault(f"{source.path} names {len(kinds)} POTCARs for {len(counts)} species; its head is not complete")
     symbols = elements(source, [kind for kind, count in zip(kinds, counts, strict=False) for _ in range(count)])
     volume = abs(np.linalg.det(state["cell"]))
     return RawFrame(
