@@ -149,6 +149,8 @@ def test_mistakes_are_named(path, value, message):
     ("keys", "message"),
     [
         ({"format": "vasp_outcar", "keys": {"energy": "E", "forces": "F"}}, "`trajectories[0].keys` has no effect with format vasp_outcar"),
+        ({"format": "cp2k"}, "`trajectories[0].temperature_key` looks at keys of the frames, which format cp2k does not have"),
+        ({"format": "cp2k"}, "`trajectories[0].where` looks at keys of the frames"),
         ({"format": "extxyz", "species": "TeO2"}, "`trajectories[0].species` has no effect with format extxyz"),
         ({"format": "cp2k", "lammps_units": "metal"}, "`trajectories[0].lammps_units` has no effect with format cp2k"),
         (
@@ -167,6 +169,8 @@ def test_keys_that_contradict_the_format(keys, message):
 
 def test_keys_of_readers_that_make_sense():
     data = copy.deepcopy(EXAMPLE)
+    for entry in data["trajectories"]:
+        entry |= {"where": {}, "temperature_key": None, "temperature": 300}
     data["trajectories"][0] |= {"format": "lammps_dump", "lammps_units": "metal", "species": ["Te", "O"], "companions": {"thermo": "log"}}
     data["trajectories"][1] |= {"format": "cp2k", "species": {"Te1": "Te"}, "cell": [9, 9, 9, 90, 90, 90]}
     complete = config.complete(data)

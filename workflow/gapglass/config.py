@@ -233,6 +233,9 @@ def _sense_reader(entry, where):
         for key in ("companions", "keys", "key_units", "species", "cell", "lammps_units"):
             if entry[key] and key not in form.options:
                 yield f"`{where}.{key}` has no effect with format {form.name}; drop it"
+        for key in ("where", "temperature_key"):
+            if entry[key] and form.name not in readers.WITH_KEYS:
+                yield f"`{where}.{key}` looks at keys of the frames, which format {form.name} does not have; drop it"
         for what in entry["companions"]:
             if "companions" in form.options and what not in form.accepts:
                 yield f"`{where}.companions.{what}` is no file of format {form.name}; known: {', '.join(form.accepts)}"

@@ -344,6 +344,9 @@ def import_frames(trajectories, settings):
         "closest_distance_angstrom": closest,
         "sha256": digests,
     }
+    n_virials = sum("REF_virial" in frame.info for frame in frames)
+    if 0 < n_virials < len(frames):
+        log.warning("%d of %d frames have a virial; virials are fitted only where all have one", n_virials, len(frames))
     mixed = [kinds for kinds in sources.values() if len(kinds) > 1]
     if not mixed and not settings.get("energies_agree") and len(summary["energy_source"]) > 1:
         mixed = [set(summary["energy_source"])]

@@ -20,6 +20,8 @@ FORMATS = {
     for form in module.FORMATS
 }  # fmt: skip
 HEAD_BYTES = 16384
+# formats whose frames carry keys of their own
+WITH_KEYS = ("extxyz", "ase_traj", "ase_db")
 
 
 def _head(path):
@@ -70,6 +72,12 @@ def source_of(entry):
     for key in ("keys", "key_units", "companions", "species", "cell", "lammps_units"):
         if entry.get(key) and key not in form.options:
             raise UserError(f"trajectory {entry['name']!r}: `{key}` has no effect on {path}, which is read as {chosen}; drop it")
+    for key in ("where", "temperature_key"):
+        if entry.get(key) and chosen not in WITH_KEYS:
+            raise UserError(
+                f"trajectory {entry['name']!r}: `{key}` looks at keys of the frames, which {path}, read as {chosen}, does not have; "
+                + ("give temperature" if key == "temperature_key" else "cut with start and stop")
+            )
     companions = form.companions(path)
     for what, file in (entry.get("companions") or {}).items():
         if what not in form.accepts:
@@ -79,6 +87,8 @@ def source_of(entry):
         if not Path(file).is_file():
             raise UserError(f"trajectory {entry['name']!r}: there is no file {file} (companions.{what})")
         companions[what] = Path(file)
+    if entry.get("cell") and "cell" in companions:
+        raise UserError(f"trajectory {entry['name']!r}: `cell` is given, but {companions['cell']} has the cells of every step; drop it")
     return Source(
         name=entry["name"],
         path=path,
