@@ -270,6 +270,19 @@ def test_cp2k_joins_its_files_by_step():
     assert change == pytest.approx(work, rel=0.02)
 
 
+def test_cp2k_record_of_the_restart_counts(tmp_path):
+    copied("cp2k", tmp_path)
+    for name, digit in (("water-pos-1.xyz", "9"), ("water-frc-1.xyz", "8")):
+        text = (tmp_path / name).read_text()
+        place = text.index("  O   ", text.rindex(" i =        6")) + 5
+        (tmp_path / name).write_text(text[:place] + digit + text[place + 1 :])
+    step, before = frames_of(tmp_path / "water-pos-1.xyz")[0][3], frames_of(WATER)[0][3]
+    assert step.step == 6
+    assert abs(step.atoms.positions[0, 0] - before.atoms.positions[0, 0]) > 1
+    assert abs(step.forces[0, 0] - before.forces[0, 0]) > 1
+    assert step.atoms.positions[1] == pytest.approx(before.atoms.positions[1])
+
+
 def test_cp2k_without_velocities_has_no_virial(tmp_path):
     copied("cp2k", tmp_path)
     (tmp_path / "water-vel-1.xyz").unlink()
