@@ -8,7 +8,7 @@ BIN := .venv/bin
 override CONFIG := $(value CONFIG)
 export CONFIG
 
-.PHONY: run test benchmark setup lint docs lock clean
+.PHONY: run inspect test benchmark setup lint docs lock clean
 
 # The lock on .run.lock ends with the processes that hold it, so a Snakemake lock found under it was left by a killed run.
 run: setup
@@ -16,6 +16,10 @@ run: setup
 	@flock --nonblock --conflict-exit-code 75 .run.lock sh -c \
 	  '$(BIN)/snakemake --configfile "$$CONFIG" --unlock --quiet all && PYTHONPATH=workflow exec $(BIN)/snakemake $(ARGS) --configfile "$$CONFIG" --logger gapglass'; \
 	status=$$?; [ $$status -ne 75 ] || echo "Another make run is at work in this folder; wait for it or stop it." >&2; exit $$status
+
+# What trajectory files contain: make inspect FILES="vasprun.xml md-pos-1.xyz" ARGS="--cell 12 12 12"
+inspect: setup
+	@PYTHONPATH=workflow $(BIN)/python -m gapglass inspect $(FILES) $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest

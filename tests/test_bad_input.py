@@ -90,9 +90,16 @@ def started(study):
     return 0
 
 
+class Parameters(SimpleNamespace):
+    """Named parameters of a rule."""
+
+    def items(self):
+        return vars(self).items()
+
+
 def script(name, **objects):
     """Run the script of a rule as Snakemake does; return its exit status."""
-    objects = {"log": Named(str(RESULTS / f"logs/{name}.log")), **objects}
+    objects = {"log": Named(str(RESULTS / f"logs/{name}.log")), "params": Parameters(), **objects}
     try:
         runpy.run_path(str(SCRIPTS / f"{name}.py"), init_globals={"snakemake": SimpleNamespace(**objects)})
     except Exception:
@@ -105,7 +112,7 @@ def import_frames(study):
     done = completed(study)
     folder = RESULTS / "frames"
     outputs = {"frames": folder / "frames.extxyz", "table": folder / "table.csv", "summary": folder / "import.json"}
-    parameters = SimpleNamespace(
+    parameters = Parameters(
         trajectories=done["trajectories"], settings=done["import"], composition=done["glass"]["composition"], e0=done["potential"]["e0"],
         same_order=done["descriptors"]["coulomb"]["permutation"] == "none",
     )  # fmt: skip
@@ -115,14 +122,14 @@ def import_frames(study):
 def import_experiment(study):
     done = completed(study)
     entry = done["structure"]["experiments"][0]
-    parameters = SimpleNamespace(entry=entry, settings=done["structure"], composition={"Te": 1, "O": 2}, density=5.6)
+    parameters = Parameters(entry=entry, settings=done["structure"], composition={"Te": 1, "O": 2}, density=5.6)
     outputs = {name: RESULTS / f"structure/experiment_one/{name}.csv" for name in ("sq", "gr")}
     return script("import_experiment", params=parameters, output=Named(**outputs), wildcards=SimpleNamespace(name="one"))
 
 
 def check_lammps(study):
     glass = completed(study)["glass"]
-    parameters = SimpleNamespace(command=glass["lammps_command"], ranks=glass["ranks"])
+    parameters = Parameters(command=glass["lammps_command"], ranks=glass["ranks"])
     return script("check_lammps", params=parameters, output=Named(RESULTS / "lammps/own.txt"))
 
 
@@ -136,7 +143,7 @@ def pack_atoms(study):
     closest = {"closest_distance_angstrom": {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}}
     Path("import.json").write_text(json.dumps(closest))
     return script(
-        "pack_atoms", params=SimpleNamespace(settings=glass, seed=1), wildcards=SimpleNamespace(atoms=str(glass["sizes"][0]), replica="1"),
+        "pack_atoms", params=Parameters(settings=glass, seed=1), wildcards=SimpleNamespace(atoms=str(glass["sizes"][0]), replica="1"),
         input=SimpleNamespace(summary="import.json"), output=Named(RESULTS / "packed.data"),
     )  # fmt: skip
 
@@ -146,7 +153,7 @@ def estimate_speed(study):
     (RESULTS / "glass").mkdir(parents=True)
     (RESULTS / "glass/packed.data").write_text("")
     return script(
-        "estimate_speed", params=SimpleNamespace(settings=glass, cycle=glass["cycle"]), wildcards=SimpleNamespace(atoms="48"),
+        "estimate_speed", params=Parameters(settings=glass, cycle=glass["cycle"]), wildcards=SimpleNamespace(atoms="48"),
         input=SimpleNamespace(packed=RESULTS / "glass/packed.data", potential="gap.xml", plugin="quip.so"), output=Named("speed.json"),
     )  # fmt: skip
 

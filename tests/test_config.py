@@ -121,6 +121,19 @@ BAD = [
     (["structure", "experiments"], [CURVE | {"kind": "s(q)"}], "`structure.experiments[0].kind` is 's(q)'"),
     (["structure", "experiments"], [CURVE | {"window": "lorch"}], "`structure.experiments[0].window` is lorch for S(Q), where it has no"),
     (["structure", "experiments"], [CURVE | {"kind": "G(r)", "density": 5.0}], "density` is 5.0 g/cm³ for G(r), where it has no effect"),
+    (["trajectories", 0, "format"], "vasp", "one of auto, extxyz, vasp_xml"),
+    (["trajectories", 0, "keys"], {"energie": "E"}, "did you mean `energy`?"),
+    (["trajectories", 0, "keys"], {"energy": "E"}, "`trajectories[0].keys` names no forces"),
+    (["trajectories", 0, "keys"], {"forces": "F"}, "`trajectories[0].keys` names no energy"),
+    (["trajectories", 0, "keys"], {"energy": "E", "forces": "F", "stress": "s", "virial": "v"}, "virial and stress, which are one label"),
+    (["trajectories", 0, "key_units"], {"energy": "Ry"}, "`trajectories[0].key_units.energy` is a unit without a key"),
+    (["trajectories", 0, "key_units"], {"energy": "Rydberg"}, "one of eV, Hartree, Ry"),
+    (["trajectories", 0, "cell"], [5.0, 5.0], "three edges, three edges and three angles"),
+    (["trajectories", 0, "cell"], [5.0, -5.0, 5.0], "all > 0"),
+    (["trajectories", 0, "companions"], {"force": "F"}, "did you mean `forces`?"),
+    (["trajectories", 0, "lammps_units"], "lj", "one of metal, real"),
+    (["trajectories", 0, "species"], 5, "`trajectories[0].species` is 5"),
+    (["import"], {"energies_agree": "yes"}, "`import.energies_agree` is 'yes'"),
     (["structure", "experiments"], [CURVE | {"kind": "T(r)", "q_max": 25.0}], "raise structure.q_max to at least 25.0"),
 ]
 
@@ -130,6 +143,39 @@ def test_mistakes_are_named(path, value, message):
     with pytest.raises(UserError) as caught:
         config.complete(changed(path, value))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"format": "vasp_outcar", "keys": {"energy": "E", "forces": "F"}}, "`trajectories[0].keys` has no effect with format vasp_outcar"),
+        ({"format": "cp2k"}, "`trajectories[0].temperature_key` looks at keys of the frames, which format cp2k does not have"),
+        ({"format": "cp2k"}, "`trajectories[0].where` looks at keys of the frames"),
+        ({"format": "extxyz", "species": "TeO2"}, "`trajectories[0].species` has no effect with format extxyz"),
+        ({"format": "cp2k", "lammps_units": "metal"}, "`trajectories[0].lammps_units` has no effect with format cp2k"),
+        (
+            {"format": "cp2k", "companions": {"thermo": "log"}},
+            "companions.thermo` is no file of format cp2k; known: forces",
+        ),
+    ],
+)
+def test_keys_that_contradict_the_format(keys, message):
+    data = copy.deepcopy(EXAMPLE)
+    data["trajectories"][0] |= keys
+    with pytest.raises(UserError) as caught:
+        config.complete(data)
+    assert message in str(caught.value)
+
+
+def test_keys_of_readers_that_make_sense():
+    data = copy.deepcopy(EXAMPLE)
+    for entry in data["trajectories"]:
+        entry |= {"where": {}, "temperature_key": None, "temperature": 300}
+    data["trajectories"][0] |= {"format": "lammps_dump", "lammps_units": "metal", "species": ["Te", "O"], "companions": {"thermo": "log"}}
+    data["trajectories"][1] |= {"format": "cp2k", "species": {"Te1": "Te"}, "cell": [9, 9, 9, 90, 90, 90]}
+    complete = config.complete(data)
+    assert complete["trajectories"][0]["species"] == ["Te", "O"] and complete["trajectories"][1]["cell"][0] == 9.0
+    assert config.complete(complete) == complete
 
 
 @pytest.mark.parametrize(

@@ -65,15 +65,15 @@ def test_closest_pairs_are_those_of_a_neighbour_list(edge, rng):
 def test_start_stop_stride_where(file):
     indices = [index for index, _ in trajectory.read_raw(entry(file, start=2, stop=15, stride=4))]
     assert indices == [2, 6, 10, 14]
-    hot = [a.info["temperature"] for _, a in trajectory.read_raw(entry(file, where={"temperature": 1000}))]
+    hot = [raw.atoms.info["temperature"] for _, raw in trajectory.read_raw(entry(file, where={"temperature": 1000}))]
     assert hot and set(hot) == {1000}
 
 
 def test_compressed_file_reads_alike(file, tmp_path):
     packed = tmp_path / "run.extxyz.gz"
     packed.write_bytes(gzip.compress(file.read_bytes()))
-    plain = [a.positions for _, a in trajectory.read_raw(entry(file))]
-    np.testing.assert_array_equal(plain, [a.positions for _, a in trajectory.read_raw(entry(packed))])
+    plain = [raw.atoms.positions for _, raw in trajectory.read_raw(entry(file))]
+    np.testing.assert_array_equal(plain, [raw.atoms.positions for _, raw in trajectory.read_raw(entry(packed))])
 
 
 def test_labels_in_the_calculator_and_the_sign_of_the_virial(blyp_frames):

@@ -297,7 +297,7 @@ def test_text_of_the_user_is_no_html(tmp_path):
     data["notice"] = SCRIPT
     data["trajectories"][0] |= {"name": "glass", "file": SCRIPT}
     data["structure"]["experiments"] = [CURVE | {"source": SCRIPT, "file": SCRIPT}]
-    page = report.render(config.complete(data), report_files(tmp_path))
+    page = report.render(config.complete(data), report_files(tmp_path), tmp_path / "logs")
     # notice, rejected frame, reason of the potential, file, source; and the settings with three of them
     assert page.count("&lt;script&gt;") >= 7
     assert "<script" not in page

@@ -18,6 +18,7 @@ import yaml
 from ase.data import atomic_masses, atomic_numbers
 from jsonschema import Draft202012Validator, ValidationError, validators
 
+from gapglass import readers
 from gapglass.errors import UserError, system_problem
 from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3
 
@@ -283,6 +284,7 @@ def _sense(config):
         where = f"trajectories[{index}]"
         if entry["stop"] is not None and entry["stop"] <= entry["start"]:
             yield f"`{where}.stop` is {entry['stop']}; allowed: more than start ({entry['start']}); raise it"
+        yield from _sense_reader(entry, where)
         if (entry["temperature"] is None) == (entry["temperature_key"] is None):
             yield f"`{where}` needs either temperature (K) or temperature_key; give exactly one of them"
     if all(entry["role"] != "reference" for entry in config["trajectories"]):
@@ -326,6 +328,34 @@ def _sense(config):
     yield from _sense_glass(config)
     yield from _sense_experiments(config["structure"])
     yield from _sense_learning_curves(config)
+
+
+def _sense_reader(entry, where):
+    """Yield keys that contradict the format; with format auto the reader tells them, once it has seen the file."""
+    if entry["format"] != "auto":
+        form = readers.FORMATS[entry["format"]]
+        for key in ("companions", "keys", "key_units", "species", "cell", "lammps_units"):
+            if entry[key] and key not in form.options:
+                yield f"`{where}.{key}` has no effect with format {form.name}; drop it"
+        for key in ("where", "temperature_key"):
+            if entry[key] and form.name not in readers.WITH_KEYS:
+                yield f"`{where}.{key}` looks at keys of the frames, which format {form.name} does not have; drop it"
+        for what in entry["companions"]:
+            if "companions" in form.options and what not in form.accepts:
+                yield f"`{where}.companions.{what}` is no file of format {form.name}; known: {', '.join(form.accepts)}"
+    for what in entry["key_units"]:
+        if what not in entry["keys"]:
+            yield f"`{where}.key_units.{what}` is a unit without a key; name the key in {where}.keys, or drop it"
+    if entry["keys"]:
+        if "energy" not in entry["keys"] and "free_energy" not in entry["keys"]:
+            yield f"`{where}.keys` names no energy; add energy or free_energy, since with this section only the keys named are read"
+        if "forces" not in entry["keys"]:
+            yield f"`{where}.keys` names no forces; add them, since with this section only the keys named are read"
+    several = [what for what in ("virial", "stress", "pressure") if what in entry["keys"]]
+    if len(several) > 1:
+        yield f"`{where}.keys` has {' and '.join(several)}, which are one label in different forms; keep one"
+    if entry["cell"] is not None and (len(entry["cell"]) not in (3, 6, 9) or (len(entry["cell"]) < 9 and min(entry["cell"]) <= 0)):
+        yield f"`{where}.cell` is {entry['cell']}; allowed: three edges, three edges and three angles (all > 0), or nine numbers; mend it"
 
 
 def bounds(setting):
@@ -484,7 +514,7 @@ def _sense_experiments(structure):
 
 
 def check_files(config):
-    """Refuse files of trajectories and experiments that are absent or cannot be read, before any job starts.
+    """Refuse files of trajectories and experiments that cannot be read, or are of codes that do not go together, before any job starts.
 
     Raises
     ------
@@ -496,8 +526,15 @@ def check_files(config):
         for index, entry in enumerate(entries)
         if (problem := _file_problem(entry["file"]))
     ]
+    problems += [
+        f"  - `trajectories[{index}].companions.{what}` is {file}; {problem}"
+        for index, entry in enumerate(config["trajectories"])
+        for what, file in entry["companions"].items()
+        if (problem := _file_problem(file))
+    ]
     if problems:
         raise UserError("\n".join(["files are looked for relative to " + str(Path.cwd()), *problems]))
+    readers.check_families(config["trajectories"], config["import"]["energies_agree"])
 
 
 def _file_problem(name):

@@ -70,9 +70,9 @@ def _kind(node):
     return text + (", " + ", ".join(limits) if limits else "")
 
 
-def _default(node):
+def _default(node, parent):
     if "default" not in node:
-        return "required"
+        return "none" if parent.get("optional") else "required"
     value = node["default"]
     return "none" if value in ("", None) else f"`{value}`".replace("False", "false").replace("True", "true")
 
@@ -85,7 +85,7 @@ def _sections(node, path):
         if "properties" in target:
             inner.append((f"{path}.{key}".lstrip("."), child, target))
         else:
-            rows.append(f"| `{key}` | {_kind(child)} | {child.get('unit', '')} | {_default(child)} | {child['description']} |")
+            rows.append(f"| `{key}` | {_kind(child)} | {child.get('unit', '')} | {_default(child, node)} | {child['description']} |")
     yield path, node.get("description", ""), rows
     for name, child, target in inner:
         suffix = "[]" if target is not child else ""

@@ -4,22 +4,21 @@ Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, 
 and, where given, REF_virial (eV, 3 x 3 or its nine numbers, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
 """
 
-import bz2
-import gzip
+import bisect
 import hashlib
 import io
 import logging
-import lzma
+from collections import Counter
 from itertools import combinations_with_replacement, islice, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
-from ase.calculators.calculator import PropertyNotImplementedError
 from ase.io import iread, read, write
 from scipy.spatial import KDTree
 
+from gapglass import readers
 from gapglass.errors import UserError
 from gapglass.files import whole_file
 
@@ -29,45 +28,51 @@ AMU_PER_A3_IN_G_PER_CM3 = 1e24 / units.mol
 LOWEST_CELL = 1.0  # Å; lower than any crystal's, and the images within reach would fill the memory
 
 
-def read_raw(entry):
-    """Yield (index in the file, Atoms) of the frames that a trajectory entry of the configuration selects.
+def read_raw(entry, source=None):
+    """Yield (index in the file, RawFrame) of the frames that a trajectory entry of the configuration selects.
 
     Parameters
     ----------
     entry : dict
         Completed item of ``trajectories``.
+    source : readers.Source, optional
+        What ``readers.source_of`` made of the entry; it counts what the reader leaves out.
 
     Raises
     ------
     UserError
-        When the file is absent, unreadable, truncated, or selects nothing.
+        When the file is absent, unreadable, truncated (extended XYZ), or selects nothing.
     """
-    path = Path(entry["file"])
-    if not path.is_file():
-        raise UserError(f"trajectory {entry['name']!r}: there is no file {path}; mend trajectories.file (relative to {Path.cwd()})")
+    source = source or readers.source_of(entry)
+    path, form = source.path, readers.FORMATS[source.format]
     position = found = -1
     keys = set()
     try:
-        for index, atoms in enumerate(iread(_opened(path), index=":", format="extxyz")):
-            keys.update(atoms.info)
-            if any(atoms.info.get(key) != value for key, value in entry["where"].items()):
+        for index, raw in enumerate(form.frames(source)):
+            info = raw.atoms.info
+            keys.update(info)
+            if any(info.get(key) != value for key, value in entry["where"].items()):
                 continue
             position += 1
             if entry["stop"] is not None and position >= entry["stop"]:
                 break
             if position >= entry["start"] and (position - entry["start"]) % entry["stride"] == 0:
                 found += 1
-                yield index, atoms
-    except Exception as error:  # ASE raises whatever its parser stumbles over, the decompressors errors of their own
+                yield index, raw
+    except UserError:
+        raise
+    except Exception as error:  # parsers raise whatever they stumble over, the decompressors errors of their own
+        hint = ", with Lattice and Properties in every comment line" if form.name == "extxyz" else ""
         raise UserError(
-            f"trajectory {entry['name']!r}: {path} cannot be read as extended XYZ after frame {position + 1}: {_reason(error)}. "
-            "Is the file complete, with Lattice and Properties in every comment line?"
+            f"trajectory {entry['name']!r}: {path} cannot be read as {form.title} after frame {position + 1}: {_reason(error)}. "
+            f"Is the file complete{hint}?"
         ) from error
     if found < 0:
         hint = f" (keys found in the comment lines: {', '.join(sorted(map(str, keys)))})" if entry["where"] else ""
+        left_out = "".join(f"; left out: {count} {reason}" for reason, count in source.dropped.items())
         raise UserError(
             f"trajectory {entry['name']!r}: {path} gives no frame with where {entry['where']}, start {entry['start']}, "
-            f"stop {entry['stop']}, stride {entry['stride']}{hint}"
+            f"stop {entry['stop']}, stride {entry['stride']}{hint}{left_out}"
         )
 
 
@@ -81,42 +86,13 @@ def _reason(error):
     return text or type(error).__name__
 
 
-def _opened(path):
-    """Return the text of a file as a stream, a compressed one unpacked: ASE seeks back and forth, which those answer very slowly.
-
-    A stream and no name, because ASE takes what follows an @ in a name for the numbers of frames.
-    """
-    opener = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix)
-    if opener is None:
-        stream = path.open()
-    else:
-        with opener(path, "rt") as packed:
-            stream = io.StringIO(packed.read())
-    _refuse_absurd(stream)
-    return stream
-
-
-def _refuse_absurd(stream):
-    """Refuse a frame that claims more atoms than the whole file has lines: ASE would look for each of them, for days."""
-    n_lines = 0
-    while line := stream.readline():
-        n_lines += 1
-        if line.strip() and not line.startswith("VEC"):
-            n_atoms = int(line)
-            n_read = sum(1 for _ in islice(stream, n_atoms + 1))
-            n_lines += n_read
-            if n_atoms > n_lines:
-                raise ValueError(f"a frame claims {n_atoms} atoms, and the file has {n_lines} lines")
-    stream.seek(0)
-
-
-def labels(atoms, source="auto"):
+def labels(frame, source="auto"):
     """Return the labels of a raw frame.
 
     Parameters
     ----------
-    atoms : ase.Atoms
-        Frame with labels as REF_* keys or in the calculator.
+    frame : readers.RawFrame or ase.Atoms
+        Atoms carry them as REF_* keys or in the calculator.
     source : {"auto", "REF_energy", "free_energy", "energy"}
         Which energy to take.
 
@@ -125,42 +101,50 @@ def labels(atoms, source="auto"):
     dict
         energy (eV), energy_source, forces (eV/Å), virial (eV), both in the shape found: ``faults`` judges it. An absent label is None.
     """
-    results = {}
-    if atoms.calc is not None:
-        for name in ("energy", "free_energy", "forces", "stress"):
-            try:
-                results[name] = atoms.calc.get_property(name, atoms, allow_calculation=False)
-            except PropertyNotImplementedError:
-                results[name] = None
-    energies = {
-        "REF_energy": atoms.info.get("REF_energy"),
-        "free_energy": results.get("free_energy"),
-        "energy": results.get("energy"),
-    }
-    wanted = list(energies) if source == "auto" else [source]
-    kind = next((name for name in wanted if energies[name] is not None), None)
-    forces = atoms.arrays.get("REF_forces", results.get("forces"))
-    virial = atoms.info.get("REF_virial")
-    if virial is None and results.get("stress") is not None:
-        stress = _numbers(results["stress"])
-        if stress.shape == (6,):
-            xx, yy, zz, yz, xz, xy = stress
-            stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        virial = -(stress.reshape(3, 3) if stress.size == 9 else stress) * abs(np.linalg.det(np.asarray(atoms.cell)))
+    raw = readers.from_atoms(frame) if isinstance(frame, Atoms) else frame
+    wanted = ["REF_energy", "free_energy", "energy"] if source == "auto" else [source]
+    kind = next((name for name in wanted if raw.energies.get(name) is not None), None)
     return {
-        "energy": None if kind is None else _numbers(energies[kind], scalar=True),
+        "energy": None if kind is None else float(raw.energies[kind]),
         "energy_source": kind,
-        "forces": None if forces is None else _numbers(forces),
-        "virial": None if virial is None else _numbers(virial),
+        "forces": raw.forces,
+        "virial": raw.virial,
     }
 
 
-def _numbers(value, scalar=False):
-    """Return a label as float or array of float; NaN, which ``faults`` rejects, where a file holds text or the wrong number of them."""
-    try:
-        return float(value) if scalar else np.asarray(value, float)
-    except (TypeError, ValueError):
-        return np.nan if scalar else np.array([np.nan])
+def refuse_unlabelled(source, raw, energy_source="auto"):
+    """Refuse a file that by its kind cannot train a potential, by its first frame.
+
+    Frames of extended XYZ are judged one by one (``faults``): there any frame may lack a label.
+
+    Parameters
+    ----------
+    source : readers.Source
+    raw : readers.RawFrame
+    energy_source : str
+        ``import.energy_source``.
+
+    Raises
+    ------
+    UserError
+        Naming what is missing and which file would have it.
+    """
+    form = readers.FORMATS[source.format]
+    if form.name == "extxyz":
+        return
+    label = labels(raw, energy_source)
+    missing = [what for what in ("energy", "forces") if label[what] is None]
+    if missing:
+        kinds = f" of the kind {energy_source} (import.energy_source; it has {', '.join(raw.energies)})" if raw.energies else ""
+        raise source.fault(
+            f"{source.path}, read as {form.title}, has no {' and no '.join(missing)}{kinds if 'energy' in missing else ''}; a study needs "
+            f"both in every frame. What has them: {form.labels_from}"
+        )
+    if abs(np.linalg.det(np.asarray(raw.atoms.cell))) < 1e-3:
+        fix = "give `cell: [a, b, c]` (Å)" if "cell" in form.options else "write it with the cell"
+        if "cell" in form.accepts:
+            fix += " or the file with the cells as `companions: {cell: ...}`"
+        raise source.fault(f"{source.path}, read as {form.title}, names no cell; {fix}")
 
 
 def closest_pairs(frame, reach=4.0):
@@ -237,10 +221,41 @@ def faults(atoms, label, settings):
     return found
 
 
-def _fingerprint(atoms):
-    """Digest by which a repeated frame is known: species, cell and positions to 1e-5 Å."""
+def fingerprint(atoms):
+    """Return the digest of a frame's species, cell and positions to 1e-5 Å: frames with the same digest need not be fingerprinted again."""
     rounded = np.rint(np.concatenate([np.asarray(atoms.cell).ravel(), atoms.positions.ravel()]) * 1e5).astype(np.int64)
     return hashlib.sha256(atoms.numbers.tobytes() + rounded.tobytes()).hexdigest()
+
+
+class Seen:
+    """Frames met so far, to know one that comes again: same species, cell and positions within 1e-4 Å, wrapped or not.
+
+    Rounded positions would miss one frame in ten where another writer's last digit falls across a rounding edge. So frames are looked up
+    by a number that changes smoothly with the positions and not at all when an atom turns up in another image, and then compared.
+    """
+
+    TOLERANCE = 1e-4
+
+    def __init__(self):
+        self._places = {}
+
+    def find(self, atoms, name):
+        """Return the name of an earlier frame equal to this one, or None and remember this one under ``name``."""
+        cell = np.asarray(atoms.cell)
+        scaled = np.linalg.solve(cell.T, atoms.positions.T).T % 1.0
+        weights = np.sin(1.0 + np.arange(scaled.size)).reshape(scaled.shape)
+        place = float((weights * np.cos(2 * np.pi * scaled)).sum())
+        reach = 2 * np.pi * scaled.size * self.TOLERANCE * np.linalg.norm(np.linalg.inv(cell), axis=0).max()
+        known = self._places.setdefault(atoms.numbers.tobytes(), [])
+        first = bisect.bisect_left(known, place - reach, key=lambda item: item[0])
+        last = bisect.bisect_right(known, place + reach, key=lambda item: item[0])
+        for _, earlier, other_cell, other in known[first:last]:
+            apart = scaled - other
+            same = np.abs((apart - np.rint(apart)) @ cell).max(initial=0) < self.TOLERANCE
+            if same and np.abs(cell - other_cell).max() < self.TOLERANCE:
+                return earlier
+        known.insert(bisect.bisect_right(known, place, key=lambda item: item[0]), (place, name, cell.copy(), scaled.astype(np.float32)))
+        return None
 
 
 def _temperature(entry, atoms):
@@ -277,13 +292,18 @@ def import_frames(trajectories, settings):
     UserError
         When a file is unusable, too many frames fail, or the kinds of energy are mixed.
     """
-    frames, rows, rejected, sources, seen = [], [], [], set(), {}
-    digests, closest = {}, {}
+    frames, rows, rejected, sources, seen = [], [], [], {}, Seen()
+    digests, closest, sources_read, outside = {}, {}, {}, Counter()
     total = 0
+    readers.check_families(trajectories, settings.get("energies_agree", False))
     for entry in trajectories:
-        for position, (index, atoms) in enumerate(read_raw(entry)):
+        source = sources_read[entry["name"]] = readers.source_of(entry)
+        log.info("trajectory %s: %s, from %s", entry["name"], readers.FORMATS[source.format].title, ", ".join(map(str, source.files)))
+        for position, (index, raw) in enumerate(read_raw(entry, source)):
+            if position == 0:
+                refuse_unlabelled(source, raw, settings["energy_source"])
             total += 1
-            label = labels(atoms, settings["energy_source"])
+            label, atoms = labels(raw, settings["energy_source"]), raw.atoms
             wrong = faults(atoms, label, settings)
             pairs = {} if wrong else closest_pairs(atoms)
             if pairs and min(pairs.values()) < settings["min_distance"]:
@@ -293,20 +313,36 @@ def import_frames(trajectories, settings):
             elif not np.isfinite(_temperature(entry, atoms)):
                 keys = ", ".join(sorted(map(str, atoms.info)))
                 wrong.append(f"no number under temperature_key {entry['temperature_key']!r} (its keys: {keys})")
-            digest = None if wrong else _fingerprint(atoms)
-            if digest in seen and not wrong:
-                wrong = [f"a repetition of frame {seen[digest][1]} of trajectory {seen[digest][0]!r}"]
+            if not wrong:
+                inside = wrapped(atoms)
+                outside[entry["name"]] += not np.array_equal(inside, atoms.positions)
+                if settings.get("positions") == "wrapped":
+                    atoms.positions = inside
+                earlier = seen.find(atoms, (entry["name"], index))
+                wrong = [f"a repetition of frame {earlier[1]} of trajectory {earlier[0]!r}"] if earlier else []
             if wrong:
                 rejected.append({"trajectory": entry["name"], "source_index": index, "reasons": wrong})
                 log.warning("trajectory %s, frame %d rejected: %s", entry["name"], index, "; ".join(wrong))
                 continue
-            seen[digest] = (entry["name"], index)
-            sources.add(label["energy_source"])
-            frame = _canonical(atoms, label, entry, len(frames), position)
+            sources.setdefault(entry["name"], set()).add(label["energy_source"])
+            frame = _canonical(raw, label, entry, len(frames), position)
             frames.append(frame)
             closest = {pair: min(distance, closest.get(pair, distance)) for pair, distance in (closest | pairs).items()}
-            rows.append(_row(frame, entry, index, min(pairs.values()), digest))
-        digests[entry["file"]] = hashlib.sha256(Path(entry["file"]).read_bytes()).hexdigest()
+            rows.append(_row(frame, entry, index, min(pairs.values()), fingerprint(atoms)))
+        for reason, count in source.dropped.items():
+            log.warning("trajectory %s: left out: %d %s", entry["name"], count, reason)
+        for note in source.notes:
+            log.warning("trajectory %s: %s", entry["name"], note)
+        if outside[entry["name"]] and settings.get("positions") != "wrapped":
+            log.info(
+                "trajectory %s: %d frames have atoms outside their cell, which matters to descriptors.coulomb.distances as_given alone; "
+                "import.positions: wrapped brings them back",
+                entry["name"],
+                outside[entry["name"]],
+            )
+        for path in source.files:
+            with path.open("rb") as stream:
+                digests[str(path)] = hashlib.file_digest(stream, "sha256").hexdigest()
     summary = {
         "n_frames": len(frames),
         "n_rejected": len(rejected),
@@ -315,16 +351,24 @@ def import_frames(trajectories, settings):
         "n_atoms": sorted({len(frame) for frame in frames}),
         "temperatures_k": sorted({frame.info["temperature"] for frame in frames}),
         "trajectories": {e["name"]: sum(f.info["trajectory"] == e["name"] for f in frames) for e in trajectories},
-        "energy_source": sorted(sources),
+        "energy_source": sorted(set().union(*sources.values())),
+        "formats": {name: source.format for name, source in sources_read.items()},
+        "left_out": {name: dict(source.dropped) for name, source in sources_read.items() if source.dropped},
         "virials": bool(frames) and all("REF_virial" in frame.info for frame in frames),
         "closest_distance_angstrom": closest,
         "sha256": digests,
     }
-    _refuse(summary, total, settings)
+    n_virials = sum("REF_virial" in frame.info for frame in frames)
+    if 0 < n_virials < len(frames):
+        log.warning("%d of %d frames have a virial; virials are fitted only where all have one", n_virials, len(frames))
+    mixed = [kinds for kinds in sources.values() if len(kinds) > 1]
+    if not mixed and not settings.get("energies_agree") and len(summary["energy_source"]) > 1:
+        mixed = [set(summary["energy_source"])]
+    _refuse(summary, total, mixed, settings)
     return frames, pd.DataFrame(rows), summary
 
 
-def _refuse(summary, total, settings):
+def _refuse(summary, total, mixed, settings):
     if summary["n_rejected"] > settings["max_rejected_fraction"] * total:
         first = "\n".join(
             f"  - {item['trajectory']}, frame {item['source_index']}: {'; '.join(item['reasons'])}" for item in summary["rejected"][:5]
@@ -333,9 +377,9 @@ def _refuse(summary, total, settings):
             f"{summary['n_rejected']} of {total} frames fail the checks, more than import.max_rejected_fraction "
             f"({settings['max_rejected_fraction']:g}) allows. The first:\n{first}\nMend the trajectories or raise the limit."
         )
-    if len(summary["energy_source"]) > 1:
+    if mixed:
         raise UserError(
-            f"the frames' energies are of different kinds ({', '.join(summary['energy_source'])}); free and extrapolated "
+            f"the frames' energies are of different kinds ({', '.join(sorted(mixed[0]))}); free and extrapolated "
             "energies differ by the smearing. Name one with import.energy_source."
         )
     if summary["n_frames"] < 10:
@@ -345,7 +389,22 @@ def _refuse(summary, total, settings):
         )
 
 
-def _canonical(atoms, label, entry, number, position):
+def wrapped(atoms):
+    """Return positions (Å) inside the cell; atoms that are inside keep theirs to the last digit.
+
+    Codes write wrapped or unwrapped positions of the same frame.
+    """
+    cell = np.asarray(atoms.cell)
+    # the margin keeps an atom on the boundary at 0 whatever its last digit
+    turns = np.floor(np.linalg.solve(cell.T, atoms.positions.T).T + 1e-9)
+    outside = turns.any(axis=1)
+    positions = atoms.positions.copy()
+    positions[outside] -= turns[outside] @ cell
+    return positions
+
+
+def _canonical(raw, label, entry, number, position):
+    atoms = raw.atoms
     frame = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
     frame.info = {
         "frame": number,
@@ -356,6 +415,8 @@ def _canonical(atoms, label, entry, number, position):
     }
     if entry["interval"] is not None:
         frame.info["time_ps"] = (entry["start"] + position * entry["stride"]) * entry["interval"] / 1000
+    elif raw.time_fs is not None:
+        frame.info["time_ps"] = raw.time_fs / 1000
     if label["virial"] is not None:
         frame.info["REF_virial"] = label["virial"].reshape(3, 3)
     frame.arrays["REF_forces"] = label["forces"]

@@ -21,6 +21,7 @@ try:
         log,
         make_importable,
         preflight,
+        readers,
     )
     from gapglass.errors import UserError
 except ImportError as error:
@@ -38,6 +39,10 @@ try:
     config.update(configuration.complete(dict(config), ", ".join(SOURCES) or "config"))
     configuration.check_files(config)
     preflight.check_folder(f"results/{config['study']}")
+    # with the forces, energies, cells that a code writes beside its trajectory
+    TRAJECTORY_FILES = sorted(
+        {file for entry in config["trajectories"] for file in readers.files_of(entry)}
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -3,7 +3,7 @@
 
 checkpoint import_frames:
     input:
-        sorted({entry["file"] for entry in config["trajectories"]}),
+        TRAJECTORY_FILES,
     output:
         frames=at("frames/frames.extxyz"),
         table=at("frames/table.csv"),

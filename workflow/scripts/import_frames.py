@@ -14,7 +14,7 @@ log.notice(
     "/".join(map(str, summary["n_atoms"])),
     ", ".join(summary["species"]),
     summary["n_rejected"],
-    summary["energy_source"][0],
+    ", ".join(summary["energy_source"]),
 )
 offsets = trajectory.write_frames(snakemake.output.frames, frames)
 files.write_table(snakemake.output.table, table.assign(offset_bytes=offsets))
