@@ -15,6 +15,7 @@ from gapglass.trajectory import closest_distance, write_frames
 
 KINDS = ("too_close", "too_hot", "lost_atoms", "not_finite")
 SOUND = {"exploded": False}
+MARK = "Not made: "  # begins the line that stands for a file which an exploded quench cannot have
 N_RECENT = 11  # dumped configurations kept at any time: the offending one and ten before it
 RECENT_INTERVAL = 5.0  # fs; ten of them are about a period of the fastest bond vibrations of an oxide
 
@@ -160,7 +161,7 @@ def frames_kept(found):
 def write_absence(path, found):
     """Write one line of text, which no reader takes for a structure, in the place of a file that an exploded quench cannot have."""
     with whole_file(path) as temporary:
-        temporary.write_text(f"Not made: the quench exploded in {place(found)}, see outcome.json\n")
+        temporary.write_text(f"{MARK}the quench exploded in {place(found)}, see outcome.json\n")
 
 
 def of_models(paths):
