@@ -121,3 +121,30 @@ def test_coordination_tables_stand_beside_the_reference():
     assert list(folds)[3:] == ["percent_3_fold", "percent_4_fold"] and folds["percent_3_fold"].tolist() == [0.0, 50.0]
     _, numbers = plots.coordination(models)
     assert len(numbers) == 3 and numbers["percent"].sum() == 200
+
+
+def thermo(n):
+    columns = ["time_ps", "temperature_k", "potential_energy_ev", "pressure_gpa", "density_g_per_cm3"]
+    table = pd.DataFrame(np.arange(5.0 * n).reshape(n, 5), columns=columns)
+    return table.assign(stage=1 + np.arange(n) // 3)
+
+
+def test_melt_quench_marks_what_exploded():
+    models = {"optimal_48_1": thermo(2), "optimal_48_2": thermo(6), "soap_only_48_1": thermo(0)}
+    figure, table = plots.melt_quench(models, {"optimal_48_1": {}, "soap_only_48_1": {}})
+    lines = figure.axes[0].get_lines()[:3]
+    assert [line.get_marker() for line in lines] == ["x", "None", "x"] and lines[0].get_label().endswith("replica 1, exploded")
+    assert table.groupby("model").size().to_dict() == {"optimal_48_1": 2, "optimal_48_2": 6}
+    figure.canvas.draw()
+    figure, table = plots.melt_quench({"optimal_48_1": thermo(0)}, ["optimal_48_1"])
+    figure.canvas.draw()
+    assert table.empty and "temperature_k" in table
+
+
+def test_figures_without_a_model_show_the_reference_alone():
+    for groups in ({"": {}}, {"48 atoms": {}, "96 atoms": {"optimal": curve(0.1)}}):
+        figure, table = plots.stacked(groups, curve(), ["G_X", "g_O-Te"])
+        assert all(drawn_lines(axes) for axes in figure.axes) and (table["model"] == "reference").sum() == 80
+        figure.canvas.draw()
+    figure, table = plots.curves({"reference": curve()}, ["G_X"])
+    assert set(table["model"]) == {"reference"} and len(drawn_lines(figure.axes[0])) == 1

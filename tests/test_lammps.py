@@ -1,10 +1,14 @@
-"""LAMMPS with GAP for real: the plug-in against quippy, energy conservation, the guards, restarts."""
+"""LAMMPS with GAP for real: the plug-in against quippy, energy conservation, the guards, explosions, restarts."""
+
+import json
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms, units
-from gapglass import gap, glass, lammps
+from ase.io import read
+from gapglass import explosion, gap, glass, lammps, report
 from gapglass.errors import UserError
 from gapglass.programs import program
 
@@ -140,11 +144,16 @@ def run(folder, frame, fitted, plugin, stage=STAGE, settings=SETTINGS, number=1,
     folder.mkdir(exist_ok=True)
     glass._write_data(folder / "start.data", frame, ["O", "Te"])
     outputs = {
-        "restart": folder / "final.restart", "thermo": folder / "thermo.csv", "trajectory": folder / "t.dump", "log": folder / "log",
+        "restart": folder / "final.restart", "thermo": folder / "thermo.csv", "trajectory": folder / "t.dump",
+        "outcome": folder / "outcome.json", "log": folder / "log",
     }  # fmt: skip
     paths = {"potential": fitted[0], "plugin": plugin}
     glass.run_stage(stage, number, settings, start or folder / "start.data", outputs, seed=11, **options, **paths)
     return outputs
+
+
+def outcome(outputs):
+    return json.loads(outputs["outcome"].read_text())
 
 
 def test_stages_follow_each_other_and_repeat_exactly(tmp_path, frame, fitted, plugin):
@@ -158,6 +167,7 @@ def test_stages_follow_each_other_and_repeat_exactly(tmp_path, frame, fitted, pl
     frames = glass.read_dump(first["trajectory"])
     assert len(frames) == 11 and frames[0].get_chemical_formula() == frame.get_chemical_formula()
     # the first frame of a stage is the last of the one before
+    assert outcome(first) == outcome(second) == {"exploded": False}
     joint = (frames[-1], glass.read_dump(second["trajectory"])[0])
     np.testing.assert_allclose(joint[0].get_scaled_positions(), joint[1].get_scaled_positions(), atol=1e-4)
     assert not list(tmp_path.rglob(".running-*"))
@@ -211,20 +221,102 @@ def test_reference_density_is_that_of_the_reference_frames(tmp_path):
         glass.stage_density({"density": "reference"}, table, 500.0)
 
 
-def test_runaway_temperature_is_stopped_and_named(tmp_path, frame, fitted, plugin):
-    settings = SETTINGS | {"max_temperature_factor": 0.5}  # the schema refuses it: every run is too hot then
-    with pytest.raises(UserError, match=r"stage 1 \(300 K.*temperature ran away.*at step 1 "):
-        run(tmp_path / "hot", frame, fitted, plugin, settings=settings)
-    assert (tmp_path / "hot" / "failed" / "log.lammps").exists()
-    assert not (tmp_path / "hot" / "final.restart").exists()
+def test_runaway_temperature_ends_the_stage_with_its_frames(tmp_path, frame, fitted, plugin):
+    # steps far too long: a real runaway, within a few of them
+    settings = SETTINGS | {"timestep": 14.0, "max_temperature_factor": 2.0, "min_distance": 0.5}
+    hot = run(tmp_path / "hot", frame, fitted, plugin, stage=STAGE | {"temperature": 1500.0, "time": 0.84}, settings=settings)
+    found = outcome(hot)
+    assert found["exploded"] and found["kind"] in ("too_hot", "too_close") and found["stage"] == 1 and found["step"] > 0
+    assert found["time_ps"] == pytest.approx(found["step"] * 0.014) and found["value"] > 0
+    offending = read(found["offending_frame"])
+    assert offending.info["step"] == found["step"] and offending.get_chemical_formula() == frame.get_chemical_formula()
+    if found["kind"] == "too_hot":
+        assert offending.info["temperature"] == pytest.approx(found["value"], rel=1e-3) and found["value"] > 2 * 1500
+    before = read(found["frames_before"], ":")
+    assert len(before) == found["n_frames_before"] <= explosion.N_RECENT
+    assert all(a.info["step"] < b.info["step"] for a, b in zip(before, [*before[1:], offending], strict=True))
+    for each in before:
+        assert each.calc is None and each.info["min_distance_angstrom"] >= 0.5 and each.info["temperature"] > 0
+        assert (each.get_scaled_positions(wrap=False) >= 0).all() and (each.get_scaled_positions(wrap=False) < 1).all()
+    assert pd.read_csv(hot["thermo"])["step"].max() <= found["step"]
+    assert hot["restart"].read_text().startswith("Not made: the quench exploded in stage 1 at step ")
+    assert (tmp_path / "hot" / "failed" / "in.lammps").exists() and (tmp_path / "hot" / "failed" / "log.lammps").exists()
+
+
+def test_stage_after_an_explosion_passes_it_on(tmp_path, frame, fitted, plugin):
+    # the schema refuses this factor: every run is too hot then
+    first = run(tmp_path / "one", frame, fitted, plugin, settings=SETTINGS | {"max_temperature_factor": 0.5})
+    found = outcome(first)
+    assert (found["kind"], found["step"]) == ("too_hot", 1) and found["n_frames_before"] == 1
+    (tmp_path / "two" / "failed").mkdir(parents=True)
+    second = run(tmp_path / "two", frame, fitted, plugin, number=2, start=first["restart"], earlier=found)
+    assert outcome(second) == found and not (tmp_path / "two" / "failed").exists()
+    assert second["thermo"].read_text() == first["thermo"].read_text().splitlines(keepends=True)[0]
+    for key in ("restart", "trajectory", "log"):
+        assert second[key].read_text().count("\n") == 1 and "stage 1 at step 1 " in second[key].read_text()
+    made = {key: tmp_path / f"{key}.made" for key in ("thermo", "outcome")} | {"final": tmp_path / "final.extxyz"}
+    glass.finish([first["thermo"], second["thermo"]], second["trajectory"], second["outcome"], made)
+    assert outcome(made) == found
+    pd.testing.assert_frame_equal(pd.read_csv(made["thermo"]), pd.read_csv(first["thermo"]))
+    with pytest.raises(Exception, match="Not made"):
+        read(made["final"])
+    # begun anew and sound, the stage leaves nothing of it
+    assert outcome(run(tmp_path / "one", frame, fitted, plugin)) == {"exploded": False}
+    assert not (tmp_path / "one" / "failed").exists()
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_atoms_that_fly_apart_are_an_explosion(tmp_path, frame, fitted, plugin, ranks):
+    # guards out of reach and absurd steps: LAMMPS itself loses the atoms
+    settings = SETTINGS | {"timestep": 50.0, "min_distance": 1e-3, "max_temperature_factor": 1e6, "ranks": ranks}
+    lost = run(tmp_path / "lost", frame, fitted, plugin, stage=STAGE | {"time": 3.0}, settings=settings)
+    found = outcome(lost)
+    assert found["kind"] in ("lost_atoms", "not_finite") and found["value"] is None and found["step"] >= 1
+    assert read(found["offending_frame"]).info["step"] == found["step"]
+    assert all(len(each) == len(frame) for each in read(found["frames_before"], ":"))
+
+
+def stand_in(folder, text):
+    """Return a command that stands for LAMMPS."""
+    folder.mkdir(exist_ok=True)
+    (folder / "lmp.py").write_text(text)
+    return [sys.executable, str(folder / "lmp.py")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+        # killed while it wrote the offending frame: the next attempt will tell
+        "import os, signal\nprint('Fix halt condition for fix-id too_hot met on step 7 with value 9000', flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "print('EXIT STRING: Killed (signal 9)')\nraise SystemExit(9)",
+        "raise SystemExit(137)",
+        "print('ERROR: Cannot open dump file: No space left on device')\nraise SystemExit(1)",
+    ],
+    ids=["killed", "killed after it stopped", "mpiexec", "shell", "full disk"],
+)
+def test_killed_lammps_and_a_full_disk_are_no_explosion(tmp_path, frame, fitted, plugin, text):
+    settings = SETTINGS | {"ranks": 1, "lammps_command": stand_in(tmp_path / "own", text)}
+    with pytest.raises(UserError, match=r"stage 1 \(300 K.*LAMMPS failed.*Mend what it names and run again"):
+        run(tmp_path / "killed", frame, fitted, plugin, settings=settings)
+    assert (tmp_path / "killed" / "failed" / "in.lammps").exists()
+    assert not any((tmp_path / "killed" / name).exists() for name in ("outcome.json", "final.restart", "thermo.csv"))
+
+
+def test_killed_rank_is_no_explosion(tmp_path, frame, fitted):
+    own = stand_in(tmp_path / "own", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    settings = SETTINGS | {"lammps_command": [program("mpiexec"), "-n", "2", *own]}
+    with pytest.raises(UserError, match="LAMMPS failed"):
+        run(tmp_path / "killed", frame, fitted, None, settings=settings)
 
 
 def test_step_down_from_a_hot_stage_is_no_runaway(tmp_path, frame, fitted, plugin):
     hot = run(tmp_path / "hot", frame, fitted, plugin)
     cold = STAGE | {"temperature": 40.0}
     run(tmp_path / "cold", frame, fitted, plugin, stage=cold, number=2, start=hot["restart"], before=300.0)
-    with pytest.raises(UserError, match=r"stage 2 \(40 K.*ran away"):
-        run(tmp_path / "told", frame, fitted, plugin, stage=cold, number=2, start=hot["restart"])
+    told = run(tmp_path / "told", frame, fitted, plugin, stage=cold, number=2, start=hot["restart"])
+    assert outcome(told)["kind"] == "too_hot" and outcome(told)["stage"] == 2
 
 
 def test_leftovers_of_a_killed_run_are_cleared(tmp_path, frame, fitted, plugin):
@@ -253,13 +345,56 @@ def test_progress_lines_survive_a_minimisation_before(steps, monkeypatch):
 
 
 def test_atoms_too_close_are_stopped_and_named(tmp_path, frame, fitted, plugin):
-    with pytest.raises(UserError, match=r"closer than glass\.min_distance \(2\.5 Å\) at step 1 "):
-        run(tmp_path / "close", frame, fitted, plugin, settings=SETTINGS | {"min_distance": 2.5})
+    close = run(tmp_path / "close", frame, fitted, plugin, settings=SETTINGS | {"min_distance": 2.5})
+    found = outcome(close)
+    assert (found["kind"], found["step"]) == ("too_close", 1) and "closer than glass.min_distance (2.5 Å)" in found["message"]
+    # the frames before it are just as unphysical by this guard
+    assert found["frames_before"] is None and found["n_frames_before"] == 0 and "no frame before" in found["message"]
+    assert read(found["offending_frame"]).info["min_distance_angstrom"] == pytest.approx(found["value"], rel=1e-4)
+
+
+def test_unreadable_and_lost_frames_are_left_out(tmp_path, frame):
+    def dump(step, positions):
+        rows = "".join(f"{i + 1} 1 O {x} {y} {z} 0 0 0\n" for i, (x, y, z) in enumerate(positions))
+        return (
+            f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(positions)}\nITEM: BOX BOUNDS pp pp pp\n0 9\n0 9\n0 9\n"
+            f"ITEM: ATOMS id type element x y z vx vy vz\n{rows}"
+        )
+
+    sound = [(1.0, 1.0, 1.0), (4.0, 1.0, 1.0), (1.0, 4.0, 10.0)]
+    frames = {
+        5: dump(5, sound), 10: dump(10, [(1.0, 1.0, 1.0), (1.3, 1.0, 1.0), (1.0, 4.0, 1.0)]), 15: dump(15, sound), 20: dump(20, sound[:2]),
+        25: dump(25, [*sound[:2], ("nan", "nan", "nan")]), 30: dump(30, sound)[:-40], 35: "",
+    }  # fmt: skip
+    for step, text in frames.items():
+        (tmp_path / f"recent.{step}.lammpstrj").write_text(text)
+    found = explosion.save_frames(tmp_path, SETTINGS)
+    assert found["offending_step"] == 20 and found["n_frames_before"] == 2
+    before = read(found["frames_before"], ":")
+    assert [each.info["step"] for each in before] == [5, 15] and before[0].positions[2, 2] == pytest.approx(1.0)
+    (tmp_path / "empty").mkdir()
+    nothing = explosion.save_frames(tmp_path / "empty", SETTINGS)
+    assert nothing["offending_frame"] is None and nothing["frames_before"] is None
+    told = lammps.LammpsFailed("ERROR: Lost atoms", kind="lost_atoms")
+    found = explosion.outcome(told, 2, SETTINGS, tmp_path / "empty")
+    assert explosion.place(found) == "stage 2 before its first step was told" and explosion.frames_kept(found) == "no frame could be saved"
+
+
+def test_potential_that_explodes_while_it_is_timed_has_no_speed(tmp_path, frame, fitted):
+    own = stand_in(tmp_path / "own", "print('ERROR: Lost atoms: original 48 current 20')\nraise SystemExit(1)")
+    glass._write_data(tmp_path / "packed.data", frame, ["O", "Te"])
+    settings = SETTINGS | {"ranks": 1, "lammps_command": own}
+    speed = glass.estimate(tmp_path / "packed.data", fitted[0], None, settings, [STAGE])
+    assert speed["steps_per_second"] is speed["ns_per_day"] is speed["hours"] is None and "Lost atoms" in speed["reason"]
+    assert report._speeds([{"atoms": 48, **speed}, {"atoms": 48, "ns_per_day": 2.0}]) == {48: "2.00"}
 
 
 @pytest.mark.parametrize(
     ("output", "kind", "step"),
     [
+        ("Step Temp\n 0 300\nFix halt condition for fix-id too_close met on step 33 with value 0.4\n", "too_close", 33),
+        ("Fix halt condition for fix-id too_hot met on step 3 with value nan\n", "not_finite", 3),
+        ("Step Temp\n 0 300\n 10 nan\nLoop time of 1", "not_finite", 10),
         ("Step Temp\n 0 300\n 50 310\nERROR: Lost atoms: original 96 current 95 (src/thermo.cpp:1)", "lost_atoms", 50),
         ("ERROR on proc 0: Non-numeric pressure - simulation unstable", "not_finite", None),
         ("ERROR: something else", "other", None),

@@ -9,7 +9,7 @@ from ase import Atoms
 from conftest import STRUCTURE
 from gapglass import scattering, structure
 from gapglass.errors import UserError
-from gapglass.files import read_table
+from gapglass.files import read_header, read_table, write_table
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +233,33 @@ def test_impossible_requests_are_refused(blyp_frames, gamma_teo2):
     frame.info |= {"role": "reference", "temperature": 650.0}
     with pytest.raises(UserError, match=r"temperature 300 K \(there are 650 K\)"):
         structure.reference_frames([frame], 300)
+
+
+def test_replicas_that_exploded_are_left_out_and_named(tmp_path, glass_tables):
+    paths = [tmp_path / f"optimal_48_{n}" / "gr.csv" for n in (1, 2, 3)]
+    table = glass_tables["gr"]
+    for path, shift in zip(paths, (0.0, None, 1.0), strict=True):
+        if shift is None:
+            structure.write_absence(path, "gr", "the quench exploded in stage 2")
+        else:
+            write_table(path, table.assign(G_X=table["G_X"] + shift), ["formula", "frames"])
+    target = tmp_path / "mean.csv"
+    structure.average_replicas(paths, "gr", target, 0.1)
+    assert read_header(target) == [
+        "formula", "mean over 2 replicas, *_error is the standard error over them", "left out: replica 2, the quench exploded in stage 2",
+    ]  # fmt: skip
+    np.testing.assert_allclose(read_table(target)["G_X"], table["G_X"] + 0.5, atol=1e-8)
+    # of one replica that is left the table is as it is
+    structure.average_replicas(paths[:2], "gr", target, 0.1)
+    assert read_header(target)[:2] == ["formula", "frames"] and structure.absence(target) is None
+    pd.testing.assert_frame_equal(read_table(target), read_table(paths[0]))
+    structure.average_replicas(paths[1:2], "gr", target, 0.1)
+    assert structure.absence(target) == "replica 2, the quench exploded in stage 2" and read_table(target).empty
+    assert list(structure.read_present([*paths, target])) == [paths[0], paths[2]]
+    assert structure.compare_all([], [], [table], [], STRUCTURE) == {}
+
+
+@pytest.mark.parametrize("kind", list(structure.EMPTY))
+def test_table_without_a_structure_has_the_first_columns_of_one_with(tmp_path, kind, glass_tables):
+    structure.write_absence(tmp_path / "table.csv", kind, "why")
+    assert set(read_table(tmp_path / "table.csv")) <= set(glass_tables[kind]) and structure.absence(tmp_path / "table.csv") == "why"

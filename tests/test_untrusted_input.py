@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
-from gapglass import config, descriptors, files, gap, glass, lammps, preflight, report, trajectory
+from gapglass import config, costs, descriptors, files, gap, glass, lammps, preflight, report, trajectory
 from gapglass.errors import UserError
 from gapglass.kernels import read_distance
 
@@ -278,7 +278,7 @@ def report_files(folder):
         table("l_fold.csv", model=["reference"], **pair, percent_4_fold=[90.0]),
         table("closest_approach.csv", model=["reference"], pair=["O-Te"], closest_distance_angstrom=[1.7], first_peak_angstrom=[1.9],
               first_minimum_angstrom=[2.4]),
-        table("cost.csv", rule=["import_frames"], jobs=[1], wall_time_s=[1.0], cpu_time_s=[1.0], peak_memory_mb=[100.0]),
+        table("cost.csv", **{name: ["import_frames" if name == "rule" else 1.0] for name in costs.COLUMNS}),
     ]  # fmt: skip
     return SimpleNamespace(
         figures=[], tables=tables, thermo=[thermo], histories=[], imported=document("import.json", **imported),
@@ -288,6 +288,8 @@ def report_files(folder):
                     weighted_sigma_energy_mev_per_atom=[1.0], n_singletons=[0], converged=[True]),
         potentials=[document("potentials/optimal/summary.json", **potential)],
         speed=[document("speed.json", atoms=48, ns_per_day=1.0)],
+        outcomes=[document("glass/optimal/48/1/outcome.json", exploded=False)],
+        gr=[table("structure/optimal_48/gr.csv", r_angstrom=[1.0])],
     )  # fmt: skip
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from ase.io import read
 from conftest import ROOT
-from gapglass import config, figures, log, trajectory
+from gapglass import config, figures, log, structure, trajectory
 from study import RESULTS, change, copy_project, kill_when, numbers, snakemake
 
 LISTED = figures.listed(config.read(ROOT / "config/tiny.yaml"))
@@ -39,7 +40,7 @@ def test_every_promised_file_is_there(finished):
         *(f"clusters/{name}" for name in clusters),
         *(f"potentials/optimal/{name}" for name in potential + loop),
         *(f"potentials/{name}" for name in [*others, "comparison.csv"]),
-        *("glass/optimal/48/1/final.extxyz", "glass/optimal/48/1/thermo.csv"),
+        *(f"glass/optimal/48/1/{name}" for name in ("final.extxyz", "thermo.csv", "outcome.json")),
         *(f"structure/{name}" for name in structure),
         *(f"figures/{figure.name}.{kind}" for figure in LISTED for kind in ("png", "pdf", "csv")),
         *(f"tables/{table.name}.csv" for table in figures.TABLES),
@@ -242,6 +243,103 @@ def test_experiment_is_compared_and_drawn(finished, tmp_path):
     drawn = pd.read_csv(folder / RESULTS / "figures/structure_factor.csv")
     assert set(drawn["model"]) == {"reference", "optimal_48", "experiment_itself"}
     assert "this test" in (folder / RESULTS / "report.html").read_text()
+
+
+def hottest_of_last_stage(folder):
+    """Return model -> highest temperature (K) in the last stage's table, of the six models of the tiny study."""
+    found = {}
+    for path in sorted((folder / RESULTS / "glass").glob("*/48/*/stage_3/thermo.csv")):
+        found["_".join(path.parts[-5:-2])] = pd.read_csv(path)["temperature_k"].max()
+    return found
+
+
+def outcomes(folder):
+    return {"_".join(path.parts[-4:-1]): json.loads(path.read_text()) for path in (folder / RESULTS / "glass").glob("*/48/*/outcome.json")}
+
+
+def readable_numbers(folder):
+    """Read every JSON and CSV of the study strictly: no NaN in JSON, no table that readers refuse."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} in JSON")
+
+    for path in (folder / RESULTS).rglob("*.json"):
+        json.loads(path.read_text(), parse_constant=refuse)
+    for path in (*(folder / RESULTS / "figures").glob("*.csv"), *(folder / RESULTS / "tables").glob("*.csv")):
+        assert len(pd.read_csv(path, comment="#").columns) > 1, path
+
+
+def test_some_models_explode_and_the_study_is_told_without_them(finished, tmp_path):
+    """The last stage begins hot: a stricter guard stops there those models that are hotter than the others."""
+    folder = tmp_path / "exploding"
+    shutil.copytree(finished, folder)
+    hottest = hottest_of_last_stage(finished)
+    temperatures = np.sort(list(hottest.values()))
+    assert len(temperatures) == 6
+    widest = np.diff(temperatures).argmax()
+    limit = temperatures[widest : widest + 2].mean()
+    hot = {model for model, temperature in hottest.items() if temperature > limit}
+    path = change(folder, {"glass": {"max_temperature_factor": float(limit / 300)}}, "strict")
+    output = snakemake(folder, "--configfile", path)
+    assert "Fitting" not in output and "EXPLODED at step" in output and "glass models exploded in the quench: " in output
+    found = outcomes(folder)
+    exploded = {model for model, item in found.items() if item["exploded"]}
+    assert exploded >= hot and exploded < set(found)
+    page = (folder / RESULTS / "report.html").read_text()
+    assert f"{len(exploded)} of 6 glass models exploded in the quench" in page
+    for model, item in found.items():
+        potential, atoms, replica = model.rsplit("_", 2)
+        here = folder / RESULTS / f"glass/{potential}/{atoms}/{replica}"
+        if model not in exploded:
+            # the others are what they were, to the last bit
+            for name in ("thermo.csv", "final.extxyz"):
+                assert (here / name).read_bytes() == (finished / here.relative_to(folder) / name).read_bytes()
+            continue
+        assert (item["stage"], item["kind"]) == (3, "too_hot") and item["value"] > limit
+        assert f"GAP ({potential}), 48 atoms, replica {replica}</b> exploded in stage 3 at step {item['step']} " in page
+        assert item["offending_frame"] in page and read(folder / item["offending_frame"]).info["step"] == item["step"]
+        assert item["frames_before"] in page and len(read(folder / item["frames_before"], ":")) == item["n_frames_before"] >= 1
+        assert (here / "final.extxyz").read_text().startswith("Not made: the quench exploded in stage 3")
+        assert structure.absence(folder / RESULTS / f"structure/{model}/gr.csv").startswith("the quench exploded in stage 3")
+    table = pd.read_csv(folder / RESULTS / "tables/coordination.csv", comment="#")
+    for potential in ("optimal", "soap_only", "all_frames"):
+        sound = [n for n in (1, 2) if f"{potential}_48_{n}" not in exploded]
+        mean = folder / RESULTS / f"structure/{potential}_48/gr.csv"
+        assert (f"{potential}_48" in set(table["model"])) == bool(sound)
+        assert (structure.absence(mean) is None) == bool(sound)
+        assert bool(json.loads(mean.with_name("rx.json").read_text())) == bool(sound)
+        if len(sound) == 1:
+            each = pd.read_csv(folder / RESULTS / f"structure/{potential}_48_{sound[0]}/gr.csv", comment="#")
+            pd.testing.assert_frame_equal(pd.read_csv(mean, comment="#"), each)
+            assert f"left out: replica {3 - sound[0]}, the quench exploded in stage 3" in mean.read_text()
+            assert f"GAP ({potential}), 48 atoms: without replica {3 - sound[0]}, the quench exploded" in page
+        elif not sound:
+            assert f"GAP ({potential}), 48 atoms: no structure (replica 1, the quench exploded in stage 3" in page
+    readable_numbers(folder)
+    assert "Nothing to be done" in snakemake(folder, "--configfile", path)
+
+
+def test_report_is_made_where_every_model_explodes(finished, tmp_path):
+    folder = tmp_path / "all"
+    shutil.copytree(finished, folder)
+    # the atoms are packed wider, but bonds are shorter: the first stage ends soon, and the others pass it on
+    path = change(folder, {"glass": {"min_distance": 1.9}}, "strict")
+    output = snakemake(folder, "--configfile", path)
+    assert "Fitting" not in output and "6 of 6 glass models exploded" in output
+    found = outcomes(folder)
+    assert len(found) == 6 and {(item["exploded"], item["kind"], item["stage"]) for item in found.values()} == {(True, "too_close", 1)}
+    page = (folder / RESULTS / "report.html").read_text()
+    assert "6 of 6 glass models exploded in the quench" in page and page.count("no structure (") == 3
+    drawn = pd.read_csv(folder / RESULTS / "figures/pair_distribution.csv")
+    assert set(drawn["model"]) == {"reference"} and page.count("data:image/png;base64,") == len(LISTED)
+    assert set(pd.read_csv(folder / RESULTS / "tables/coordination.csv", comment="#")["model"]) == {"reference"}
+    assert len(pd.read_csv(folder / RESULTS / "tables/r_x.csv", comment="#")) == 0
+    readable_numbers(folder)
+    assert "Nothing to be done" in snakemake(folder, "--configfile", path)
+    # a guard as before brings the glasses back, and with them everything as it was
+    snakemake(folder)
+    assert numbers(folder) == numbers(finished) and not list((folder / RESULTS / "glass").rglob("failed"))
+    assert "exploded in the quench" not in (folder / RESULTS / "report.html").read_text()
 
 
 def test_other_kernels_and_clusterings_run_to_the_clusters(tmp_path):

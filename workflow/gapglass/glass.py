@@ -15,12 +15,12 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from ase.io import read, write
 
-from gapglass import lammps
+from gapglass import explosion, lammps
 from gapglass.errors import UserError
-from gapglass.files import read_table, whole_file, write_table
+from gapglass.files import read_json, read_table, whole_file, write_json, write_table
 from gapglass.log import duration, notice
 from gapglass.seeds import derive
-from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3, closest_distance
+from gapglass.trajectory import AMU_PER_A3_IN_G_PER_CM3, closest_distance, write_frames
 
 log = logging.getLogger("gapglass")
 
@@ -112,6 +112,12 @@ def pack(target, n_atoms, settings, closest, seed):
     log.info("packed %d atoms, cell %.4f Å, closest pair %.2f Å", n_atoms, packed.cell.lengths()[0], distance)
 
 
+def _clear(folder):
+    """Remove what an earlier attempt left: folders of a killed run, files of a failed one."""
+    for left in (*folder.glob(".running-*"), folder / "failed"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 class _Scratch:
     """A folder beside the target for LAMMPS' files; kept when the run fails, so that its log can be read."""
 
@@ -120,8 +126,7 @@ class _Scratch:
 
     def __enter__(self):
         self.parent.mkdir(parents=True, exist_ok=True)
-        for left_by_a_kill in self.parent.glob(".running-*"):
-            shutil.rmtree(left_by_a_kill, ignore_errors=True)
+        _clear(self.parent)
         self.folder = Path(tempfile.mkdtemp(dir=self.parent, prefix=".running-"))
         return self.folder
 
@@ -129,9 +134,7 @@ class _Scratch:
         if kind is None:
             shutil.rmtree(self.folder)
         else:
-            failed = self.parent / "failed"
-            shutil.rmtree(failed, ignore_errors=True)
-            self.folder.rename(failed)
+            self.folder.rename(self.parent / "failed")
 
 
 def potential_label(path):
@@ -231,6 +234,8 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         max_temperature=settings["max_temperature_factor"] * max(start, stage["temperature"], before or 0.0),
         thermo_every=max(1, min(20, n_steps // 20)),
         dump_every=max(1, round(settings["sample_interval"] / step)),
+        recent_every=max(1, round(explosion.RECENT_INTERVAL / step)),
+        n_recent=explosion.N_RECENT,
         n_steps=n_steps,
     )
 
@@ -295,18 +300,27 @@ def estimate(data, potential, plugin, settings, cycle):
     Returns
     -------
     dict
-        steps_per_second, ns_per_day, hours for the whole cycle.
+        steps_per_second, ns_per_day, hours for the whole cycle; all None, with the ``reason``, where the atoms fly apart in these steps.
+
+    Raises
+    ------
+    UserError
+        When LAMMPS fails for another reason.
     """
     trial = {**cycle[0], "time": 20 * settings["timestep"] / 1000}
     relaxed = {**settings, "min_distance": 1e-3, "max_temperature_factor": 1e6}
-    with _Scratch(data) as folder:
-        shutil.copyfile(data, folder / "start.data")
-        text = stage_input(trial, relaxed, title="speed", potential=potential, plugin=plugin, restart=False, velocity_seed=1)
-        try:
+    try:
+        with _Scratch(data) as folder:
+            shutil.copyfile(data, folder / "start.data")
+            text = stage_input(trial, relaxed, title="speed", potential=potential, plugin=plugin, restart=False, velocity_seed=1)
             lammps.run(folder, text, ranks=settings["ranks"], own=settings["lammps_command"])
-        except lammps.LammpsFailed as error:
-            raise _explained(error, "the first 20 steps", settings, Path(data).parent / "failed") from error
-        steps_per_second = lammps.rate((folder / "screen.txt").read_text())
+            steps_per_second = lammps.rate((folder / "screen.txt").read_text())
+    except lammps.LammpsFailed as error:
+        if error.kind not in explosion.KINDS:
+            raise _failed(error, "the first 20 steps", Path(data).parent / "failed") from error
+        notice("no estimate of the speed: the atoms fly apart in the first 20 steps (%s)", error)
+        reason = f"the atoms fly apart in the first 20 steps: {error}"
+        return {"steps_per_second": None, "ns_per_day": None, "hours": None, "reason": reason}
     total = sum(stage["time"] for stage in cycle) * 1000 / settings["timestep"]
     result = {
         "steps_per_second": steps_per_second,
@@ -320,28 +334,32 @@ def estimate(data, potential, plugin, settings, cycle):
     return result
 
 
-EXPLANATIONS = {
-    "too_close": "two atoms came closer than glass.min_distance ({min_distance} Å)",
-    "too_hot": "the temperature ran away beyond glass.max_temperature_factor ({max_temperature_factor}) times the stage's",
-    "lost_atoms": "atoms left the cell",
-    "not_finite": "positions or pressure stopped being numbers",
-    "no_pair_style": "this LAMMPS has no pair_style quip",
-    "other": "LAMMPS failed",
-}
-
-
-def _explained(error, name, settings, folder):
-    """Return the message for a run that failed: what happened, where, where its files are, what helps."""
-    why = EXPLANATIONS.get(error.kind, EXPLANATIONS["other"]).format(**settings)
+def _failed(error, name, folder):
+    """Return the message for a run in which LAMMPS itself failed: where, where its files are, what helps."""
     return UserError(
-        f"{name}: {why} at step {error.step if error.step is not None else 'unknown'} ({error}). "
-        f"Input, log and frames are in {folder}. If LAMMPS itself is sound, the potential lacks such configurations: "
-        "lower active_learning.energy_tolerance, add frames of this state, or shorten glass.timestep."
+        f"{name}: LAMMPS failed at step {error.step if error.step is not None else 'unknown'} ({error}). "
+        f"Input, log and frames are in {folder}. Mend what it names and run again; the stages before this one are kept."
     )
 
 
-def run_stage(stage, number, settings, start, outputs, *, potential, plugin, seed, before=None, density=None):
-    """Run one stage of the thermal cycle.
+COLUMNS = {
+    "Step": "step", "Temp": "temperature_k", "PotEng": "potential_energy_ev", "TotEng": "total_energy_ev", "Press": "pressure_gpa",
+    "Volume": "volume_angstrom3", "Density": "density_g_per_cm3", "c_closest": "min_distance_angstrom",
+}  # fmt: skip
+
+
+def _thermo_table(rows, number, timestep):
+    """Return the thermo rows (dictionaries by LAMMPS' names) of a stage as a table in our units; only its columns where there are none."""
+    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=float).rename(columns=COLUMNS)
+    table.insert(0, "stage", number)
+    table.insert(2, "time_ps", table["step"] * timestep / 1000)
+    table["step"] = table["step"].astype(int)
+    table["pressure_gpa"] /= BAR_PER_GPA
+    return table
+
+
+def run_stage(stage, number, settings, start, outputs, *, potential, plugin, seed, before=None, density=None, earlier=explosion.SOUND):
+    """Run one stage of the thermal cycle, or pass on that a stage before it exploded.
 
     Parameters
     ----------
@@ -354,7 +372,8 @@ def run_stage(stage, number, settings, start, outputs, *, potential, plugin, see
     start : path-like
         Packed data for the first stage, the restart of the stage before for the others.
     outputs : dict
-        Paths ``restart``, ``thermo`` (CSV), ``trajectory`` (LAMMPS dump), ``log``.
+        Paths ``restart``, ``thermo`` (CSV), ``trajectory`` (LAMMPS dump), ``outcome`` (JSON), ``log``. After an explosion thermo and
+        trajectory hold what was reached, and restart is a line of text; where a stage before exploded, so is the trajectory.
     potential, plugin : path-like
     seed : int
         Of the velocities.
@@ -362,15 +381,30 @@ def run_stage(stage, number, settings, start, outputs, *, potential, plugin, see
         Temperature at the end of the stage before (K).
     density : float, optional
         g/cm³ to which the cell is brought at the start, see ``stage_density``.
+    earlier : dict
+        Outcome of the stage before.
+
+    Returns
+    -------
+    dict
+        What outcome.json holds: ``{"exploded": False}``, or that of ``explosion.outcome``, whose frames lie in the folder ``failed``
+        beside the outputs.
 
     Raises
     ------
     UserError
-        Naming stage and step when the run explodes; the run's files are kept in the folder ``failed`` beside the outputs.
+        Naming stage and step when LAMMPS itself fails or is killed; the run's files are kept in ``failed``.
     """
     ramp = f"{stage['temperature_start']:g} -> " if stage["temperature_start"] else ""
     brought = f" from {density:.4g} g/cm³" if density else ""
     name = f"stage {number} ({ramp}{stage['temperature']:g} K, {stage['time']:g} ps, {stage['ensemble']}{brought})"
+    folder = Path(outputs["outcome"]).parent
+    if earlier["exploded"]:
+        _clear(folder)
+        log.info("%s is not run: the quench exploded in %s", name, explosion.place(earlier))
+        for key in ("restart", "trajectory", "log"):
+            explosion.write_absence(outputs[key], earlier)
+        return _finish_stage(outputs, _thermo_table([], number, settings["timestep"]), earlier)
     first = number == 1
     text = stage_input(
         stage, settings, title=name, potential=potential, plugin=plugin, restart=not first,
@@ -378,34 +412,64 @@ def run_stage(stage, number, settings, start, outputs, *, potential, plugin, see
     )  # fmt: skip
     n_steps = steps_of(stage, settings["timestep"])
     notice("%s begins: %d steps", name, n_steps)
-    with _Scratch(outputs["restart"]) as folder:
-        shutil.copyfile(start, folder / ("start.data" if first else "start.restart"))
-        try:
+    try:
+        with _Scratch(outputs["outcome"]) as scratch:
+            shutil.copyfile(start, scratch / ("start.data" if first else "start.restart"))
             rows = lammps.run(
-                folder, text, ranks=settings["ranks"], own=settings["lammps_command"], n_steps=n_steps,
+                scratch, text, ranks=settings["ranks"], own=settings["lammps_command"], n_steps=n_steps,
                 timestep=settings["timestep"], what=name,
             )  # fmt: skip
-        except lammps.LammpsFailed as error:
-            raise _explained(error, name, settings, Path(outputs["restart"]).parent / "failed") from error
-        table = pd.DataFrame(rows)
-        table = pd.DataFrame(
-            {
-                "stage": number,
-                "step": table["Step"].astype(int),
-                "time_ps": table["Step"] * settings["timestep"] / 1000,
-                "temperature_k": table["Temp"],
-                "potential_energy_ev": table["PotEng"],
-                "total_energy_ev": table["TotEng"],
-                "pressure_gpa": table["Press"] / BAR_PER_GPA,
-                "volume_angstrom3": table["Volume"],
-                "density_g_per_cm3": table["Density"],
-                "min_distance_angstrom": table["c_closest"],
-            }
-        )
-        write_table(outputs["thermo"], table)
-        for key, made in (("trajectory", "trajectory.lammpstrj"), ("log", "log.lammps"), ("restart", "final.restart")):
-            with whole_file(outputs[key]) as temporary:
-                shutil.copyfile(folder / made, temporary)
+            for key, made in (("trajectory", "trajectory.lammpstrj"), ("log", "log.lammps"), ("restart", "final.restart")):
+                _copy(scratch / made, outputs[key])
+        outcome = explosion.SOUND
+    except lammps.LammpsFailed as error:
+        failed = folder / "failed"
+        if error.kind not in explosion.KINDS:
+            raise _failed(error, name, failed) from error
+        rows, outcome = error.rows, explosion.outcome(error, number, settings, failed)
+        notice("%s EXPLODED %s: %s", name, explosion.when(outcome), outcome["message"])
+        notice("the study goes on without this model; %s", explosion.frames_kept(outcome))
+        explosion.write_absence(outputs["restart"], outcome)
+        for key, made in (("trajectory", "trajectory.lammpstrj"), ("log", "log.lammps")):
+            if (failed / made).exists():
+                _copy(failed / made, outputs[key])
+            else:
+                explosion.write_absence(outputs[key], outcome)
+    return _finish_stage(outputs, _thermo_table(rows, number, settings["timestep"]), outcome)
+
+
+def _copy(source, target):
+    with whole_file(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _finish_stage(outputs, thermo, outcome):
+    write_table(outputs["thermo"], thermo)
+    write_json(outputs["outcome"], outcome)
+    return outcome
+
+
+def finish(stages, trajectory, outcome, outputs):
+    """Write the glass, the thermodynamics of the whole cycle and how it ended.
+
+    Parameters
+    ----------
+    stages : list of path-like
+        thermo.csv of every stage.
+    trajectory : path-like
+        LAMMPS dump of the last stage.
+    outcome : path-like
+        outcome.json of the last stage.
+    outputs : dict
+        Paths ``final`` (extended XYZ, or a line of text where the quench exploded), ``thermo``, ``outcome``.
+    """
+    outcome = read_json(outcome)
+    if outcome["exploded"]:
+        explosion.write_absence(outputs["final"], outcome)
+    else:
+        write_frames(outputs["final"], [read_dump(trajectory)[-1]])
+    write_table(outputs["thermo"], join_thermo([read_table(path) for path in stages]))
+    write_json(outputs["outcome"], outcome)
 
 
 def read_dump(path):
@@ -416,8 +480,12 @@ def read_dump(path):
 
 def join_thermo(tables):
     """Return the thermo tables of all stages as one, with the time since the start of the cycle in ``time_ps``."""
+    if all(table.empty for table in tables):
+        return tables[0]
     joined, offset = [], 0.0
     for table in tables:
+        if table.empty:  # not reached
+            continue
         table = table.copy()
         table["time_ps"] += offset
         offset = table["time_ps"].iloc[-1]

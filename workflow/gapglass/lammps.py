@@ -5,6 +5,7 @@
 
 import importlib.util
 import logging
+import math
 import os
 import re
 import subprocess
@@ -25,20 +26,29 @@ SOURCES = Path(__file__).resolve().parents[1] / "lammps"
 NO_COMPILER = "there is no C++ compiler {}; install g++ (Debian: apt install g++) or set CXX"
 
 
+# A launcher's words for a rank that was killed: mpich, Open MPI, a shell, Slurm.
+KILLED = re.compile(r"\(signal \d+\)|exited on signal \d+|\bKilled\b|oom[-_ ]kill|out[- ]of[- ]memory", re.IGNORECASE)
+HALTED = re.compile(r"fix-id (too_close|too_hot|not_finite) met on step (\d+) with value (\S+)")
+
+
 class LammpsFailed(UserError):
-    """LAMMPS ended with an error.
+    """LAMMPS ended before its time.
 
     Attributes
     ----------
     kind : str
-        too_close, too_hot, lost_atoms, not_finite, no_pair_style or other.
+        too_close, too_hot, lost_atoms or not_finite where the atoms are the reason, no_pair_style or other where LAMMPS or the machine is.
     step : int or None
         Step at which it happened, as far as the log tells.
+    value : float or None
+        Closest distance (Å) or temperature (K) that stopped the run.
+    rows : list of dict
+        Thermo rows so far, see ``thermo_rows``.
     """
 
-    def __init__(self, message, kind="other", step=None):
+    def __init__(self, message, kind="other", step=None, value=None, rows=()):
         super().__init__(message)
-        self.kind, self.step = kind, step
+        self.kind, self.step, self.value, self.rows = kind, step, value, list(rows)
 
 
 UNREADABLE = re.compile(r'["$&\x00-\x1f\x7f]')  # end a quotation, stand for a variable, continue or end a line
@@ -230,24 +240,16 @@ class _Clock:
 
 
 def _check(output, status, ranks):
-    """Raise on every way in which LAMMPS fails, aloud or silently."""
+    """Raise on every way in which LAMMPS fails, aloud or silently.
+
+    What the machine did to LAMMPS is looked at first: a run that was killed must not be taken for one whose atoms flew apart.
+    """
     rows = thermo_rows(output)
     step = int(rows[-1]["Step"]) if rows else None
     error = re.search(r"ERROR.*", output)
-    if error or status:
-        text = error.group(0).strip() if error else f"status {status}: {output.strip()[-300:]}"
-        halt = re.search(r"fix-id (\w+) met on step (\d+) with value (\S+)", output)
-        if halt:
-            raise LammpsFailed(f"value {halt.group(3)}", kind=halt.group(1), step=int(halt.group(2)))
-        if re.search(r"[Uu]nrecognized pair style '?quip", output):
-            raise LammpsFailed(text, kind="no_pair_style", step=step)
-        if "Lost atoms" in output:
-            raise LammpsFailed(text, kind="lost_atoms", step=step)
-        if "Non-numeric" in output or "nan" in text.lower():
-            raise LammpsFailed(text, kind="not_finite", step=step)
-        raise LammpsFailed(text, step=step)
-    if "Communication cutoff is 0.0" in output:
-        raise LammpsFailed("the potential was not taken up (communication cutoff 0.0)")
+    # a shell and some launchers tell a signal as 128 and its number
+    if status < 0 or status > 128 or (status and KILLED.search(output)):
+        raise LammpsFailed(f"killed, status {status}: {output.strip()[-300:]}", step=step, rows=rows)
     grid = re.search(r"(\d+) by (\d+) by (\d+) MPI processor grid", output)
     if grid:
         found = int(grid.group(1)) * int(grid.group(2)) * int(grid.group(3))
@@ -256,6 +258,26 @@ def _check(output, status, ranks):
                 f"LAMMPS ran on {found} MPI rank(s), {ranks} were asked for: the MPI launcher does not fit this LAMMPS. "
                 "Use the mpiexec that belongs to it in glass.lammps_command, or mend glass.ranks."
             )
+    if "Communication cutoff is 0.0" in output:
+        raise LammpsFailed("the potential was not taken up (communication cutoff 0.0)", step=step, rows=rows)
+    halted = HALTED.search(output)
+    if halted:
+        kind, value = halted.group(1), float(halted.group(3))
+        if kind == "not_finite" or not math.isfinite(value):
+            raise LammpsFailed("the temperature is no number", kind="not_finite", step=int(halted.group(2)), rows=rows)
+        raise LammpsFailed(f"value {halted.group(3)}", kind=kind, step=int(halted.group(2)), value=value, rows=rows)
+    if error or status:
+        text = error.group(0).strip() if error else f"status {status}: {output.strip()[-300:]}"
+        kind = "other"
+        if re.search(r"[Uu]nrecognized pair style '?quip", output):
+            kind = "no_pair_style"
+        elif error and "Lost atoms" in output:
+            kind = "lost_atoms"
+        elif error and re.search(r"Non-numeric|\bnan\b", text, re.IGNORECASE):
+            kind = "not_finite"
+        raise LammpsFailed(text, kind=kind, step=step, rows=rows)
+    if any(math.isnan(value) for row in rows for value in row.values()):
+        raise LammpsFailed("the log holds what is no number", kind="not_finite", step=step, rows=rows)
 
 
 def thermo_rows(output):

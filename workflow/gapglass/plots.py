@@ -399,7 +399,7 @@ def stacked(groups, reference, columns, x_max=None):
     Parameters
     ----------
     groups : dict
-        Title of a panel column -> {label: table}.
+        Title of a panel column -> {label: table}; without a model there is the reference alone.
     reference : pandas.DataFrame
     columns : list of str
         A row of panels for each.
@@ -420,6 +420,8 @@ def stacked(groups, reference, columns, x_max=None):
                 axes.axhline(LIMITS[kind] + shift, color="0.85", linewidth=0.7, zorder=0)
             if axes in panels[0]:
                 axes.set_title(title)
+            if not models:  # every one of them exploded
+                _curve(axes, reference, column, {"color": "k", "linewidth": 0.8}, "reference")
             ends = [reference.iloc[-1, 0], *(table.iloc[-1, 0] for table in models.values())]
             axes.set_xlim(0, x_max or min(ends))
         row[0].set_ylabel(_label(column) + ", shifted")
@@ -500,22 +502,26 @@ def bond_angles(tables):
     return figure, _numbers(tables, columns)
 
 
-def melt_quench(tables):
+def melt_quench(tables, exploded=()):
     """Return temperature, energy and pressure of every glass model over its thermal cycle.
 
     Parameters
     ----------
     tables : dict
         Model ("optimal_96_1") -> thermo table.
+    exploded : collection of str
+        Models whose quench exploded: a cross marks the last row of their table.
     """
     figure, panels = plt.subplots(3, 1, figsize=(PAGE * 0.7, 4.6), sharex=True)
     for number, (name, table) in enumerate(tables.items()):
         atoms = int(name.rsplit("_", 2)[1])
         style = {"color": f"C{1 + number % 7}", "linewidth": 1, "label": model_label(name)}
+        if name in exploded:
+            style |= {"marker": "x", "markevery": [-1] if len(table) else None, "label": f"{style['label']}, exploded"}
         panels[0].plot(table["time_ps"], table["temperature_k"], **style)
         panels[1].plot(table["time_ps"], table["potential_energy_ev"] / atoms, **style)
         panels[2].plot(table["time_ps"], table["pressure_gpa"], **style)
-    for _, part in table.groupby("stage"):
+    for _, part in max(tables.values(), key=len).groupby("stage"):
         for axes in panels:
             axes.axvline(part["time_ps"].iloc[-1], color="0.85", linewidth=0.7, zorder=0)
     for axes, label in zip(panels, ("temperature (K)", "energy (eV/atom)", "pressure (GPa)"), strict=True):
@@ -526,7 +532,8 @@ def melt_quench(tables):
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2)
     columns = ["time_ps", "stage", "temperature_k", "potential_energy_ev", "pressure_gpa", "density_g_per_cm3"]
-    return figure, pd.concat([table[columns].assign(model=name) for name, table in tables.items()], ignore_index=True)
+    drawn = {name: table for name, table in tables.items() if len(table)} or dict(list(tables.items())[:1])
+    return figure, pd.concat([table[columns].assign(model=name) for name, table in drawn.items()], ignore_index=True)
 
 
 def coordination(tables):

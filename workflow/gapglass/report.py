@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import yaml
 
-from gapglass import figures, learning
-from gapglass.files import read_json, read_table
+from gapglass import explosion, figures, learning, structure
+from gapglass.files import read_header, read_json, read_table
 from gapglass.log import duration, settings_of, versions
 from gapglass.plots import PAGE, model_label
 
@@ -161,19 +161,20 @@ def _delta_rows(table):
     ]
 
 
-def _stage_rows(paths):
+def _stage_rows(paths, exploded):
     rows = []
     for path in paths:
         thermo = read_table(path)
         *_, potential, atoms, replica, _ = Path(path).parts
+        model = f"{potential}_{atoms}_{replica}"
         for stage, part in thermo.groupby("stage"):
             settled = part.iloc[len(part) // 2 :]
             rows.append(
                 {
-                    "model": model_label(f"{potential}_{atoms}_{replica}"),
-                    "stage": int(stage),
+                    "model": model_label(model),
+                    "stage": f"{stage:.0f}" + (", exploded" if model in exploded and stage == exploded[model]["stage"] else ""),
                     "ends at (ps)": _number(part["time_ps"].iloc[-1]),
-                    "mean T, 2nd half (K)": f"{settled['temperature_k'].mean():.0f}",
+                    "mean T, 2nd half (K)": _number(settled["temperature_k"].mean(), 0),
                     "energy (eV/atom)": _number(settled["potential_energy_ev"].mean() / int(atoms), 3),
                     "pressure (GPa)": _number(settled["pressure_gpa"].mean()),
                     "density (g/cm³)": _number(settled["density_g_per_cm3"].mean()),
@@ -183,11 +184,30 @@ def _stage_rows(paths):
     return rows
 
 
+def _explosions(exploded):
+    return [{**found, "model": model_label(model), "place": explosion.place(found)} for model, found in exploded.items()]
+
+
+def _without_structure(paths):
+    """Return what the structure is made without: models, and replicas of models, each with its reason."""
+    lines = []
+    for path in paths:
+        model, reason = model_label(Path(path).parent.name), structure.absence(path)
+        if reason is not None:
+            lines.append(f"{model}: no structure ({reason})")
+        else:
+            left_out = [line.removeprefix(structure.LEFT_OUT) for line in read_header(path) if line.startswith(structure.LEFT_OUT)]
+            if left_out:
+                lines.append(f"{model}: without {'; '.join(left_out)}")
+    return lines
+
+
 def _speeds(found):
-    """Return atoms -> ns/day, as a range where models differ."""
+    """Return atoms -> ns/day, as a range where models differ; models that exploded while they were timed are left out."""
     speeds = {}
     for item in found:
-        speeds.setdefault(item["atoms"], []).append(item["ns_per_day"])
+        if item["ns_per_day"] is not None:
+            speeds.setdefault(item["atoms"], []).append(item["ns_per_day"])
     texts = {atoms: sorted({f"{min(values):.2f}", f"{max(values):.2f}"}, key=float) for atoms, values in speeds.items()}
     return {atoms: " to ".join(texts[atoms]) for atoms in sorted(texts)}
 
@@ -237,7 +257,7 @@ def render(settings, files, logs, learning_curves=()):
         The whole completed configuration.
     files : object
         Attributes ``figures``, ``imported``, ``kernels``, ``best``, ``delta``, ``potentials`` (summaries), ``histories``,
-        ``tables``, ``thermo`` and ``speed``: paths or lists of paths.
+        ``tables``, ``thermo``, ``outcomes``, ``gr`` (of the models) and ``speed``: paths or lists of paths.
     logs : path-like
         Folder of the logs, which tell with which settings each result was made.
     learning_curves : list of path-like
@@ -251,6 +271,7 @@ def render(settings, files, logs, learning_curves=()):
     listed = figures.listed(settings) + (figures.learning(settings) if learning_curves else [])
     curves = read_table(learning_curves[0]) if learning_curves else None
     pictures = [*files.figures, *learning_curves[1:]]
+    exploded = explosion.of_models(files.outcomes)
     used = versions()
     context = {
         "study": settings["study"],
@@ -283,7 +304,10 @@ def render(settings, files, logs, learning_curves=()):
         "hyperparameters": _hyperparameter_rows(tables["hyperparameters"]),
         "speeds": _speeds([read_json(path) for path in files.speed]),
         "cycle_ps": sum(stage["time"] for stage in settings["glass"]["cycle"]),
-        "stages": _stage_rows(files.thermo),
+        "stages": _stage_rows(files.thermo, exploded),
+        "exploded": _explosions(exploded),
+        "n_models": len(files.outcomes),
+        "without_structure": _without_structure(files.gr),
         "reference_temperature": settings["structure"]["reference_temperature"] or settings["glass"]["cycle"][-1]["temperature"],
         "r_x": _r_x_rows(tables["r_x"]),
         "coordination": _coordination_rows(tables["coordination"]),

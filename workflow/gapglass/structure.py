@@ -6,6 +6,7 @@ doi:10.1111/jace.20128.
 """
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pandas as pd
 from gapglass import neighbours, scattering
 from gapglass.errors import UserError
 from gapglass.experiment import common_window
-from gapglass.files import write_table
+from gapglass.files import read_header, read_table, write_table
 from gapglass.neighbours import standard_error
 
 FINEST_BIN = 0.02  # Å; g(r) is counted at most this coarsely before it is transformed: S(15 1/Å) - 1 then loses 0.4 %
@@ -156,6 +157,69 @@ def write_analysis(frames, settings, paths):
         write_table(getattr(paths, kind), table, header(kind, len(frames), len(frames[0]), settings, table.attrs["notes"]))
 
 
+ABSENT = "no structure: "
+LEFT_OUT = "left out: "
+# what a table without a structure still has, so that readers of CSV find their columns
+EMPTY = {
+    "sq": ["q_inverse_angstrom", "S_X"],
+    "gr": ["r_angstrom", "G_X"],
+    "coordination": ["centre", "neighbour", "cutoff_angstrom", "coordination_number", "standard_error"],
+    "angles": ["angle_degree"],
+    "closest": ["pair", "closest_distance_angstrom"],
+}
+
+
+def write_absence(path, kind, reason):
+    """Write a table without rows that says in its head why there is no structure.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        sq, gr, coordination, angles or closest.
+    reason : str
+        One line.
+    """
+    write_table(path, pd.DataFrame(columns=EMPTY[kind]), [ABSENT + reason])
+
+
+def absence(path):
+    """Return why a table has no structure, None where it has one."""
+    head = read_header(path)[:1]
+    return head[0].removeprefix(ABSENT) if head and head[0].startswith(ABSENT) else None
+
+
+def read_present(paths):
+    """Return path -> table of one kind for those models or replicas that have a structure, in the order of the paths."""
+    return {path: read_table(path) for path in paths if absence(path) is None}
+
+
+def average_replicas(paths, kind, target, q_bin):
+    """Write the mean of one kind of table over those replicas that have a structure.
+
+    Parameters
+    ----------
+    paths : list of path-like
+        structure/{potential}_{atoms}_{replica}/{kind}.csv.
+    kind : str
+        sq, gr, coordination, angles or closest.
+    target : path-like
+        Its head names the replicas that are left out. Without any replica it is a table that says so, as of ``write_absence``.
+    q_bin : float
+        ``structure.q_bin``, 1/Å.
+    """
+    present = read_present(paths)
+    left_out = [f"replica {Path(path).parent.name.rsplit('_', 1)[1]}, {absence(path)}" for path in paths if path not in present]
+    if not present:
+        write_absence(target, kind, "; ".join(left_out))
+        return
+    header = read_header(next(iter(present)))
+    if len(present) > 1:
+        header[-1] = f"mean over {len(present)} replicas, *_error is the standard error over them"
+    header += [LEFT_OUT + line for line in left_out]
+    write_table(target, average_tables(list(present.values()), q_bin), header)
+
+
 def average_tables(tables, q_bin=None):
     """Return the mean of one kind of structure table over independent replicas.
 
@@ -289,7 +353,7 @@ def compare_all(sq, gr, reference, measured, settings):
     Parameters
     ----------
     sq, gr : list of pandas.DataFrame
-        Tables of each replica.
+        Tables of each replica that has a structure.
     reference : list of pandas.DataFrame
         The gr table of the reference; empty for the reference itself.
     measured : list of (dict, pandas.DataFrame, pandas.DataFrame)
@@ -302,7 +366,10 @@ def compare_all(sq, gr, reference, measured, settings):
     dict
         "reference" and "experiment_{name}" -> R_X as of ``compare``; of several replicas that of the mean G(r), with
         r_x_percent_error, its jackknife error, and r_x_percent_replicas, that of each one: larger, because noise adds to it.
+        Empty where no replica has a structure.
     """
+    if not gr:
+        return {}
 
     def mean_of(chosen):
         return {"sq": average_tables([sq[i] for i in chosen], settings["q_bin"]), "gr": average_tables([gr[i] for i in chosen])}

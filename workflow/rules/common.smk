@@ -395,6 +395,14 @@ def stage_start(wildcards):
     return f"{folder}/packed.data" if stage == 1 else f"{folder}/stage_{stage - 1}/final.restart"
 
 
+def earlier_outcome(wildcards):
+    """Return the outcome of the stage before: after an explosion there is no restart to go on from."""
+    stage = int(wildcards.stage)
+    return (
+        [] if stage == 1 else f"{GLASS_FOLDER.format(**wildcards)}/stage_{stage - 1}/outcome.json"
+    )
+
+
 def stage_cost(wildcards, input):
     """Return what a stage will cost; the speed that another job measures is taken where it is there, and not waited for."""
     glass = config["glass"]

@@ -49,7 +49,8 @@ rule plot_potentials:
 
 rule plot_glass:
     input:
-        glass_files("thermo.csv"),
+        thermo=glass_files("thermo.csv"),
+        outcomes=glass_files("outcome.json"),
     output:
         figure_files("plot_glass"),
     log:
@@ -79,7 +80,6 @@ rule plot_structure:
     conda:
         "../../envs/analysis.yaml"
     params:
-        largest=f"{figures.main_potential(config)}_{figures.sizes_of(config, figures.main_potential(config))[-1]}",
         main=figures.main_potential(config),
         compared=figures.compared_sizes(config),
         cutoffs=config["structure"]["coordination_cutoffs"],
@@ -162,6 +162,8 @@ rule build_report:
         histories=loop_files("history.csv"),
         tables=[at(f"tables/{table.name}.csv") for table in figures.TABLES],
         thermo=glass_files("thermo.csv"),
+        outcomes=glass_files("outcome.json"),
+        gr=structure_files("gr.csv"),
         speed=glass_files("speed.json"),
     output:
         at("report.html"),

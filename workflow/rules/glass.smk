@@ -95,6 +95,7 @@ rule estimate_speed:
 rule run_stage:
     input:
         start=stage_start,
+        earlier=earlier_outcome,
         potential=at("potentials/{potential}/gap.xml"),
         plugin=pair_style_plugin,
         own=own_lammps,
@@ -103,6 +104,7 @@ rule run_stage:
         restart=f"{GLASS_FOLDER}/stage_{{stage}}/final.restart",
         thermo=f"{GLASS_FOLDER}/stage_{{stage}}/thermo.csv",
         trajectory=f"{GLASS_FOLDER}/stage_{{stage}}/trajectory.lammpstrj",
+        outcome=f"{GLASS_FOLDER}/stage_{{stage}}/outcome.json",
     log:
         at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.log"),
         lammps=at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.lammps.log"),
@@ -129,9 +131,11 @@ rule finish_glass:
     input:
         thermo=[f"{GLASS_FOLDER}/stage_{stage + 1}/thermo.csv" for stage in range(N_STAGES)],
         trajectory=f"{GLASS_FOLDER}/stage_{N_STAGES}/trajectory.lammpstrj",
+        outcome=f"{GLASS_FOLDER}/stage_{N_STAGES}/outcome.json",
     output:
         final=f"{GLASS_FOLDER}/final.extxyz",
         thermo=f"{GLASS_FOLDER}/thermo.csv",
+        outcome=f"{GLASS_FOLDER}/outcome.json",
     log:
         at("logs/finish_glass/{potential}_{atoms}_{replica}.log"),
     benchmark:

@@ -33,6 +33,7 @@ rule analyse_reference:
 rule analyse_glass:
     input:
         trajectory=f"{GLASS_FOLDER}/stage_{N_STAGES}/trajectory.lammpstrj",
+        outcome=f"{GLASS_FOLDER}/stage_{N_STAGES}/outcome.json",
     output:
         sq=at("structure/{potential}_{atoms}_{replica}/sq.csv"),
         gr=at("structure/{potential}_{atoms}_{replica}/gr.csv"),

@@ -4,7 +4,7 @@ from gapglass import files, log, structure
 
 log.configure(snakemake.log[0], "R_X", snakemake.params)
 sq, gr, experiment_sq, experiment_gr = (
-    [files.read_table(path) for path in snakemake.input[name]] for name in ("sq", "gr", "experiment_sq", "experiment_gr")
+    list(structure.read_present(snakemake.input[name]).values()) for name in ("sq", "gr", "experiment_sq", "experiment_gr")
 )
 reference = [files.read_table(path) for path in snakemake.input.reference]
 measured = list(zip(snakemake.params.experiments, experiment_sq, experiment_gr, strict=True))

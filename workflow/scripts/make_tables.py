@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gapglass import costs, files, log, tables
+from gapglass import costs, files, log, structure, tables
 
 log.configure(snakemake.log[0], "make_tables", snakemake.params)
 
@@ -12,12 +12,17 @@ def by_folder(paths, read=files.read_table):
     return {Path(path).parent.name: read(path) for path in paths}
 
 
+def present(paths):
+    """Return model -> table, without the models that have no structure."""
+    return {Path(path).parent.name: table for path, table in structure.read_present(paths).items()}
+
+
 summaries = by_folder(snakemake.input.summaries, files.read_json)
-coordination = by_folder(snakemake.input.coordination)
+coordination = present(snakemake.input.coordination)
 made = {
     "coordination": tables.coordination(coordination),
     "l_fold": tables.l_fold(coordination),
-    "closest_approach": tables.closest_approach(by_folder(snakemake.input.closest)),
+    "closest_approach": tables.closest_approach(present(snakemake.input.closest)),
     "r_x": tables.r_x(by_folder(snakemake.input.rx, files.read_json)),
     "hyperparameters": tables.hyperparameters(summaries, snakemake.params.hyperparameters),
     "errors": tables.errors(summaries, files.read_table(snakemake.input.comparison)),

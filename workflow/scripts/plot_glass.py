@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from gapglass import files, log, plots
+from gapglass import explosion, files, log, plots
 
 log.configure(snakemake.log[0], "plot_glass", snakemake.params)
-tables = {"_".join(Path(path).parts[-4:-1]): files.read_table(path) for path in snakemake.input}
-plots.save(plots.melt_quench(tables), snakemake.output, "melt_quench")
+tables = {"_".join(Path(path).parts[-4:-1]): files.read_table(path) for path in snakemake.input.thermo}
+plots.save(plots.melt_quench(tables, explosion.of_models(snakemake.input.outcomes)), snakemake.output, "melt_quench")

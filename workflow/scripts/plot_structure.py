@@ -2,22 +2,23 @@
 
 from pathlib import Path
 
-from gapglass import experiment, files, log, plots, scattering
+from gapglass import experiment, log, plots, scattering, structure
 
 log.configure(snakemake.log[0], "plot_structure", snakemake.params)
 wanted = {Path(path).stem for path in snakemake.output}
-main, largest = snakemake.params.main, snakemake.params.largest
+main = snakemake.params.main
 radiations = {entry["name"]: entry["radiation"] for entry in snakemake.params.experiments}
 
 
 def tables(paths):
-    """Return model -> table."""
-    return {Path(path).parent.name: files.read_table(path) for path in paths}
+    """Return model -> table, without the models that have no structure."""
+    return {Path(path).parent.name: table for path, table in structure.read_present(paths).items()}
 
 
 def shown(found, radiation=None):
     """Return the reference, the largest model of the main potential and, for a radiation, the experiments made with it."""
-    names = ["reference", largest]
+    sizes = [int(name.rsplit("_", 1)[1]) for name in found if name.startswith(f"{main}_")]
+    names = ["reference", *([f"{main}_{max(sizes)}"] if sizes else [])]
     names += [f"experiment_{name}" for name, kind in radiations.items() if kind == radiation and len(found.get(f"experiment_{name}", ()))]
     return {name: found[name] for name in names}
 

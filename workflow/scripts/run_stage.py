@@ -1,6 +1,6 @@
 """Run one stage of the thermal cycle."""
 
-from gapglass import glass, log, seeds
+from gapglass import explosion, files, glass, log, seeds
 
 atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "replica", "stage"))
 log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms", snakemake.params)
@@ -10,10 +10,11 @@ glass.run_stage(
     stage,
     snakemake.params.settings,
     snakemake.input.start,
-    {name: snakemake.output[name] for name in ("restart", "thermo", "trajectory")} | {"log": snakemake.log.lammps},
+    dict(snakemake.output.items()) | {"log": snakemake.log.lammps},
     potential=snakemake.input.potential,
     plugin=snakemake.input.plugin or None,
     before=snakemake.params.before,
     density=density,
+    earlier=files.read_json(snakemake.input.earlier) if snakemake.input.earlier else explosion.SOUND,
     seed=seeds.derive(snakemake.params.seed, "glass", atoms, replica),
 )
