@@ -20,7 +20,32 @@ TINY = "--configfile config/tiny.yaml"
 
 # Command as it stands -> what the test runs in a finished tiny study: True for the command itself, a string for another in its place,
 # None where it can only be tried elsewhere (the reason beside it).
-COMMANDS = {}
+SLURM = "--slurm-no-account --slurm-status-command squeue --slurm-init-seconds-before-status-checks 2 --latency-wait 20"
+COMMANDS = {
+    "make run": "make run CONFIG=config/tiny.yaml",
+    "make test": None,  # this
+    "make run CONFIG=my_study.yaml": True,
+    "make run CONFIG=my_study.yaml ARGS=--dry-run": True,
+    "make run ARGS=learning_curves": "make run CONFIG=config/tiny.yaml ARGS='learning_curves --dry-run'",
+    'make inspect FILES="vasprun.xml"': 'make inspect FILES="tests/fixtures/readers/vasp/vasprun.xml"',
+    "make inspect FILES=resources/teo2-chgnet/teo2-chgnet.extxyz.xz": True,
+    "PYTHONPATH=workflow .venv/bin/python -m gapglass inspect --help": True,
+    ".venv/bin/snakemake --dry-run": True,
+    ".venv/bin/snakemake clusters --configfile my_study.yaml": True,
+    **{f".venv/bin/snakemake {stage}": f".venv/bin/snakemake {stage} --configfile config/tiny.yaml"
+       for stage in ("clusters", "potential", "glass", "structure", "figures")},
+    ".venv/bin/snakemake verify --configfile config/tiny.yaml": True,
+    "rm -r results/tiny/potentials/optimal/iteration_02 results/tiny/potentials/optimal/summary.json": True,
+    ".venv/bin/snakemake potential --configfile config/tiny.yaml": True,
+    ".venv/bin/snakemake --profile profiles/slurm --configfile my_study.yaml":
+        f".venv/bin/snakemake --profile profiles/slurm {SLURM} --configfile my_study.yaml --dry-run",
+    "tmux new -s glass": None,  # a program of its own
+    ".venv/bin/snakemake --profile profiles/my_site --configfile my_study.yaml":
+        "cp -r profiles/slurm profiles/my_site && .venv/bin/snakemake --profile profiles/my_site --configfile my_study.yaml --dry-run",
+    '.venv/bin/snakemake --executor cluster-generic --jobs 20 --latency-wait 60 --configfile config/tiny.yaml --default-resources '
+    'mem_mb=2000 runtime=30 --cluster-generic-submit-cmd "sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb} '
+    '--time={resources.runtime}" clusters': None,  # tests/test_slurm.py, where there is a Slurm
+}  # fmt: skip
 
 
 def blocks(kind):

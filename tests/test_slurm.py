@@ -6,11 +6,13 @@ Needs a Slurm; `tests/slurm/slurm start` starts one on this machine, as .ci/run 
 import os
 import re
 import subprocess
+import sys
 import time
 
 import pandas as pd
 import pytest
 from study import RESULTS, change, copy_project, numbers, snakemake, start
+from test_docs import COMMANDS
 
 # without accounting the plug-in has to ask squeue; the rest saves waiting, the profile is for queues that are slow to answer
 PROFILE = (
@@ -100,3 +102,17 @@ def test_every_job_has_its_threads(submitted):
 
 def test_second_run_through_slurm_does_nothing(submitted):
     assert "Nothing to be done" in snakemake(submitted[0], *PROFILE)
+
+
+def test_another_executor_plug_in_as_profiles_readme_says(finished, tmp_path):
+    """cluster-generic with Slurm's own command: the clusters of a finished study, made again."""
+    folder = tmp_path / "generic"
+    subprocess.run(["cp", "-a", str(finished), str(folder)], check=True)
+    (folder / ".venv").symlink_to(sys.prefix)
+    table = (folder / RESULTS / "clusters/delta.csv").read_text()
+    subprocess.run(["rm", "-r", str(folder / RESULTS / "clusters")], check=True)
+    (command,) = [command for command in COMMANDS if "cluster-generic" in command]
+    done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert (folder / RESULTS / "clusters/delta.csv").read_text() == table
+    assert len(re.findall(r"external jobid '\d+'", done.stdout + done.stderr)) >= 4

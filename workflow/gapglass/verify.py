@@ -193,14 +193,14 @@ def all_times_differ(faults, n_records):
     return n_records > 10 and changed > 0.9 * n_records
 
 
-def advice(faults, command):
+def advice(faults, program, options):
     """Return what is wrong and the commands that repair it, as one message.
 
     Parameters
     ----------
     faults : list of Fault
-    command : str
-        How this study is run, ``snakemake --configfile ...``.
+    program, options : str
+        How this study is run, ``snakemake`` and ``--configfile ...``; targets stand between them, after --configfile they would be files.
     """
     lines = [f"{len(faults)} result(s) are not as they were made:"]
     lines += [f"  - {fault.path}: {fault.what} (made by rule {fault.rule})" for fault in faults]
@@ -208,6 +208,6 @@ def advice(faults, command):
     lines.append("To repair, and nothing else is lost:")
     if spoilt:
         lines.append("  rm -r " + " ".join(spoilt))
-    lines.append(f"  {command} " + " ".join(fault.path for fault in faults))
-    lines.append(f"  {command}")
+    lines.append(" ".join(["  " + program, *(fault.path for fault in faults), options]))
+    lines.append(f"  {program} {options}")
     return "\n".join(lines)

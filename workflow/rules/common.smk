@@ -2,6 +2,7 @@
 import functools
 import hashlib
 import json
+import shlex
 import os
 import sys
 from pathlib import Path
@@ -84,10 +85,9 @@ def at(path):
     return f"{STUDY_FOLDER}/{path}"
 
 
-def study_command():
-    """Return the command that runs this study."""
-    named = [str(path) for path in workflow.configfiles]
-    return " ".join([".venv/bin/snakemake", *(f"--configfile {path}" for path in named)])
+def study_options():
+    """Return the options with which this study is run."""
+    return shlex.join(["--configfile", *SOURCES])
 
 
 def imported():

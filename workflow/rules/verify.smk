@@ -11,7 +11,7 @@ rule verify:
     params:
         root=STUDY_FOLDER,
         metadata=".snakemake/metadata",
-        command=study_command(),
+        options=study_options(),
     message:
         "Comparing the results with the records of their making"
     script:

@@ -15,5 +15,5 @@ if verify.all_times_differ(faults, n_records):
         "Copy it with cp -a or rsync -a; times cannot tell what has changed otherwise"
     )
 if faults:
-    raise UserError(verify.advice(faults, snakemake.params.command))
+    raise UserError(verify.advice(faults, ".venv/bin/snakemake", snakemake.params.options))
 log.notice("%d results are there, whole, and as they were made", n_records)
