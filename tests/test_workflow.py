@@ -323,21 +323,23 @@ def test_report_is_made_where_every_model_explodes(finished, tmp_path):
     folder = tmp_path / "all"
     shutil.copytree(finished, folder)
     # the atoms are packed wider, but bonds are shorter: the first stage ends soon, and the others pass it on
-    path = change(folder, {"glass": {"min_distance": 1.9}}, "strict")
+    only = {"potential": {"variants": ["optimal"]}}
+    path = change(folder, {**only, "glass": {"replicas": 1, "min_distance": 1.9}}, "strict")
+    shutil.rmtree(folder / RESULTS / "glass")
     output = snakemake(folder, "--configfile", path)
-    assert "Fitting" not in output and "6 of 6 glass models exploded" in output
+    assert "Fitting" not in output and "1 of 1 glass models exploded" in output
     found = outcomes(folder)
-    assert len(found) == 6 and {(item["exploded"], item["kind"], item["stage"]) for item in found.values()} == {(True, "too_close", 1)}
+    assert [(item["exploded"], item["kind"], item["stage"]) for item in found.values()] == [(True, "too_close", 1)]
     page = (folder / RESULTS / "report.html").read_text()
-    assert "6 of 6 glass models exploded in the quench" in page and page.count("no structure (") == 3
+    assert "1 of 1 glass models exploded in the quench" in page and page.count("no structure (") == 1
     drawn = pd.read_csv(folder / RESULTS / "figures/pair_distribution.csv")
-    assert set(drawn["model"]) == {"reference"} and page.count("data:image/png;base64,") == len(LISTED)
+    assert set(drawn["model"]) == {"reference"} and page.count("data:image/png;base64,") == len(figures.listed(config.read(folder / path)))
     assert set(pd.read_csv(folder / RESULTS / "tables/coordination.csv", comment="#")["model"]) == {"reference"}
     assert len(pd.read_csv(folder / RESULTS / "tables/r_x.csv", comment="#")) == 0
     readable_numbers(folder)
     assert "Nothing to be done" in snakemake(folder, "--configfile", path)
     # a guard as before brings the glasses back, and with them everything as it was
-    snakemake(folder)
+    snakemake(folder, "--configfile", change(folder, {**only, "glass": {"replicas": 1}}, "sound"))
     assert numbers(folder) == numbers(finished) and not list((folder / RESULTS / "glass").rglob("failed"))
     assert "exploded in the quench" not in (folder / RESULTS / "report.html").read_text()
 
