@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gapglass import gap, verify
+from gapglass import explosion, gap, verify
 from gapglass.errors import ProgramKilled
 from study import RESULTS, SNAKEMAKE, change, copy_project, kill_when, numbers, snakemake, start, wait_for
 
@@ -195,6 +195,9 @@ def test_verify_knows_cut_off_files_whose_time_is_right(tmp_path):
         (tmp_path / name).write_text(text)
         assert verify._broken(tmp_path / name).startswith("broken: "), name
     (tmp_path / "a.json").write_text(json.dumps({"a": 1}))
+    (tmp_path / "d.xml").write_text("<!-- the fit failed, see result.json -->\n")
+    explosion.write_absence(tmp_path / "j.extxyz", {"stage": 2, "step": 7, "time_ps": 0.007})
+    assert not verify._broken(tmp_path / "d.xml") and not verify._broken(tmp_path / "j.extxyz")
     (tmp_path / "c.extxyz").write_text("1\ncomment\nO 0 0 0\n")
     assert not verify._broken(tmp_path / "a.json") and not verify._broken(tmp_path / "c.extxyz")
 

@@ -15,8 +15,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from gapglass.explosion import MARK
+
 RECORD_FORMAT = 6
 TIME_RESOLUTION = 1.0  # s; some file systems keep no more
+# how files begin that say why there is no result: of an exploded quench, of a failed fit
+IN_PLACE_OF_A_RESULT = (MARK.encode(), b"<!-- the fit failed")
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's mark in a folder that is an output
 
 
@@ -116,6 +120,9 @@ def _broken(path):
         return next((f"broken: {item.name} is {why.removeprefix('broken: ')}" for item, why in found if why), "")
     if path.stat().st_size == 0:
         return "broken: empty"
+    with path.open("rb") as stream:
+        if stream.read(64).startswith(IN_PLACE_OF_A_RESULT):
+            return ""
     try:
         check = CHECKS.get(path.suffix)
         why = check(path) if check else ""
@@ -149,8 +156,6 @@ def _npy(path):
 
 
 def _xml(path):
-    if path.read_bytes().startswith(b"<!-- the fit failed"):
-        return
     for _ in ElementTree.iterparse(path):
         pass
 
