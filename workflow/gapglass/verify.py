@@ -119,7 +119,7 @@ def _broken(path):
         found = ((item, _broken(item)) for item in sorted(path.iterdir()) if item.name != TIMESTAMP)
         return next((f"broken: {item.name} is {why.removeprefix('broken: ')}" for item, why in found if why), "")
     if path.stat().st_size == 0:
-        return "broken: empty"
+        return "" if path.suffix == ".jsonl" else "broken: empty"  # a ledger before the first fit
     with path.open("rb") as stream:
         if stream.read(64).startswith(IN_PLACE_OF_A_RESULT):
             return ""
