@@ -11,6 +11,7 @@ import time
 
 import pandas as pd
 import pytest
+from gapglass import costs
 from study import RESULTS, change, copy_project, numbers, snakemake, start
 from test_docs import COMMANDS
 
@@ -46,10 +47,14 @@ def jobs(state=""):
 
 @pytest.fixture(scope="module")
 def submitted(tmp_path_factory):
-    """A run through Slurm in which one job was cancelled and the node drained for a while; the folder and what Snakemake said."""
+    """A run through Slurm in which one job was cancelled, one took more memory than it had asked for, and the node was drained for a while.
+
+    Yields the folder and what Snakemake said.
+    """
     folder = copy_project(tmp_path_factory.mktemp("slurm"))
     change(folder, {"potential": {"variants": ["optimal"]}, "glass": {"replicas": 1}})
-    process = start(folder, *PROFILE, log=folder / "run.log")
+    # less than Python alone takes in the first attempt, enough in the second
+    process = start(folder, "--set-resources", "assemble_kernels:mem_mb=100*attempt**4", *PROFILE, log=folder / "run.log")
     host = slurm("sinfo", "--noheader", "--format", "%n").stdout.split()[0]
     cancelled, deadline = None, time.monotonic() + 900
     while cancelled is None:
@@ -70,9 +75,13 @@ def test_numbers_are_those_of_a_local_run(submitted, finished):
     assert numbers(submitted[0]) == numbers(finished)
 
 
-def test_a_cancelled_job_was_tried_again(submitted):
-    _, output = submitted
-    assert re.search(r"Trying to restart job", output)
+def test_lost_jobs_were_tried_again(submitted):
+    folder, output = submitted
+    assert len(re.findall(r"Trying to restart job", output)) == 2
+    table = pd.read_csv(folder / RESULTS / "tables/cost.csv").set_index("rule")
+    assert table.loc["assemble_kernels", "asked_memory_mb"] == 1600
+    # the cancelled fit asks for twice as much in its second attempt
+    assert table.loc["fit_trial", "asked_time_min"] == 2 * costs.SHORTEST
 
 
 def test_jobs_went_through_slurm_and_bookkeeping_did_not(submitted):
