@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 onstart:
     if workflow.is_main_process:
         check_machine()
+        files.remove_leftovers(STUDY_FOLDER)
 
 
 onsuccess:

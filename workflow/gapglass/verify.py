@@ -81,23 +81,28 @@ def find_faults(metadata, root):
     Returns
     -------
     faults : list of Fault
-        A missing file counts when something that is there was made from it: the others the next run makes anyway.
+        A missing file counts when something that is there was made from it, or with it by one job: the others the next run makes anyway.
     n_records : int
         Results that were looked at.
     """
     records = read_records(metadata, root)
     there = {path for path in records if Path(path).exists()}
     used = {source for path in there for source in records[path].get("input") or []}
+    used_jobs = {_job(records[path]) for path in there}
     faults = []
     for path, record in sorted(records.items()):
         if path not in there:
-            if path in used:
+            if path in used or _job(record) in used_jobs:
                 faults.append(Fault(path, record["rule"], "missing"))
             continue
         what = _changed(Path(path), record.get("endtime")) or _broken(Path(path))
         if what:
             faults.append(Fault(path, record["rule"], what))
     return faults, len(records)
+
+
+def _job(record):
+    return record["rule"], tuple(record.get("log") or ())
 
 
 def _changed(path, made):
