@@ -59,7 +59,7 @@ def _replacement(path):
 
 def remove_leftovers(folder):
     """Remove what killed jobs left half-written below a folder; for the start of a run, when no other is at work there."""
-    for path in Path(folder).rglob(".partial-*"):
+    for path in Path(folder).rglob(f"{TEMPORARY}*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

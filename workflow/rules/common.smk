@@ -2,8 +2,8 @@
 import functools
 import hashlib
 import json
-import shlex
 import os
+import shlex
 import sys
 from pathlib import Path
 
