@@ -15,7 +15,7 @@ chosen = table.iloc[block.frames]
 frames = trajectory.read_frames(snakemake.input.frames, chosen["frame"], table["offset_bytes"])
 soap = descriptors.soap_descriptor(snakemake.params.species, snakemake.params.soap)
 target = Path(snakemake.output[0])
-scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
+scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=files.TEMPORARY))
 progress = log.Progress(len(frames), "frames fingerprinted")
 try:
     for number, frame in enumerate(frames):

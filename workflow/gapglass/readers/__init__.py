@@ -1,6 +1,6 @@
 """Readers of trajectories: a module per code, all yielding the same raw frames in the units of ``units``.
 
-``source_of`` finds out what a file is and which files belong to it; ``read`` yields its frames.
+``source_of`` finds out what a file is and which files belong to it; ``gapglass.trajectory.read_raw`` yields its frames.
 """
 
 from pathlib import Path
