@@ -8,45 +8,52 @@ BIN := .venv/bin
 override CONFIG := $(value CONFIG)
 export CONFIG
 
-.PHONY: run inspect test benchmark setup lint docs lock clean
+.PHONY: run inspect test test-long benchmark setup lint docs lock clean
 
-# The lock on .run.lock ends with the processes that hold it, so a Snakemake lock found under it was left by a killed run.
+# A process that ends gives up its lock on .run.lock. So whoever holds that lock knows that a lock of Snakemake was left by a killed run.
 run: setup
-	@PYTHONPATH=workflow $(BIN)/python -m gapglass.preflight "$$CONFIG"
+	@$(BIN)/gapglass check "$$CONFIG"
 	@flock --nonblock --conflict-exit-code 75 .run.lock sh -c \
-	  '$(BIN)/snakemake --configfile "$$CONFIG" --unlock --quiet all && PYTHONPATH=workflow exec $(BIN)/snakemake $(ARGS) --configfile "$$CONFIG" --logger gapglass'; \
+	  '$(BIN)/snakemake --configfile "$$CONFIG" --unlock --quiet all && exec $(BIN)/snakemake $(ARGS) --configfile "$$CONFIG" --logger gapglass'; \
 	status=$$?; [ $$status -ne 75 ] || echo "Another make run is at work in this folder; wait for it or stop it." >&2; exit $$status
 
 # What trajectory files contain: make inspect FILES="vasprun.xml md-pos-1.xyz" ARGS="--cell 12 12 12"
 inspect: setup
-	@PYTHONPATH=workflow $(BIN)/python -m gapglass inspect $(FILES) $(ARGS)
+	@$(BIN)/gapglass inspect $(FILES) $(ARGS)
 
+# At most 15 minutes on two cores that have nothing else to do.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ARGS)
 
-# Hours on two cores, alone on the machine; writes docs/performance.md.
+# What takes long: Slurm, kills in every stage, full disks, growth, plans of the paper's size.
+test-long: setup
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+# Hours on two cores that have nothing else to do; writes docs/reference/performance.md.
 benchmark: setup
-	PYTHONPATH=workflow $(BIN)/snakemake $(ARGS) -s benchmarks/Snakefile --cores all --logger gapglass
+	$(BIN)/snakemake $(ARGS) -s benchmarks/Snakefile --cores all --logger gapglass
 
 setup: .venv/.complete
 
-.venv/.complete: requirements.lock
+.venv/.complete: requirements.lock pyproject.toml
 	@command -v $(firstword $(PYTHON)) >/dev/null || { echo "there is no $(PYTHON); install Python 3.11 or newer, or name it with make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gapglass needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
 	@echo "Setting up .venv from requirements.lock (once, a minute or two)"
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules benchmarks/Snakefile
+	$(BIN)/snakefmt --check Snakefile workflow benchmarks/Snakefile
+	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
 
-# config/README.md and envs/*.yaml are made from the schema and the lock.
+# The schema and the lock give config/README.md and envs/gapglass.yaml.
 docs: setup
-	PYTHONPATH=workflow $(BIN)/python -m gapglass.documents
+	$(BIN)/python tools/documents.py
 
 # requirements.lock from requirements.in; needs pip-tools (pipx install pip-tools).
 lock:

@@ -15,10 +15,16 @@ import common
 import numpy as np
 import pandas as pd
 import yaml
-from gapglass import active_learning, config, gap, sampling, trajectory
-from gapglass.files import read_json
-from gapglass.hyperparameters import SearchSpace
-from gapglass.seeds import derive
+
+from gapglass.active_learning import proposals
+from gapglass.active_learning.loop import decide
+from gapglass.active_learning.search import SearchSpace
+from gapglass.base.files import read_json
+from gapglass.base.seeds import derive
+from gapglass.frames import store
+from gapglass.potential import evaluation, failures, fit, quip
+from gapglass.selection.database import database_size, enlarge
+from gapglass.study import config
 
 ROOT = common.HERE.parent
 SEEDS = (20128,)
@@ -32,7 +38,12 @@ def example(folder):
     common.study(folder, raw, f"results/{raw['study']}/clusters/best_labels.csv")
     result = Path(folder) / "results" / raw["study"]
     labels = pd.read_csv(result / "clusters/best_labels.csv", comment="#")["cluster"].to_numpy()
-    return config.complete(raw), trajectory.read_frames(result / "frames/frames.extxyz"), labels, read_json(result / "frames/import.json")
+    return (
+        config.complete(raw),
+        store.read_frames(result / "frames/frames.extxyz"),
+        labels,
+        read_json(result / "frames/import.json"),
+    )
 
 
 def one_fit(proposal, database, frames, settings, imported, seed):
@@ -42,10 +53,12 @@ def one_fit(proposal, database, frames, settings, imported, seed):
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "gap.xml"
         try:
-            gap.fit(train, proposal, target, settings=settings, imported=imported, seed=seed, log_path=Path(folder) / "log")
-            errors = gap.errors(test, *gap.predict(target, test))
+            fit.fit(
+                train, proposal, target, settings=settings, imported=imported, seed=seed, log_path=Path(folder) / "log"
+            )
+            errors = evaluation.errors(test, *quip.predict(target, test))
             entry |= {"status": "ok", "rmse_energy_mev_per_atom": errors["rmse_energy_mev_per_atom"]}
-        except gap.FitFailed as error:
+        except failures.FitFailed as error:
             entry["reason"] = str(error)
     return entry
 
@@ -54,21 +67,23 @@ def loop(settings, frames, labels, imported, seed, *, at_once, warm):
     """Run a whole loop; return seconds, fits, iterations, training frames and the best test error."""
     learning = settings["active_learning"] | {"proposals_per_round": at_once}
     for name in ("exploration_rounds", "exploitation_rounds"):
-        learning[name] = settings["active_learning"][name] * settings["active_learning"]["proposals_per_round"] // at_once
+        learning[name] = (
+            settings["active_learning"][name] * settings["active_learning"]["proposals_per_round"] // at_once
+        )
     space, ledger, database = SearchSpace(settings["potential"]["hyperparameters"]), [], {"train": [], "test": []}
     fit_settings = SimpleNamespace(**settings["potential"], max_fit_time=learning["max_fit_time"])
     iteration, number, start = 1, 0, time.perf_counter()
     with ProcessPoolExecutor(at_once) as pool:
         while True:
             if number == 0:
-                size = sampling.database_size(iteration, learning["increment"], len(frames))
-                database = sampling.enlarge(database, labels, size=size, train_fraction=learning["train_fraction"], seed=seed)
+                size = database_size(iteration, learning["increment"], len(frames))
+                database = enlarge(database, labels, size=size, train_fraction=learning["train_fraction"], seed=seed)
             if warm:
-                decision = active_learning.decide(iteration, number, ledger, database, learning, space, seed)
+                decision = decide(iteration, number, ledger, database, learning, space, seed)
             else:
-                here = [entry | {"iteration": 1} for entry in active_learning.of_iteration(ledger, iteration)]
+                here = [entry | {"iteration": 1} for entry in proposals.of_iteration(ledger, iteration)]
                 last = {"max_iterations": 1 if iteration == learning["max_iterations"] else None}
-                decision = active_learning.decide(1, number, here, database, learning | last, space, derive(seed, "cold", iteration))
+                decision = decide(1, number, here, database, learning | last, space, derive(seed, "cold", iteration))
             if decision["action"] == "stop":
                 best = decision["delivered"]["rmse_energy_mev_per_atom"]
                 return {"seconds": time.perf_counter() - start, "fits": len(ledger), "iterations": iteration,
@@ -82,7 +97,10 @@ def loop(settings, frames, labels, imported, seed, *, at_once, warm):
                 pool.submit(one_fit, proposal, database, frames, fit_settings, imported, derive(seed, "gap_fit"))
                 for proposal in decision["proposals"]
             ]
-            ledger += [{"iteration": iteration, "round": number, "trial": trial, **job.result()} for trial, job in enumerate(jobs, 1)]
+            ledger += [
+                {"iteration": iteration, "round": number, "trial": trial, **job.result()}
+                for trial, job in enumerate(jobs, 1)
+            ]
 
 
 def main():
@@ -91,7 +109,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         settings, frames, labels, imported = example(folder)
     for seed in SEEDS:
-        for name, how in (("gapglass", {"at_once": 2, "warm": True}), ("one at a time, cold", {"at_once": 1, "warm": False})):
+        for name, how in (
+            ("gapglass", {"at_once": 2, "warm": True}),
+            ("one at a time, cold", {"at_once": 1, "warm": False}),
+        ):
             rows.append({"seed": seed, "loop": name, **loop(settings, frames, labels, imported, seed, **how)})
             print(rows[-1], flush=True)
     table = common.write("active_learning_loops", rows)

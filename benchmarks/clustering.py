@@ -9,9 +9,11 @@ from multiprocessing import get_context
 
 import common
 import numpy as np
-from gapglass import clustering, kernels
 from sklearn.cluster import SpectralClustering
 from threadpoolctl import threadpool_limits
+
+from gapglass.clustering import spectral
+from gapglass.similarity import kernels
 
 DELTAS = np.linspace(0, 1, 11)
 CLUSTERS = range(2, 41)
@@ -21,13 +23,13 @@ SEED = 1
 def ours(distances):
     """Return the labels of every N_c for one δ."""
     with threadpool_limits(1):
-        vectors, _ = clustering.embedding(clustering.affinity(distances), CLUSTERS.stop - 1)
-        return [clustering.assign(vectors, n_clusters, SEED) for n_clusters in CLUSTERS]
+        vectors, _ = spectral.embedding(spectral.affinity(distances), CLUSTERS.stop - 1)
+        return [spectral.assign(vectors, n_clusters, SEED) for n_clusters in CLUSTERS]
 
 
 def peer(distances, clusters=CLUSTERS):
     """Return the labels of scikit-learn for the same."""
-    weights = clustering.affinity(distances)
+    weights = spectral.affinity(distances)
     return [SpectralClustering(n, affinity="precomputed", random_state=SEED).fit_predict(weights) for n in clusters]
 
 
@@ -43,7 +45,11 @@ def main():
     start = time.perf_counter()
     theirs = [peer(part) for part in distances]
     peer_seconds = time.perf_counter() - start
-    same = [np.array_equal(a, b) for left, right in zip(mine, theirs, strict=True) for a, b in zip(left, right, strict=True)]
+    same = [
+        np.array_equal(a, b)
+        for left, right in zip(mine, theirs, strict=True)
+        for a, b in zip(left, right, strict=True)
+    ]
     work = "N_c = 2 ... 40 for 11 values of δ, 1200 frames"
     limit = "k-means from ten starts for every N_c, which both call, is three quarters of ours"
     common.write(
@@ -58,7 +64,9 @@ def main():
     scaling = []
     for step in (4, 2, 1):
         part = distances[5][::step, ::step]
-        times = common.in_turns({"ours": lambda part=part: ours(part), "peer": lambda part=part: peer(part)}, repeats=1)
+        times = common.in_turns(
+            {"ours": lambda part=part: ours(part), "peer": lambda part=part: peer(part)}, repeats=1
+        )
         scaling.append({"work": "scan over N_c for one δ", "peer": "scikit-learn loop", "size": len(part), "size_unit": "frames",
                         "ours_s": times["ours"], "peer_s": times["peer"]})  # fmt: skip
     common.write("clustering_scaling", scaling)

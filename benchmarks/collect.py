@@ -14,10 +14,11 @@ import common
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from gapglass.files import whole_file
-from gapglass.log import versions
-from gapglass.plots import plt  # with the project's style
 from matplotlib.ticker import NullLocator
+
+from gapglass.base.files import whole_file
+from gapglass.base.versions import versions
+from gapglass.report.figures.style import plt
 
 ROOT = common.HERE.parent
 KB_PER_GB = 1024**2
@@ -141,14 +142,22 @@ def collect(results, page):
     tables = {}
     for path in sorted(results.glob("*.csv")):
         # the longest script's name that begins the file's: names may hold underscores
-        name = max((script for script in scripts if path.stem.startswith(script + "_")), key=len, default=path.stem.rsplit("_", 1)[0])
+        name = max(
+            (script for script in scripts if path.stem.startswith(script + "_")),
+            key=len,
+            default=path.stem.rsplit("_", 1)[0],
+        )
         tables.setdefault(name, {})[path.stem.removeprefix(name + "_")] = pd.read_csv(path)
     goals = [found["goals"] for found in tables.values() if "goals" in found]
     figures = page.with_suffix("")
     lines = [HEAD, *machine(), "", "## Goals", ""]
     if goals:
         everything = pd.concat(goals, ignore_index=True)
-        lines += [f"{int(everything['met'].sum())} of {len(everything)} met.", "", *markdown(_goal_columns(everything))]
+        lines += [
+            f"{int(everything['met'].sum())} of {len(everything)} met.",
+            "",
+            *markdown(_goal_columns(everything)),
+        ]
     for name, found in tables.items():
         lines += section(name, found, figures)
     with whole_file(page) as temporary:

@@ -22,10 +22,11 @@ import pandas as pd
 import psutil
 import yaml
 
+from gapglass.base.programs import peak_so_far_mb
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 TRAJECTORIES = HERE / "trajectories"
-sys.path.insert(0, str(HERE.parent / "workflow"))
 
 
 def trajectory(name):
@@ -70,8 +71,6 @@ def peak_memory_mb(function, *arguments):
 
 
 def _measured(function, arguments):
-    from gapglass.programs import peak_so_far_mb  # the library is found only after this module's first lines
-
     result = function(*arguments)
     # not ru_maxrss, which a process inherits from the one that started it
     return peak_so_far_mb("self"), result
@@ -185,7 +184,9 @@ def clusters_only(name, entry=None, soap=None, **sections):
     return {
         "study": "benchmark",
         "seed": 1,
-        "trajectories": [{"name": "glass", "file": str(trajectory(name)), "temperature_key": "temperature", **(entry or {})}],
+        "trajectories": [
+            {"name": "glass", "file": str(trajectory(name)), "temperature_key": "temperature", **(entry or {})}
+        ],
         "descriptors": {"soap": soap or {}},
         "clustering": {"deltas": [round(0.1 * step, 1) for step in range(11)]},
         "glass": {"composition": {"Si": 1, "O": 2}, "density": 2.2, "cycle": [{"temperature": 300, "time": 5}]},

@@ -14,7 +14,9 @@ import common
 import pandas as pd
 from ase.io import iread
 from dscribe.descriptors import SOAP, CoulombMatrix
-from gapglass import blocks, files
+
+from gapglass.base import files
+from gapglass.similarity import blocks
 
 SETTINGS = {"cutoff": 5.0, "n_max": 8, "l_max": 8, "atom_sigma": 0.5}
 LOOP_FRAMES = 40
@@ -39,7 +41,9 @@ def plain_loop(frames, radial_basis):
 def spread(name, n_frames):
     """Return some frames of a trajectory in even steps, bare of labels, which DScribe trips over."""
     steps = max(1, n_frames // LOOP_FRAMES)
-    frames = [frame for number, frame in enumerate(iread(common.trajectory(name))) if number % steps == 0][:LOOP_FRAMES]
+    frames = [frame for number, frame in enumerate(iread(common.trajectory(name))) if number % steps == 0][
+        :LOOP_FRAMES
+    ]
     for frame in frames:
         frame.calc = None
     return frames
@@ -54,7 +58,10 @@ def through_the_workflow(name, n_frames, radial_basis):
         cut = blocks.cut(pd.read_csv(result / "frames/table.csv"))
         begun = time.time()
         common.study(folder, settings, *(f"results/benchmark/descriptors/{block.name}" for block in cut))
-        jobs = [files.read_json_lines(path)[-1]["s"] for path in sorted((result / "benchmarks/compute_descriptors").glob("*.jsonl"))]
+        jobs = [
+            files.read_json_lines(path)[-1]["s"]
+            for path in sorted((result / "benchmarks/compute_descriptors").glob("*.jsonl"))
+        ]
         ends = [path.stat().st_mtime for path in (result / "benchmarks/compute_descriptors").glob("*.jsonl")]
         first = min(end - seconds for end, seconds in zip(sorted(ends), sorted(jobs), strict=True))
         return sum(jobs), max(ends) - max(first, begun), len(cut)
@@ -72,10 +79,27 @@ def main():
         limit = f"the start of {n_blocks} jobs: Python, ASE and DScribe take about two seconds each to import"
         uneven = f"{n_blocks} blocks of unequal length on two cores"
         goals += [
-            common.goal(work, "DScribe in a plain loop", "all jobs", "s", total, loop, "at most 10 % more", total <= 1.1 * loop, limit),
-            common.goal(work, "-", "cores in use", "of 2", total / elapsed, None, "both", total / elapsed > 1.6, uneven),
+            common.goal(
+                work,
+                "DScribe in a plain loop",
+                "all jobs",
+                "s",
+                total,
+                loop,
+                "at most 10 % more",
+                total <= 1.1 * loop,
+                limit,
+            ),
+            common.goal(
+                work, "-", "cores in use", "of 2", total / elapsed, None, "both", total / elapsed > 1.6, uneven
+            ),
         ]
-        row = {"work": f"descriptors, {basis} basis", "peer": "DScribe loop", "size": n_atoms, "size_unit": "atoms (seconds per frame)"}
+        row = {
+            "work": f"descriptors, {basis} basis",
+            "peer": "DScribe loop",
+            "size": n_atoms,
+            "size_unit": "atoms (seconds per frame)",
+        }
         scaling.append(row | {"ours_s": total / n_frames, "peer_s": loop / n_frames})
     common.write("descriptors_goals", goals)
     common.write("descriptors_scaling", scaling)

@@ -16,7 +16,8 @@ from pathlib import Path
 import common
 import pandas as pd
 import yaml
-from gapglass import files
+
+from gapglass.base import files
 
 ROOT = common.HERE.parent
 STUDY = "teo2-chgnet"
@@ -44,9 +45,11 @@ def covered(table):
 def start_of(rule):
     """Return the seconds in which the script of a rule starts Python and imports what it needs."""
     script = ROOT / f"workflow/scripts/{rule}.py"
-    lines = ["import sys", f"sys.path.insert(0, {str(ROOT / 'workflow')!r})", "import snakemake.script"]
+    lines = ["import snakemake.script"]
     lines += re.findall(
-        r"^(?:import|from) .*$", re.sub(r"\(\n[^)]*\)", lambda found: found.group().replace("\n", " "), script.read_text()), re.M
+        r"^(?:import|from) .*$",
+        re.sub(r"\(\n[^)]*\)", lambda found: found.group().replace("\n", " "), script.read_text()),
+        re.M,
     )
     times = []
     for _ in range(3):
@@ -65,10 +68,14 @@ def main():
         done = common.study(folder, raw)
         jobs = jobs_of(folder)
         shutil.copy2(Path(folder) / "results" / STUDY / "report.html", common.RESULTS / "example_report.html")
-        shutil.copytree(Path(folder) / "results" / STUDY / "figures", common.RESULTS / "example_figures", dirs_exist_ok=True)
+        shutil.copytree(
+            Path(folder) / "results" / STUDY / "figures", common.RESULTS / "example_figures", dirs_exist_ok=True
+        )
     wall = done["seconds"]
     rules = jobs.groupby("rule")["seconds"].agg(["count", "sum"]).reset_index()
-    rules["start_s"] = [start_of(rule) if (ROOT / f"workflow/scripts/{rule}.py").exists() else 0.0 for rule in rules["rule"]]
+    rules["start_s"] = [
+        start_of(rule) if (ROOT / f"workflow/scripts/{rule}.py").exists() else 0.0 for rule in rules["rule"]
+    ]
     busy = covered(jobs)
     side_by_side = jobs["seconds"].sum() / busy
     starts = (rules["count"] * rules["start_s"]).sum() / side_by_side

@@ -20,7 +20,10 @@ import numpy as np
 import pandas as pd
 from ase.io import read
 from common import HERE, goal, write
-from gapglass import gap, glass, lammps, memory
+
+from gapglass.frames import geometry
+from gapglass.glass import lammps, packing, quip_plugin, thermo
+from gapglass.potential import evaluation, gap_fit, gap_xml, memory, quip
 
 COMMON = {
     "cutoff": 4.5, "cutoff_width": 0.5, "n_max": 6, "l_max": 3, "atom_sigma": 0.5, "zeta": 4, "delta": 0.5, "n_sparse": 100,
@@ -30,7 +33,13 @@ COMMON = {
 DEFAULT = {"n_max": 8, "l_max": 4, "n_sparse": 300}
 DESCRIPTORS = ("soap_turbo", "soap")
 SIZES, CUTOFFS, SEEDS = (20, 40, 80), (4.0, 5.0), (1, 2)
-MEASURED = ("fit_cpu_seconds", "peak_memory_mb", "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom", "evaluation_ms_per_atom")
+MEASURED = (
+    "fit_cpu_seconds",
+    "peak_memory_mb",
+    "rmse_energy_mev_per_atom",
+    "rmse_force_ev_per_angstrom",
+    "evaluation_ms_per_atom",
+)
 STEPS = {48: 40, 384: 8}
 MD = """units metal
 atom_style atomic
@@ -51,11 +60,13 @@ run {steps}
 def fit(frames, changes, folder, *, descriptor="soap_turbo", virials=True, seed=1):
     """Fit, and return what it cost beside the memory that was foretold."""
     hyperparameters = COMMON | changes
-    cost = gap.run_fit(
-        frames, hyperparameters, folder / "gap.xml", descriptor=descriptor, e0=gap.isolated_atom_energies(frames), virials=virials,
+    cost = gap_fit.run_fit(
+        frames, hyperparameters, folder / "gap.xml", descriptor=descriptor, e0=gap_fit.isolated_atom_energies(frames), virials=virials,
         seed=seed, max_seconds=1800, log_path=folder / "fit.log",
     )  # fmt: skip
-    foretold = memory.FitMemory(memory.count_neighbours(frames), descriptor=descriptor, virials=virials).mb(hyperparameters)
+    foretold = memory.FitMemory(geometry.count_neighbours(frames), descriptor=descriptor, virials=virials).mb(
+        hyperparameters
+    )
     return cost | {"predicted_memory_mb": foretold}
 
 
@@ -63,11 +74,13 @@ def evaluate(potential, frames):
     """Return errors and CPU time of quippy (ms/atom); in a process of its own, where no other potential has been."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         energies, forces, seconds = pool.apply(_evaluated, (potential, frames))
-    return gap.errors(frames, energies, forces) | {"evaluation_ms_per_atom": 1000 * seconds / sum(map(len, frames))}
+    return evaluation.errors(frames, energies, forces) | {
+        "evaluation_ms_per_atom": 1000 * seconds / sum(map(len, frames))
+    }
 
 
 def _evaluated(potential, frames):
-    calculator = gap.load_potential(potential)
+    calculator = quip.load_potential(potential)
     energies, forces = [], []
     start = time.process_time()
     for frame in frames:
@@ -81,17 +94,19 @@ def _evaluated(potential, frames):
 def steps_per_second(potential, plugin, frame, folder):
     """Return the steps of LAMMPS per CPU second on one rank."""
     order = np.argsort(frame.numbers, kind="stable")
-    glass._write_data(folder / "start.data", frame[order], ["O", "Te"])
-    text = MD.format(plugin=plugin, potential=potential, label=glass.potential_label(potential), steps=STEPS[len(frame)])
+    packing._write_data(folder / "start.data", frame[order], ["O", "Te"])
+    text = MD.format(
+        plugin=plugin, potential=potential, label=gap_xml.potential_label(potential), steps=STEPS[len(frame)]
+    )
     lammps.run(folder, text, ranks=1)
     output = (folder / "screen.txt").read_text()
-    return lammps.rate(output) / (float(re.search(r"([\d.]+)% CPU use", output).group(1)) / 100)
+    return thermo.rate(output) / (float(re.search(r"([\d.]+)% CPU use", output).group(1)) / 100)
 
 
 def compare(frames, folder):
     """Return a row per fit of the comparison, and per MD run with the largest of them."""
     plugin = folder / "quip.so"
-    lammps.build_plugin(plugin, folder / "build.log")
+    quip_plugin.build_plugin(plugin, folder / "build.log")
     test = frames[8::16][:40]
     rest = [frame for number, frame in enumerate(frames) if number % 16 != 8]
     plan = [(size, {"cutoff": cutoff}, seed) for seed in SEEDS for size in SIZES for cutoff in CUTOFFS]
@@ -109,7 +124,14 @@ def compare(frames, folder):
             if seed == SEEDS[0] and (size == SIZES[-1] or changes is DEFAULT):
                 for cell in (test[-1], test[-1].repeat((2, 2, 2))):
                     rate = steps_per_second(folder / "gap.xml", plugin, cell, folder)
-                    runs.append({**what, "n_atoms": len(cell), "steps_per_cpu_s": rate, "ms_per_atom_and_step": 1000 / rate / len(cell)})
+                    runs.append(
+                        {
+                            **what,
+                            "n_atoms": len(cell),
+                            "steps_per_cpu_s": rate,
+                            "ms_per_atom_and_step": 1000 / rate / len(cell),
+                        }
+                    )
     return pd.DataFrame(fits), pd.DataFrame(runs)
 
 
@@ -151,13 +173,19 @@ def designed(frames):
     plan += [("two_body_cutoff", some(20), few | {"two_body_cutoff": r, "n_max": 3}, {}) for r in (3.0, 8.0)]
     plan += [("n_max, l_max", some(20), few | {"n_max": n, "l_max": degree}, {}) for n, degree in ((4, 2), (8, 6))]
     plan += [("n_max, l_max", some(10), few | {"n_max": 8, "l_max": 6}, soap)]
-    plan += [("virials off", some(40), few, {"virials": False}), ("virials off", some(20), few, soap | {"virials": False})]
+    plan += [
+        ("virials off", some(40), few, {"virials": False}),
+        ("virials off", some(20), few, soap | {"virials": False}),
+    ]
     plan += [("n_sparse", some(60), small | {"n_sparse": n}, {}) for n in (300, 900)]
     plan += [
         ("n_sparse", some(150), small | {"n_sparse": 1000}, {"virials": False}),
         ("n_sparse", some(60), small | {"n_sparse": 500}, soap),
     ]
-    plan += [("atoms per frame", repeated(some(10), (2, 1, 1)), few, {}), ("atoms per frame", repeated(some(4), (2, 2, 2)), few, {})]
+    plan += [
+        ("atoms per frame", repeated(some(10), (2, 1, 1)), few, {}),
+        ("atoms per frame", repeated(some(4), (2, 2, 2)), few, {}),
+    ]
     plan += [("atoms per frame", repeated(some(2), (2, 2, 2)), few, soap)]
     plan += [("species", renamed(some(15), n), few, {}) for n in (1, 3, 4)]
     plan += [("species", renamed(some(6), n), few, soap) for n in (1, 3)]
@@ -213,14 +241,25 @@ def report(fits, runs, memories):
     write("fits_comparison", averaged(fits))
     write("fits_md", runs)
 
-    compared = fits.assign(changed="comparison", virials=True, n_atoms_per_frame=48, n_species=2, two_body_cutoff=COMMON["two_body_cutoff"])
+    compared = fits.assign(
+        changed="comparison",
+        virials=True,
+        n_atoms_per_frame=48,
+        n_species=2,
+        two_body_cutoff=COMMON["two_body_cutoff"],
+    )
     memories = pd.concat([memories, compared[list(memories)]], ignore_index=True)
     memories["measured_over_predicted"] = memories["peak_memory_mb"] / memories["predicted_memory_mb"]
     write("fits_memory", memories)
 
-    scaling = fits[fits["cutoff"] == CUTOFFS[-1]].pivot_table(index="n_train", columns="descriptor", values="fit_cpu_seconds")
+    scaling = fits[fits["cutoff"] == CUTOFFS[-1]].pivot_table(
+        index="n_train", columns="descriptor", values="fit_cpu_seconds"
+    )
     same = {"work": f"fit, cutoff {CUTOFFS[-1]} Å", "peer": "soap", "size_unit": "frames"}
-    write("fits_scaling", [same | {"size": n, "ours_s": row["soap_turbo"], "peer_s": row["soap"]} for n, row in scaling.iterrows()])
+    write(
+        "fits_scaling",
+        [same | {"size": n, "ours_s": row["soap_turbo"], "peer_s": row["soap"]} for n, row in scaling.iterrows()],
+    )
 
     ratio = ratios(fits)
     means = fits.groupby("descriptor")[list(MEASURED)].mean()

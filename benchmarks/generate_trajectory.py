@@ -18,9 +18,10 @@ import common  # noqa: F401  the library's place
 import numpy as np
 from ase.spacegroup import crystal
 from ase.units import bar
-from gapglass import glass, lammps
-from gapglass.files import whole_file
-from gapglass.seeds import derive
+
+from gapglass.base.files import whole_file
+from gapglass.base.seeds import derive
+from gapglass.glass import lammps, packing
 
 SEED = 1990
 TIMESTEP = 1.0  # fs
@@ -83,9 +84,9 @@ def cristobalite():
 def start(name, n_atoms, path):
     """Write the start of a trajectory as LAMMPS data: the crystal, or random positions without overlaps at 2.2 g/cm³."""
     if name == "sio2-cristobalite":
-        glass._write_data(path, cristobalite(), SPECIES)
+        packing._write_data(path, cristobalite(), SPECIES)
     else:
-        glass.pack(path, n_atoms, GLASS, CLOSEST, derive(SEED, name))
+        packing.pack(path, n_atoms, GLASS, CLOSEST, derive(SEED, name))
 
 
 def single_point(atoms, folder):
@@ -98,7 +99,7 @@ def single_point(atoms, folder):
     folder : path-like
         For LAMMPS' files.
     """
-    glass._write_data(Path(folder) / "start.data", atoms, SPECIES)
+    packing._write_data(Path(folder) / "start.data", atoms, SPECIES)
     text = HEAD.format(potential=potential_file(), timestep_ps=TIMESTEP / 1000) + PLATEAU.format(
         number=0, before=1, temperature=1, ramp=0, rest=0, every=1, steps=0
     )
@@ -138,14 +139,22 @@ def generate(name, target, *, n_frames=None, ramp=None):
     counts = [len(part) for part in np.array_split(np.arange(frames), len(plateaus))]
     text = HEAD.format(potential=potential_file(), timestep_ps=TIMESTEP / 1000)
     text += BEGIN.format(temperature=plateaus[0], seed=derive(SEED, name), rest=rest)
-    for number, ((before, temperature), count) in enumerate(zip(pairwise([plateaus[0], *plateaus]), counts, strict=True)):
+    for number, ((before, temperature), count) in enumerate(
+        zip(pairwise([plateaus[0], *plateaus]), counts, strict=True)
+    ):
         text += PLATEAU.format(
-            number=number, before=before, temperature=temperature, ramp=rest, rest=rest, every=every, steps=count * every
+            number=number,
+            before=before,
+            temperature=temperature,
+            ramp=rest,
+            rest=rest,
+            every=every,
+            steps=count * every,
         )
     with tempfile.TemporaryDirectory(prefix="vashishta-") as folder, whole_file(target) as temporary:
         folder = Path(folder)
         start(name, n_atoms, folder / "start.data")
-        first = glass._read_data(folder / "start.data", SPECIES)
+        first = packing._read_data(folder / "start.data", SPECIES)
         lammps.run(folder, text, ranks=1)
         # one format for the whole frame: ASE's writer takes several times as long
         line = "".join(f"{symbol} %.8f %.8f %.8f %.8f %.8f %.8f\n" for symbol in first.symbols)

@@ -15,14 +15,24 @@ from pathlib import Path
 import common
 import numpy as np
 import pandas as pd
-from gapglass import clustering, files, kernels
 from sklearn.metrics import adjusted_rand_score
+
+from gapglass.base import files
+from gapglass.clustering import scan, spectral
+from gapglass.similarity import kernels
 
 SOAP = {"cutoff": 5.0, "n_max": 8, "l_max": 8, "radial_basis": "gto"}
 SMALL = {"cutoff": 3.5, "n_max": 3, "l_max": 2, "radial_basis": "gto"}
 DELTAS = {"deltas": [0.0, 0.5, 1.0]}
 STRIDES = (16, 8, 4, 2, 1)
-STAGES = ("import_frames", "compute_descriptors", "compute_kernel_row", "assemble_kernels", "cluster_frames", "map_frames")
+STAGES = (
+    "import_frames",
+    "compute_descriptors",
+    "compute_kernel_row",
+    "assemble_kernels",
+    "cluster_frames",
+    "map_frames",
+)
 TO = 100_000
 QUADRATIC = ("compute_kernel_row", "assemble_kernels", "cluster_frames")  # in the number of frames, once that is large
 
@@ -39,7 +49,9 @@ def sizes():
     scaling, memory = [], []
     for stride in STRIDES:
         with tempfile.TemporaryDirectory() as folder:
-            done = common.study(folder, common.clusters_only("sio2-48", {"stride": stride}, SOAP, clustering=DELTAS), "clusters")
+            done = common.study(
+                folder, common.clusters_only("sio2-48", {"stride": stride}, SOAP, clustering=DELTAS), "clusters"
+            )
             found, solver = stages(folder), re.search(r"(\w+) solver", done["output"]).group(1)
             disk = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
         n_frames = -(-20_000 // stride)
@@ -77,15 +89,15 @@ def solvers():
         double = kernels.hybrid_distance(soap, coulomb, delta)
         single = double.astype(np.float32)
         start = time.perf_counter()
-        vectors, values = clustering.embedding(clustering.affinity(double), 41)
+        vectors, values = spectral.embedding(spectral.affinity(double), 41)
         middle = time.perf_counter()
-        others, found = clustering.embedding(clustering.affinity(single), 41, "lanczos", seed=1)
+        others, found = spectral.embedding(spectral.affinity(single), 41, "lanczos", seed=1)
         end = time.perf_counter()
         alike, distance = [], []
         for n_clusters in (2, 5, 10, 20, 40):
-            labels = [clustering.assign(part, n_clusters, 1) for part in (vectors, others)]
+            labels = [spectral.assign(part, n_clusters, 1) for part in (vectors, others)]
             alike.append(adjusted_rand_score(*labels))
-            pair = [clustering.mean_cluster_distance(part, own) for part, own in zip((double, single), labels, strict=True)]
+            pair = [scan.mean_cluster_distance(part, own) for part, own in zip((double, single), labels, strict=True)]
             distance.append(abs(pair[0] - pair[1]))
         rows.append({"delta": delta, "frames": len(double), "largest_eigenvalue_error": np.abs(values - found).max(),
                      "lowest_rand_index": min(alike), "mean_rand_index": np.mean(alike), "largest_change_of_mean_distance": max(distance),
@@ -134,7 +146,17 @@ def planning():
         imported = common.study(folder, settings, "results/benchmark/frames/import.json")["seconds"]
         seconds = common.study(folder, settings, "clusters", arguments=["--dry-run", "--quiet", "rules"])["seconds"]
     print(f"import of {TO} frames of 4 atoms: {imported:.0f} s")
-    return common.goal("100,000 frames, `snakemake -n clusters`", "-", "time to plan", "s", seconds, None, "below 60 s", seconds < 60, "")
+    return common.goal(
+        "100,000 frames, `snakemake -n clusters`",
+        "-",
+        "time to plan",
+        "s",
+        seconds,
+        None,
+        "below 60 s",
+        seconds < 60,
+        "",
+    )
 
 
 def main():

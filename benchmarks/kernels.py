@@ -33,9 +33,13 @@ import numpy as np
 from ase.spacegroup import crystal
 from common import goal, in_turns, peak_memory_mb, write
 from dscribe.kernels import AverageKernel
-from gapglass import descriptors, kernels
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics.pairwise import laplacian_kernel
+
+from gapglass.similarity import coulomb_environments, kernels, pairwise
+from gapglass.similarity.coulomb import coulomb_vector, whole_matrix
+from gapglass.similarity.soap import soap_descriptor, soap_features
+from gapglass.similarity.soap_environments import soap_moments
 
 SOAP = {"cutoff": 5.0, "n_max": 8, "l_max": 6, "atom_sigma": 0.5, "radial_basis": "polynomial"}
 CELLS = {240: (5, 2, 1), 480: (5, 2, 2)}
@@ -51,7 +55,10 @@ COULOMB_ENVIRONMENTS = "Coulomb kernel, environment form"
 
 def silica(n_atoms, number):
     """Return frame ``number`` of a disordered SiO2 of 2.20 g/cm3."""
-    lattice = crystal(["Si", "O"], [(0, 0, 0), (0.125, 0.125, 0.125)], spacegroup=227, cellpar=[7.13] * 3 + [90] * 3) * CELLS[n_atoms]
+    lattice = (
+        crystal(["Si", "O"], [(0, 0, 0), (0.125, 0.125, 0.125)], spacegroup=227, cellpar=[7.13] * 3 + [90] * 3)
+        * CELLS[n_atoms]
+    )
     random = np.random.default_rng([n_atoms, number])
     lattice.positions += random.normal(scale=(0.1, 0.2, 0.3)[number % 3], size=lattice.positions.shape)
     return lattice
@@ -59,53 +66,53 @@ def silica(n_atoms, number):
 
 def coulomb_vectors(n_frames, n_atoms=480):
     """Return the stored Coulomb vectors of the first frames."""
-    return [descriptors.coulomb_vector(silica(n_atoms, number)) for number in range(n_frames)]
+    return [coulomb_vector(silica(n_atoms, number)) for number in range(n_frames)]
 
 
 def all_frames(n_frames):
     """Run our Coulomb kernel; return wall times (s) of three runs and the kernel's corner of 150 frames."""
     vectors = coulomb_vectors(n_frames)
-    kernels.coulomb_distances(vectors[:2], vectors[:2])
+    pairwise.coulomb_distances(vectors[:2], vectors[:2])
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        distances = kernels.coulomb_distances(vectors, vectors)
-        kernels.coulomb_kernel(distances)
+        distances = pairwise.coulomb_distances(vectors, vectors)
+        np.exp(-distances / np.median(distances[np.triu_indices(n_frames, 1)]))
         times.append(time.perf_counter() - start)
     return times, distances[:N_PEER, :N_PEER]
 
 
-@numba.njit(parallel=True, fastmath=kernels.REORDERED)
+@numba.njit(parallel=True, fastmath=pairwise.REORDERED)
 def innermost_loop(rows, weights, sums, repeats):
     """Compare 16 rows with 16 rows over and over, on every thread its own."""
     for thread in numba.prange(len(rows)):
         for _ in range(repeats):
             for b in range(0, 16, 4):
                 for a in range(0, 16, 4):
-                    kernels._add_l1(rows[thread], rows[thread], weights, a, b, 0, rows.shape[2], sums[thread], a)
+                    pairwise.add_l1(rows[thread], rows[thread], weights, a, b, 0, rows.shape[2], sums[thread], a)
 
 
 def limit_rate(repeats=20000):
     """Return absolute differences per second of all threads together, from the first-level cache."""
     threads = numba.get_num_threads()
-    rows = np.random.default_rng(0).random((threads, 16, kernels.CHUNK)).astype(np.float32)
-    weights, sums = np.ones(kernels.CHUNK, dtype=np.float32), np.zeros((threads, 16, 16))
+    rows = np.random.default_rng(0).random((threads, 16, pairwise.CHUNK)).astype(np.float32)
+    weights, sums = np.ones(pairwise.CHUNK, dtype=np.float32), np.zeros((threads, 16, 16))
     innermost_loop(rows, weights, sums, 1)
     best = min(in_turns({"loop": lambda: innermost_loop(rows, weights, sums, repeats)}, 1)["loop"] for _ in range(5))
-    return threads * 256 * kernels.CHUNK * repeats / best
+    return threads * 256 * pairwise.CHUNK * repeats / best
 
 
 def fingerprint_form(full_run, scaling):
     """Compare the Coulomb kernel of fingerprints, run on all frames before, with scipy and scikit-learn."""
     vectors = coulomb_vectors(N_PEER)
-    whole = np.array([descriptors.whole_matrix(vector).ravel() for vector in vectors])
-    kernels.coulomb_distances(vectors[:2], vectors[:2])
+    whole = np.array([whole_matrix(vector).ravel() for vector in vectors])
+    pairwise.coulomb_distances(vectors[:2], vectors[:2])
     peers = {}
     for size in (N_PEER // 2, N_PEER):
         rows, some = whole[:size], vectors[:size]
         times = in_turns(
             {
-                "ours": lambda some=some: kernels.coulomb_distances(some, some),
+                "ours": lambda some=some: pairwise.coulomb_distances(some, some),
                 "scipy pdist": lambda rows=rows: pdist(rows, "cityblock"),
                 "scikit-learn laplacian_kernel": lambda rows=rows: laplacian_kernel(rows, gamma=1e-6),
             }
@@ -150,8 +157,8 @@ def scale(work, peer, size, ours, theirs):
 
 def soap_environments(n_frames):
     """Return the SOAP environments of the first frames, (n_atoms, n_features) in float32 each."""
-    descriptor = descriptors.soap_descriptor(["Si", "O"], SOAP)
-    return [descriptors.soap_fingerprint(silica(240, number), descriptor, "environments") for number in range(n_frames)]
+    descriptor = soap_descriptor(["Si", "O"], SOAP)
+    return [soap_features(silica(240, number), descriptor, "environments") for number in range(n_frames)]
 
 
 def against_dscribe(work, sizes, ours, theirs, scaling):
@@ -175,6 +182,12 @@ def against_dscribe(work, sizes, ours, theirs, scaling):
     ]  # fmt: skip
 
 
+def normalised(kernel):
+    """Divide by the self-similarities, as DScribe does."""
+    scale = np.sqrt(np.diag(kernel))
+    return kernel / np.outer(scale, scale)
+
+
 def environment_form(environments, scaling):
     """Compare both kernels of environments with DScribe."""
     double = [frame.astype(np.float64) for frame in environments]
@@ -182,21 +195,23 @@ def environment_form(environments, scaling):
     polynomial = AverageKernel(metric="polynomial", degree=4, gamma=slope, coef0=1.0)
 
     def soap(n):
-        moments = kernels.soap_moments(environments[:n], environments[:n], 4)
-        return kernels.soap_environment_kernel(moments, None, c0=1.0, slope=slope)[0]
+        moments = soap_moments(environments[:n], environments[:n], 4)
+        return normalised(kernels.binomial(moments, 1.0, slope))
 
-    matrices = [descriptors.whole_matrix(vector) for vector in coulomb_vectors(N_COULOMB, 240)]
-    zeta = 1 / kernels.row_scale(matrices, seed=1, n_pairs=10)
+    matrices = [whole_matrix(vector) for vector in coulomb_vectors(N_COULOMB, 240)]
+    zeta = 1 / coulomb_environments.row_scale(matrices, seed=1, n_pairs=10)
     laplacian = AverageKernel(metric="laplacian", gamma=zeta)
 
     def coulomb(n):
-        return kernels.normalise(kernels.coulomb_environments(matrices[:n], matrices[:n], zeta))
+        return normalised(coulomb_environments.coulomb_environments(matrices[:n], matrices[:n], zeta))
 
     soap(2), coulomb(2)
     soap_sizes, coulomb_sizes = ([n // 4, n // 2, n] for n in (N_SOAP, N_COULOMB))
     return [
         *against_dscribe(SOAP_ENVIRONMENTS, soap_sizes, soap, lambda n: polynomial.create(double[:n]), scaling),
-        *against_dscribe(COULOMB_ENVIRONMENTS, coulomb_sizes, coulomb, lambda n: laplacian.create(matrices[:n]), scaling),
+        *against_dscribe(
+            COULOMB_ENVIRONMENTS, coulomb_sizes, coulomb, lambda n: laplacian.create(matrices[:n]), scaling
+        ),
     ]
 
 
@@ -207,19 +222,21 @@ def compare_files(paths):
         for other_path in paths[: i + 1]:
             other = block if other_path == path else dict(np.load(other_path))
             soap, coulomb = ([list(item[name]) for item in (block, other)] for name in ("soap", "coulomb"))
-            kernels.soap_moments(*soap, 4)
-            kernels.coulomb_environments(*coulomb, 1e-4)
+            soap_moments(*soap, 4)
+            coulomb_environments.coulomb_environments(*coulomb, 1e-4)
 
 
 def memory_of_dscribe(path, n_frames):
     """Run DScribe's kernel of environments on the first frames of a block."""
-    AverageKernel(metric="polynomial", degree=4, gamma=1e-3, coef0=1.0).create(list(np.load(path)["soap"][:n_frames].astype(float)))
+    AverageKernel(metric="polynomial", degree=4, gamma=1e-3, coef0=1.0).create(
+        list(np.load(path)["soap"][:n_frames].astype(float))
+    )
 
 
 def write_blocks(paths):
     """Write fingerprints of 40 frames of 240 atoms to each of these files."""
     soap = np.array(soap_environments(BLOCK))
-    matrices = np.array([descriptors.whole_matrix(vector) for vector in coulomb_vectors(BLOCK, 240)])
+    matrices = np.array([whole_matrix(vector) for vector in coulomb_vectors(BLOCK, 240)])
     for number, path in enumerate(paths):
         # other frames at the cost of a shuffle: which atom of one frame is in which frame does not matter for memory
         order = np.random.default_rng(number).permutation(soap.shape[0] * soap.shape[1])
@@ -233,7 +250,9 @@ def flat_memory():
         peak_memory_mb(write_blocks, paths)
         few, many = (peak_memory_mb(compare_files, paths[:n])[0] for n in (2, 6))
         theirs = [peak_memory_mb(memory_of_dscribe, paths[0], n)[0] for n in (BLOCK // 2, BLOCK)]
-    text = f"within 5 % of 80 frames, {few:.0f} MB; DScribe grows by {theirs[1] - theirs[0]:.0f} MB from 20 to 40 frames"
+    text = (
+        f"within 5 % of 80 frames, {few:.0f} MB; DScribe grows by {theirs[1] - theirs[0]:.0f} MB from 20 to 40 frames"
+    )
     work = "Kernels, environment form, 240 frames of 240 atoms"
     return [goal(work, "-", "peak memory", "MB", many, None, text, many < 1.05 * few)]
 

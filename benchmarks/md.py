@@ -20,7 +20,10 @@ from ase import Atoms, units
 from ase.io import read
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-from gapglass import gap, glass, lammps
+
+from gapglass.glass import lammps, packing, quip_plugin, thermo
+from gapglass.potential import gap_fit, gap_xml
+from gapglass.potential.quip import load_potential
 
 HYPERPARAMETERS = {
     "cutoff": 4.5, "cutoff_width": 0.5, "n_max": 6, "l_max": 4, "atom_sigma": 0.5, "zeta": 4, "delta": 0.5, "n_sparse": 300,
@@ -56,11 +59,11 @@ run {steps}
 def with_lammps(atoms, potential, plugin, steps, ranks):
     """Return seconds a step, the plug-in's own share (%) of QUIP's time, that of all LAMMPS, and the first forces (eV/Å)."""
     with tempfile.TemporaryDirectory() as folder:
-        glass._write_data(Path(folder) / "start.data", atoms, ["O", "Si"])
-        label = glass.potential_label(potential)
+        packing._write_data(Path(folder) / "start.data", atoms, ["O", "Si"])
+        label = gap_xml.potential_label(potential)
         text = INPUT.format(plugin=plugin, potential=potential, label=label, temperature=TEMPERATURE, steps=steps)
         rows = lammps.run(folder, text, ranks=ranks)
-        seconds = steps / lammps.rate((Path(folder) / "screen.txt").read_text())
+        seconds = steps / thermo.rate((Path(folder) / "screen.txt").read_text())
         first = re.split(r"ITEM: ATOMS.*\n", (Path(folder) / "forces.txt").read_text())[1].splitlines()[: len(atoms)]
     compute, quip = (rows[-1][f"c_times[{i}]"] - rows[0][f"c_times[{i}]"] for i in (1, 2))
     forces = np.array([line.split()[1:] for line in first], float)
@@ -70,7 +73,7 @@ def with_lammps(atoms, potential, plugin, steps, ranks):
 def with_ase(atoms, potential, steps):
     """Return seconds a step, and the first forces (eV/Å)."""
     atoms = atoms.copy()
-    atoms.calc = gap.load_potential(potential)
+    atoms.calc = load_potential(potential)
     thermalize_momenta(atoms, temperature_K=TEMPERATURE, rng=np.random.default_rng(5))
     forces = atoms.get_forces().copy()
     dynamics = VelocityVerlet(atoms, units.fs)
@@ -94,11 +97,11 @@ def measure(folder):
     """Fit, build, run everything in turns, and write the tables."""
     potential, plugin = folder / "gap.xml", folder / "quip.so"
     frames = read(common.trajectory("sio2-480"), "::120", format="extxyz")
-    gap.run_fit(
-        frames, HYPERPARAMETERS, potential, descriptor="soap_turbo", e0=gap.isolated_atom_energies(frames),
+    gap_fit.run_fit(
+        frames, HYPERPARAMETERS, potential, descriptor="soap_turbo", e0=gap_fit.isolated_atom_energies(frames),
         virials=True, seed=1, max_seconds=600, log_path=folder / "fit.log",
     )  # fmt: skip
-    lammps.build_plugin(plugin, folder / "build.log")
+    quip_plugin.build_plugin(plugin, folder / "build.log")
 
     scaling, median = [], {}
     for n_atoms, (atoms, steps) in systems().items():

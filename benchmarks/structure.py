@@ -13,7 +13,8 @@ import freud
 import numpy as np
 from ase import Atoms
 from ase.io import read
-from gapglass import neighbours, scattering
+
+from gapglass.structure import pairs, scattering
 
 R_BIN, Q_BIN, SHORT, Q_SHORT, Q_LONG = 0.05, 0.05, 10.0, 1.0, 5.0
 N_FRAMES = 20
@@ -44,7 +45,7 @@ def freud_g(atoms, n_bins):
     box, points = _points(atoms)
     rdf = freud.density.RDF(bins=n_bins, r_max=n_bins * R_BIN)
     found = {}
-    for pair in neighbours.pair_names(atoms.symbols):
+    for pair in pairs.pair_names(atoms.symbols):
         a, b = pair.split("-")
         rdf.compute((box, points[b]), query_points=None if a == b else points[a])
         found[pair] = rdf.rdf * (len(points[a]) / (len(points[a]) - 1) if a == b else 1)
@@ -56,7 +57,7 @@ def freud_s(atoms, q_max):
     box, points = _points(atoms)
     direct = freud.diffraction.StaticStructureFactorDirect(bins=round(q_max / Q_BIN), k_max=q_max)
     found = {}
-    for pair in neighbours.pair_names(atoms.symbols):
+    for pair in pairs.pair_names(atoms.symbols):
         a, b = pair.split("-")
         direct.compute((box, points[a]), query_points=points[b], N_total=len(atoms))
         ca, cb = (len(points[name]) / len(atoms) for name in (a, b))
@@ -68,10 +69,13 @@ def plain_s(atoms, q_max):
     """Return {pair: S_ab(q)} of one frame as the definition says it, vector by vector in plain numpy."""
     vectors, _, n_all = scattering.wave_vectors(atoms.cell, q_max, Q_BIN, None)
     scaled, symbols = atoms.get_scaled_positions(), np.array(atoms.symbols)
-    waves = {name: np.array([np.exp(2j * np.pi * (scaled[symbols == name] @ v)).sum() for v in vectors]) for name in ("O", "Si")}
+    waves = {
+        name: np.array([np.exp(2j * np.pi * (scaled[symbols == name] @ v)).sum() for v in vectors])
+        for name in ("O", "Si")
+    }
     bins = np.repeat(np.arange(len(n_all)), n_all)
     found = {}
-    for pair in neighbours.pair_names(atoms.symbols):
+    for pair in pairs.pair_names(atoms.symbols):
         a, b = pair.split("-")
         ca, cb = ((symbols == name).mean() for name in (a, b))
         product = np.bincount(bins, (waves[a] * waves[b].conj()).real)[n_all > 0] / n_all[n_all > 0] / len(atoms)
@@ -81,28 +85,35 @@ def plain_s(atoms, q_max):
 
 def our_g(frames, n_bins):
     """Return {pair: g_ab(r) of every frame}."""
-    return neighbours.pair_distributions(frames, neighbours.count_pairs(frames, R_BIN, n_bins), R_BIN)[1]
+    return pairs.pair_distributions(frames, pairs.count_pairs(frames, R_BIN, n_bins), R_BIN)[1]
 
 
 def compare(frames, ours, theirs, n_theirs=1, repeats=3):
     """Return our seconds a frame and freud's, measured in turns: ours on all frames at once, freud's on the first few."""
-    times = common.in_turns({"ours": lambda: ours(frames), "theirs": lambda: [theirs(atoms) for atoms in frames[:n_theirs]]}, repeats)
+    times = common.in_turns(
+        {"ours": lambda: ours(frames), "theirs": lambda: [theirs(atoms) for atoms in frames[:n_theirs]]}, repeats
+    )
     return times["ours"] / len(frames), times["theirs"] / n_theirs
 
 
 def main():
     """Measure, compare the results, and write the tables."""
     frames = models((4, 4, 4))
-    n_long, n_short = neighbours.count_bins(frames, R_BIN), round(SHORT / R_BIN)
+    n_long, n_short = pairs.count_bins(frames, R_BIN), round(SHORT / R_BIN)
     warm = models((1, 1, 1), 2)
     our_g(warm, 100), scattering.structure_factors(warm, Q_SHORT, Q_BIN)
 
     g_long = compare(frames[:4], lambda some: our_g(some, n_long), lambda atoms: freud_g(atoms, n_long), repeats=1)
     g_short = compare(frames, lambda some: our_g(some, n_short), lambda atoms: freud_g(atoms, n_short), n_theirs=4)
     s_short = compare(
-        frames[:4], lambda some: scattering.structure_factors(some, Q_SHORT, Q_BIN), lambda atoms: freud_s(atoms, Q_SHORT), repeats=1
+        frames[:4],
+        lambda some: scattering.structure_factors(some, Q_SHORT, Q_BIN),
+        lambda atoms: freud_s(atoms, Q_SHORT),
+        repeats=1,
     )
-    s_long = common.in_turns({"ours": lambda: scattering.structure_factors(frames, Q_LONG, Q_BIN)}, 1)["ours"] / N_FRAMES
+    s_long = (
+        common.in_turns({"ours": lambda: scattering.structure_factors(frames, Q_LONG, Q_BIN)}, 1)["ours"] / N_FRAMES
+    )
 
     first = frames[:1]
     ours, theirs = our_g(first, n_short), freud_g(first[0], n_short)
@@ -134,7 +145,10 @@ def main():
         for pair, values in apart.items()
     ])  # fmt: skip
     n_vectors = int(scattering.structure_factors(first, Q_LONG, Q_BIN)[2].sum())
-    common.write("structure_whole_range", [{"S_ab(q) up to (1/Å)": Q_LONG, "wave vectors": n_vectors, "seconds a frame": s_long}])
+    common.write(
+        "structure_whole_range",
+        [{"S_ab(q) up to (1/Å)": Q_LONG, "wave vectors": n_vectors, "seconds a frame": s_long}],
+    )
 
     scaling = []
     for repeats in ((1, 1, 1), (2, 2, 1), (2, 2, 2), (4, 2, 2)):

@@ -8,8 +8,9 @@ import pytest
 import standins
 from ase import Atoms
 from ase.io import read
-from gapglass import gap
-from study import RESULTS, ROOT, copy_project, snakemake
+from tiny_study import RESULTS, ROOT, copy_project, snakemake
+
+from gapglass.potential import gap_fit
 
 BLYP = ROOT / "resources/teo2-blyp-small/teo2-blyp-small.extxyz.xz"
 HYPERPARAMETERS = {
@@ -44,8 +45,8 @@ def fitted(tmp_path_factory, blyp_frames):
     """A soap_turbo GAP fitted by the real gap_fit on 20 frames: (path, training frames)."""
     folder = tmp_path_factory.mktemp("potential")
     frames = blyp_frames[::3]
-    gap.run_fit(
-        frames, HYPERPARAMETERS, folder / "gap.xml", descriptor="soap_turbo", e0=gap.isolated_atom_energies(frames),
+    gap_fit.run_fit(
+        frames, HYPERPARAMETERS, folder / "gap.xml", descriptor="soap_turbo", e0=gap_fit.isolated_atom_energies(frames),
         virials=True, seed=1, max_seconds=300, log_path=folder / "fit.log",
     )  # fmt: skip
     return folder / "gap.xml", frames

@@ -1,26 +1,26 @@
-# The active-learning loop. `decide` is the one checkpoint: it closes a round of fits and says what comes next.
-# Iterations are counted from 1, rounds from 1; round 0 opens an iteration.
-
-ITERATION = at("potentials/{potential}/iteration_{iteration}")
+# The active-learning loop. `decide` is its one checkpoint: it closes a round of fits and says what comes next.
+# Iterations and rounds are counted from 1; round 0 opens an iteration.
 
 
 rule sample_frames:
     input:
         frames=at("frames/frames.extxyz"),
         table=at("frames/table.csv"),
-        labels=labels_to_sample,
-        kernels=kernels_for_drawing,
-        previous=previous_database,
+        labels=lambda wildcards: study.labels_to_sample(wildcards.potential),
+        kernels=lambda wildcards: study.kernels_for_drawing(wildcards.potential),
+        previous=lambda wildcards: study.previous_database(
+            wildcards.potential, int(wildcards.iteration)
+        ),
     output:
-        database=f"{ITERATION}/database.json",
-        train=f"{ITERATION}/train.extxyz",
-        test=f"{ITERATION}/test.extxyz",
+        database=f"{study.iteration}/database.json",
+        train=f"{study.iteration}/train.extxyz",
+        test=f"{study.iteration}/test.extxyz",
     log:
         at("logs/sample_frames/{potential}_{iteration}.log"),
     benchmark:
         at("benchmarks/sample_frames/{potential}_{iteration}.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         increment=config["active_learning"]["increment"],
         train_fraction=config["active_learning"]["train_fraction"],
@@ -35,30 +35,28 @@ rule sample_frames:
 
 rule fit_trial:
     input:
-        train=f"{ITERATION}/train.extxyz",
-        test=f"{ITERATION}/test.extxyz",
-        decision=proposing_decision,
+        train=f"{study.iteration}/train.extxyz",
+        test=f"{study.iteration}/test.extxyz",
+        decision=lambda wildcards: study.proposing_decision(
+            wildcards.potential, int(wildcards.iteration), int(wildcards.round)
+        ),
         summary=at("frames/import.json"),
         neighbours=at("frames/neighbours.csv"),
-        database=f"{ITERATION}/database.json",
+        database=f"{study.iteration}/database.json",
     output:
-        result=f"{ITERATION}/round_{{round}}/trial_{{trial}}/result.json",
-        potential=f"{ITERATION}/round_{{round}}/trial_{{trial}}/gap.xml",
+        result=f"{study.iteration}/round_{{round}}/trial_{{trial}}/result.json",
+        potential=f"{study.iteration}/round_{{round}}/trial_{{trial}}/gap.xml",
     log:
         at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.log"),
         fit=at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.gap_fit.log"),
     benchmark:
         at("benchmarks/fit_trial/{potential}_{iteration}_{round}_{trial}.jsonl")
     conda:
-        "../../envs/potential.yaml"
+        "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: costs.fit_trial(input, int(wildcards.trial), config)),
+        **asking(lambda wildcards, input: resources.fit_trial(input, int(wildcards.trial), config)),
     params:
-        descriptor=config["potential"]["descriptor"],
-        e0=config["potential"]["e0"],
-        virials=config["potential"]["virials"],
-        max_fit_time=config["active_learning"]["max_fit_time"],
-        seed=config["seed"],
+        **study.fit_settings(),
     message:
         "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential} ({resources.mem_mb} MB)"
     script:
@@ -67,20 +65,20 @@ rule fit_trial:
 
 checkpoint decide:
     input:
-        database=f"{ITERATION}/database.json",
+        database=f"{study.iteration}/database.json",
         results=trial_results,
         previous=previous_decision,
         neighbours=at("frames/neighbours.csv"),
         summary=at("frames/import.json"),
     output:
-        decision=f"{ITERATION}/round_{{round}}/decision.json",
-        ledger=f"{ITERATION}/round_{{round}}/ledger.jsonl",
+        decision=f"{study.iteration}/round_{{round}}/decision.json",
+        ledger=f"{study.iteration}/round_{{round}}/ledger.jsonl",
     log:
         at("logs/decide/{potential}_{iteration}_{round}.log"),
     benchmark:
         at("benchmarks/decide/{potential}_{iteration}_{round}.jsonl")
     conda:
-        "../../envs/potential.yaml"
+        "../../envs/gapglass.yaml"
     params:
         settings={
             key: config["active_learning"][key]
@@ -106,21 +104,21 @@ checkpoint decide:
 rule evaluate_iteration:
     input:
         frames=at("frames/frames.extxyz"),
-        database=f"{ITERATION}/database.json",
+        database=f"{study.iteration}/database.json",
         potential=best_of_iteration,
     output:
-        summary=f"{ITERATION}/evaluation.json",
-        predictions=f"{ITERATION}/predictions.csv",
-        forces=f"{ITERATION}/forces.npz",
+        summary=f"{study.iteration}/evaluation.json",
+        predictions=f"{study.iteration}/predictions.csv",
+        forces=f"{study.iteration}/forces.npz",
     log:
         at("logs/evaluate_iteration/{potential}_{iteration}.log"),
     benchmark:
         at("benchmarks/evaluate_iteration/{potential}_{iteration}.jsonl")
     conda:
-        "../../envs/potential.yaml"
+        "../../envs/gapglass.yaml"
     threads: 2
     resources:
-        **asking(lambda wildcards, input: costs.of_frames(input.frames, 2e-3)),
+        **asking(lambda wildcards, input: resources.of_frames(input.frames, 2e-3)),
     message:
         "Evaluating the best potential of iteration {wildcards.iteration} of {wildcards.potential} on every frame"
     script:
@@ -146,16 +144,11 @@ rule fit_all_frames:
     benchmark:
         at("benchmarks/fit_all_frames.jsonl")
     conda:
-        "../../envs/potential.yaml"
+        "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: costs.fit_all_frames(input, config)),
+        **asking(lambda wildcards, input: resources.fit_all_frames(input, config)),
     params:
-        descriptor=config["potential"]["descriptor"],
-        e0=config["potential"]["e0"],
-        virials=config["potential"]["virials"],
-        max_fit_time=config["active_learning"]["max_fit_time"],
-        max_fit_memory=config["active_learning"]["max_fit_memory"],
-        seed=config["seed"],
+        **study.fit_settings(max_fit_memory=config["active_learning"]["max_fit_memory"]),
     message:
         "Fitting a potential on every frame ({resources.mem_mb} MB)"
     script:
@@ -164,8 +157,8 @@ rule fit_all_frames:
 
 rule compare_potentials:
     input:
-        predictions=potential_files("predictions.csv"),
-        forces=potential_files("forces.npz"),
+        predictions=study.potential_files("predictions.csv"),
+        forces=study.potential_files("forces.npz"),
     output:
         at("potentials/comparison.csv"),
     log:
@@ -173,7 +166,7 @@ rule compare_potentials:
     benchmark:
         at("benchmarks/compare_potentials.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     message:
         "Comparing the potentials on frames that no loop has used"
     script:
@@ -205,9 +198,9 @@ rule finish_potential:
     benchmark:
         at("benchmarks/finish_potential/{potential}.jsonl")
     wildcard_constraints:
-        potential="|".join(LOOPS),
+        potential="|".join(paths.LOOPS),
     conda:
-        "../../envs/potential.yaml"
+        "../../envs/gapglass.yaml"
     params:
         seed=config["seed"],
         descriptor=config["potential"]["descriptor"],

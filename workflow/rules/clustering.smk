@@ -15,9 +15,11 @@ rule cluster_frames:
     benchmark:
         at("benchmarks/cluster_frames/{delta}.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: costs.cluster_frames(input.table, config["clustering"])),
+        **asking(
+            lambda wildcards, input: resources.cluster_frames(input.table, config["clustering"])
+        ),
     params:
         affinity=config["clustering"]["affinity"],
         solver=config["clustering"]["solver"],
@@ -33,8 +35,8 @@ rule cluster_frames:
 
 rule choose_delta:
     input:
-        summaries=delta_files("summary.json"),
-        labels=delta_files("labels.csv"),
+        summaries=study.delta_files("summary.json"),
+        labels=study.delta_files("labels.csv"),
     output:
         table=at("clusters/delta.csv"),
         best=at("clusters/best.json"),
@@ -44,7 +46,7 @@ rule choose_delta:
     benchmark:
         at("benchmarks/choose_delta.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         choose_from=config["clustering"]["choose_from"],
         choose_by=config["clustering"]["choose_by"],
@@ -66,12 +68,12 @@ rule map_frames:
     benchmark:
         at("benchmarks/map_frames.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: costs.map_frames(input.soap)),
+        **asking(lambda wildcards, input: resources.map_frames(input.soap)),
     params:
         seed=config["seed"],
     message:
-        "Drawing the frames in the plane (multidimensional scaling)"
+        "Two-dimensional map of the frames (multidimensional scaling)"
     script:
         "../scripts/map_frames.py"

@@ -1,9 +1,9 @@
-# Fingerprints of the frames, block by block, one file per frame.
+# Descriptors of the frames, block by block, one file per frame.
 
 
 rule compute_descriptors:
     input:
-        # A growing trajectory rewrites both; what a block depends on are its own frames, and those are in the digest.
+        # A trajectory that grows rewrites both files. A block depends on its own frames alone, which the digest stands for.
         frames=ancient(at("frames/frames.extxyz")),
         table=ancient(at("frames/table.csv")),
     output:
@@ -13,10 +13,10 @@ rule compute_descriptors:
     benchmark:
         at("benchmarks/compute_descriptors/{block}.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     resources:
         **asking(
-            lambda wildcards, input: costs.compute_descriptors(
+            lambda wildcards, input: resources.compute_descriptors(
                 input.table, **config["descriptors"]
             )
         ),
@@ -28,6 +28,6 @@ rule compute_descriptors:
         averaging=config["kernels"]["soap"]["averaging"],
         coulomb=config["descriptors"]["coulomb"],
     message:
-        "SOAP and Coulomb fingerprints of block {wildcards.block}"
+        "SOAP and Coulomb descriptors of block {wildcards.block}"
     script:
         "../scripts/compute_descriptors.py"

@@ -8,7 +8,7 @@ rule plot_clusters:
         best=at("clusters/best.json"),
         labels=at("clusters/best_labels.csv"),
         map=at("clusters/map.csv"),
-        each=delta_files("labels.csv"),
+        each=study.delta_files("labels.csv"),
     output:
         figure_files("plot_clusters"),
     log:
@@ -16,7 +16,7 @@ rule plot_clusters:
     benchmark:
         at("benchmarks/plot_clusters.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         deltas=config["clustering"]["deltas"],
     message:
@@ -27,11 +27,11 @@ rule plot_clusters:
 
 rule plot_potentials:
     input:
-        histories=loop_files("history.csv"),
-        ledgers=loop_files("ledger.jsonl"),
-        predictions=potential_files("predictions.csv"),
-        forces=potential_files("forces.npz"),
-        summaries=potential_files("summary.json"),
+        histories=study.loop_files("history.csv"),
+        ledgers=study.loop_files("ledger.jsonl"),
+        predictions=study.potential_files("predictions.csv"),
+        forces=study.potential_files("forces.npz"),
+        summaries=study.potential_files("summary.json"),
         comparison=at("potentials/comparison.csv"),
     output:
         figure_files("plot_potentials"),
@@ -40,7 +40,7 @@ rule plot_potentials:
     benchmark:
         at("benchmarks/plot_potentials.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     message:
         "Figures of the potentials"
     script:
@@ -49,8 +49,8 @@ rule plot_potentials:
 
 rule plot_glass:
     input:
-        thermo=glass_files("thermo.csv"),
-        outcomes=glass_files("outcome.json"),
+        thermo=study.glass_files("thermo.csv"),
+        outcomes=study.glass_files("outcome.json"),
     output:
         figure_files("plot_glass"),
     log:
@@ -58,7 +58,7 @@ rule plot_glass:
     benchmark:
         at("benchmarks/plot_glass.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     message:
         "Figure of the melt-quench"
     script:
@@ -67,10 +67,10 @@ rule plot_glass:
 
 rule plot_structure:
     input:
-        sq=structure_files("sq.csv", experiments=True),
-        gr=structure_files("gr.csv", experiments=True),
-        coordination=structure_files("coordination.csv"),
-        angles=structure_files("angles.csv"),
+        sq=study.structure_files("sq.csv", experiments=True),
+        gr=study.structure_files("gr.csv", experiments=True),
+        coordination=study.structure_files("coordination.csv"),
+        angles=study.structure_files("angles.csv"),
     output:
         figure_files("plot_structure"),
     log:
@@ -78,10 +78,10 @@ rule plot_structure:
     benchmark:
         at("benchmarks/plot_structure.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
-        main=figures.main_potential(config),
-        compared=figures.compared_sizes(config),
+        main=models.main_potential(config),
+        compared=models.compared_sizes(config),
         cutoffs=config["structure"]["coordination_cutoffs"],
         experiments=config["structure"]["experiments"],
         settings={key: config["structure"][key] for key in ("q_max", "window")},
@@ -101,7 +101,7 @@ rule plot_learning_curves:
     benchmark:
         at("benchmarks/plot_learning_curves.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     message:
         "Figures of the learning curves"
     script:
@@ -110,21 +110,21 @@ rule plot_learning_curves:
 
 rule make_tables:
     input:
-        summaries=potential_files("summary.json"),
+        summaries=study.potential_files("summary.json"),
         comparison=at("potentials/comparison.csv"),
-        coordination=structure_files("coordination.csv"),
-        closest=structure_files("closest.csv"),
-        rx=structure_files("rx.json"),
-        # drawn last, so that the table of costs is complete
-        figures=[path for path in FIGURES if path.endswith(".png")],
+        coordination=study.structure_files("coordination.csv"),
+        closest=study.structure_files("closest.csv"),
+        rx=study.structure_files("rx.json"),
+        # The figures are drawn first, so that the table of costs holds them.
+        figures=study.drawn(FIGURES, kinds=["png"]),
     output:
-        [at(f"tables/{table.name}.csv") for table in figures.TABLES],
+        [at(f"tables/{table.name}.csv") for table in catalogue.TABLES],
     log:
         at("logs/make_tables.log"),
     benchmark:
         at("benchmarks/make_tables.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         hyperparameters=config["potential"]["hyperparameters"],
         benchmarks=at("benchmarks"),
@@ -142,9 +142,9 @@ rule describe_figures:
     benchmark:
         at("benchmarks/describe_figures.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
-        text=figures.readme(config),
+        text=catalogue.readme(config),
     message:
         "Index of figures and tables"
     script:
@@ -153,18 +153,18 @@ rule describe_figures:
 
 rule build_report:
     input:
-        figures=[path for path in FIGURES if path.endswith(".png")],
+        figures=study.drawn(FIGURES, kinds=["png"]),
         imported=at("frames/import.json"),
         kernels=at("kernels/kernels.json"),
         best=at("clusters/best.json"),
         delta=at("clusters/delta.csv"),
-        potentials=potential_files("summary.json"),
-        histories=loop_files("history.csv"),
-        tables=[at(f"tables/{table.name}.csv") for table in figures.TABLES],
-        thermo=glass_files("thermo.csv"),
-        outcomes=glass_files("outcome.json"),
-        gr=structure_files("gr.csv"),
-        speed=glass_files("speed.json"),
+        potentials=study.potential_files("summary.json"),
+        histories=study.loop_files("history.csv"),
+        tables=[at(f"tables/{table.name}.csv") for table in catalogue.TABLES],
+        thermo=study.glass_files("thermo.csv"),
+        outcomes=study.glass_files("outcome.json"),
+        gr=study.structure_files("gr.csv"),
+        speed=study.glass_files("speed.json"),
     output:
         at("report.html"),
     log:
@@ -172,11 +172,14 @@ rule build_report:
     benchmark:
         at("benchmarks/build_report.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         settings=config,
         logs=at("logs"),
-        learning=learning_curves_made(),
+        # The report shows learning curves that exist, but a run for the report fits none: hence a parameter, not an input.
+        learning=paths.digests(
+            [at("learning_curves/summary.csv"), *study.drawn(LEARNING_FIGURES, kinds=["png"])]
+        ),
     message:
         "Writing the report"
     script:

@@ -9,14 +9,12 @@ rule build_plugin:
         compiler=at("logs/build_plugin.compiler.log"),
     benchmark:
         at("benchmarks/build_plugin.jsonl")
-    # told early: a compiler that does not work need not wait for the potential
     priority: 1
-    # what fails here are files and settings, which a second attempt finds as they were
     retries: 0
     conda:
-        "../../envs/lammps.yaml"
+        "../../envs/gapglass.yaml"
     params:
-        built_from=plugin_sources(),
+        built_from=paths.plugin_ingredients(),
     message:
         "Building pair_style quip for LAMMPS"
     script:
@@ -30,11 +28,10 @@ rule check_lammps:
         at("logs/check_lammps.log"),
     benchmark:
         at("benchmarks/check_lammps.jsonl")
-    # told early: a command that does not work need not wait for the potential
     priority: 1
     retries: 0
     conda:
-        "../../envs/lammps.yaml"
+        "../../envs/gapglass.yaml"
     threads: config["glass"]["ranks"]
     params:
         command=config["glass"]["lammps_command"],
@@ -49,13 +46,13 @@ rule pack_atoms:
     input:
         summary=at("frames/import.json"),
     output:
-        f"{GLASS_FOLDER}/packed.data",
+        f"{study.glass_folder}/packed.data",
     log:
         at("logs/pack_atoms/{potential}_{atoms}_{replica}.log"),
     benchmark:
         at("benchmarks/pack_atoms/{potential}_{atoms}_{replica}.jsonl")
     conda:
-        "../../envs/lammps.yaml"
+        "../../envs/gapglass.yaml"
     params:
         settings={key: config["glass"][key] for key in ("composition", "density", "min_distance")},
         seed=config["seed"],
@@ -67,24 +64,24 @@ rule pack_atoms:
 
 rule estimate_speed:
     input:
-        packed=f"{GLASS_FOLDER}/packed.data",
+        packed=f"{study.glass_folder}/packed.data",
         potential=at("potentials/{potential}/gap.xml"),
-        plugin=pair_style_plugin,
-        own=own_lammps,
+        plugin=study.pair_style_plugin(),
+        own=study.own_lammps(),
     output:
-        f"{GLASS_FOLDER}/speed.json",
+        f"{study.glass_folder}/speed.json",
     log:
         at("logs/estimate_speed/{potential}_{atoms}_{replica}.log"),
     benchmark:
         at("benchmarks/estimate_speed/{potential}_{atoms}_{replica}.jsonl")
-    # Told before the first stage begins; as an input of the stages it would redo them, and Snakemake (9.27) overlooks
-    # other reasons to run a job whose ancient() input is made again.
+    # The estimate is no input of the stages, because a new estimate would repeat them. With ancient() around the input
+    # Snakemake (9.27) would overlook other reasons to run them. The priority gives the estimate before the first stage.
     priority: 1
     conda:
-        "../../envs/lammps.yaml"
+        "../../envs/gapglass.yaml"
     threads: config["glass"]["ranks"]
     params:
-        settings=STAGE_SETTINGS,
+        settings=study.stage_settings(),
         cycle=config["glass"]["cycle"],
     message:
         "Estimating how long the thermal cycle will take"
@@ -94,31 +91,33 @@ rule estimate_speed:
 
 rule run_stage:
     input:
-        start=stage_start,
-        earlier=earlier_outcome,
+        start=lambda wildcards: study.stage_start(glass_folder(wildcards), int(wildcards.stage)),
+        earlier=lambda wildcards: study.earlier_outcome(
+            glass_folder(wildcards), int(wildcards.stage)
+        ),
         potential=at("potentials/{potential}/gap.xml"),
-        plugin=pair_style_plugin,
-        own=own_lammps,
+        plugin=study.pair_style_plugin(),
+        own=study.own_lammps(),
         table=density_table,
     output:
-        restart=f"{GLASS_FOLDER}/stage_{{stage}}/final.restart",
-        thermo=f"{GLASS_FOLDER}/stage_{{stage}}/thermo.csv",
-        trajectory=f"{GLASS_FOLDER}/stage_{{stage}}/trajectory.lammpstrj",
-        outcome=f"{GLASS_FOLDER}/stage_{{stage}}/outcome.json",
+        restart=f"{study.glass_folder}/stage_{{stage}}/final.restart",
+        thermo=f"{study.glass_folder}/stage_{{stage}}/thermo.csv",
+        trajectory=f"{study.glass_folder}/stage_{{stage}}/trajectory.lammpstrj",
+        outcome=f"{study.glass_folder}/stage_{{stage}}/outcome.json",
     log:
         at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.log"),
         lammps=at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.lammps.log"),
     benchmark:
         at("benchmarks/run_stage/{potential}_{atoms}_{replica}_{stage}.jsonl")
     conda:
-        "../../envs/lammps.yaml"
+        "../../envs/gapglass.yaml"
     threads: config["glass"]["ranks"]
     resources:
         **asking(stage_cost),
     params:
-        settings=STAGE_SETTINGS,
+        settings=study.stage_settings(),
         stage=lambda wildcards: config["glass"]["cycle"][int(wildcards.stage) - 1],
-        before=temperature_before,
+        before=lambda wildcards: study.temperature_before(int(wildcards.stage)),
         reference_temperature=density_temperature,
         seed=config["seed"],
     message:
@@ -129,19 +128,21 @@ rule run_stage:
 
 rule finish_glass:
     input:
-        thermo=[f"{GLASS_FOLDER}/stage_{stage + 1}/thermo.csv" for stage in range(N_STAGES)],
-        trajectory=f"{GLASS_FOLDER}/stage_{N_STAGES}/trajectory.lammpstrj",
-        outcome=f"{GLASS_FOLDER}/stage_{N_STAGES}/outcome.json",
+        thermo=[
+            f"{study.glass_folder}/stage_{stage + 1}/thermo.csv" for stage in range(study.n_stages)
+        ],
+        trajectory=f"{study.glass_folder}/stage_{study.n_stages}/trajectory.lammpstrj",
+        outcome=f"{study.glass_folder}/stage_{study.n_stages}/outcome.json",
     output:
-        final=f"{GLASS_FOLDER}/final.extxyz",
-        thermo=f"{GLASS_FOLDER}/thermo.csv",
-        outcome=f"{GLASS_FOLDER}/outcome.json",
+        final=f"{study.glass_folder}/final.extxyz",
+        thermo=f"{study.glass_folder}/thermo.csv",
+        outcome=f"{study.glass_folder}/outcome.json",
     log:
         at("logs/finish_glass/{potential}_{atoms}_{replica}.log"),
     benchmark:
         at("benchmarks/finish_glass/{potential}_{atoms}_{replica}.jsonl")
     conda:
-        "../../envs/lammps.yaml"
+        "../../envs/gapglass.yaml"
     message:
         "Glass of {wildcards.atoms} atoms (replica {wildcards.replica})"
     script:

@@ -1,4 +1,4 @@
-# Two similarity matrices from rows: a block of frames compared with itself and all blocks before it.
+# Two similarity matrices, made of rows: a row compares a block of frames with itself and with all blocks before it.
 
 
 rule scale_coulomb:
@@ -11,7 +11,7 @@ rule scale_coulomb:
     benchmark:
         at("benchmarks/scale_coulomb.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         seed=config["seed"],
     message:
@@ -23,7 +23,7 @@ rule scale_coulomb:
 rule compute_kernel_row:
     input:
         blocks=descriptor_blocks,
-        scale=coulomb_scale,
+        scale=study.coulomb_scale(),
     output:
         at("kernels/rows/{block}.npz"),
     log:
@@ -31,12 +31,14 @@ rule compute_kernel_row:
     benchmark:
         at("benchmarks/compute_kernel_row/{block}.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     threads: 2
     resources:
-        **asking(lambda wildcards, input: costs.compute_kernel_row(input.blocks, config["kernels"])),
+        **asking(
+            lambda wildcards, input: resources.compute_kernel_row(input.blocks, config["kernels"])
+        ),
     params:
-        settings=row_settings(),
+        settings=study.row_settings(),
     message:
         "Comparing the frames of block {wildcards.block} with those before it"
     script:
@@ -47,7 +49,7 @@ rule assemble_kernels:
     input:
         rows=kernel_rows,
         table=at("frames/table.csv"),
-        scale=coulomb_scale,
+        scale=study.coulomb_scale(),
     output:
         soap=at("kernels/soap.npy"),
         coulomb=at("kernels/coulomb.npy"),
@@ -57,14 +59,14 @@ rule assemble_kernels:
     benchmark:
         at("benchmarks/assemble_kernels.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: costs.assemble_kernels(input.table)),
+        **asking(lambda wildcards, input: resources.assemble_kernels(input.table)),
     params:
         block_frames=config["descriptors"]["block_frames"],
         soap=config["kernels"]["soap"],
         coulomb=config["kernels"]["coulomb"],
     message:
-        "Putting the kernels together"
+        "Combining the rows into kernels"
     script:
         "../scripts/assemble_kernels.py"

@@ -1,4 +1,4 @@
-# The evidence: potentials fitted on frames chosen in different ways, compared at equal size on one hold-out.
+# Learning curves: potentials fitted on frames that different strategies choose, compared at equal size on one hold-out.
 
 
 rule set_aside_holdout:
@@ -11,7 +11,7 @@ rule set_aside_holdout:
     benchmark:
         at("benchmarks/set_aside_holdout.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         fraction=config["learning_curves"]["holdout_fraction"],
         sizes=config["learning_curves"]["sizes"],
@@ -32,9 +32,9 @@ rule cluster_by_rmsd:
     benchmark:
         at("benchmarks/cluster_by_rmsd.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: costs.of_frames(input.frames, 1e-3, 40)),
+        **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-3, 40)),
     params:
         min_cluster_size=config["learning_curves"]["min_cluster_size"],
     message:
@@ -53,7 +53,9 @@ rule fit_learning_point:
         best=at("clusters/best.json"),
         labels=at("clusters/best_labels.csv"),
         labels_soap_only=at("clusters/delta_0/labels.csv"),
-        labels_rmsd=rmsd_labels,
+        labels_rmsd=lambda wildcards: (
+            at("learning_curves/rmsd_labels.csv") if wildcards.strategy == "rmsd_hdbscan" else []
+        ),
         soap=at("kernels/soap.npy"),
         coulomb=at("kernels/coulomb.npy"),
         hyperparameters=at("potentials/optimal/hyperparameters.json"),
@@ -65,19 +67,18 @@ rule fit_learning_point:
     benchmark:
         at("benchmarks/fit_learning_point/{strategy}_{size}_{draw}.jsonl")
     conda:
-        "../../envs/potential.yaml"
+        "../../envs/gapglass.yaml"
     resources:
         **asking(
-            lambda wildcards, input: costs.fit_learning_point(input, int(wildcards.size), config)
+            lambda wildcards, input: resources.fit_learning_point(
+                input, int(wildcards.size), config
+            )
         ),
     params:
-        descriptor=config["potential"]["descriptor"],
-        e0=config["potential"]["e0"],
-        virials=config["potential"]["virials"],
-        max_fit_time=config["active_learning"]["max_fit_time"],
-        max_fit_memory=config["active_learning"]["max_fit_memory"],
-        hyperparameters=config["learning_curves"]["hyperparameters"],
-        seed=config["seed"],
+        **study.fit_settings(
+            max_fit_memory=config["active_learning"]["max_fit_memory"],
+            hyperparameters=config["learning_curves"]["hyperparameters"],
+        ),
     message:
         "Learning curves: {wildcards.strategy}, {wildcards.size} frames, draw {wildcards.draw} ({resources.mem_mb} MB)"
     script:
@@ -86,7 +87,7 @@ rule fit_learning_point:
 
 rule collect_learning_curves:
     input:
-        points=learning_points(),
+        points=study.learning_points(),
         table=at("frames/table.csv"),
         sets=at("learning_curves/sets.json"),
     output:
@@ -98,7 +99,7 @@ rule collect_learning_curves:
     benchmark:
         at("benchmarks/collect_learning_curves.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         liquid_from=config["learning_curves"]["liquid_from"],
     message:

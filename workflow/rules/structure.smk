@@ -14,16 +14,15 @@ rule analyse_reference:
         at("logs/analyse_reference.log"),
     benchmark:
         at("benchmarks/analyse_reference.jsonl")
-    # told early: a reference without frames at its temperature need not wait for the glass
     priority: 1
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     threads: 2
     resources:
-        **asking(lambda wildcards, input: costs.of_frames(input.frames, 1e-3)),
+        **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-3)),
     params:
-        settings=ANALYSIS_SETTINGS,
-        temperature=REFERENCE_TEMPERATURE,
+        settings=study.analysis_settings(),
+        temperature=study.reference_temperature(),
     message:
         "Structure of the reference"
     script:
@@ -32,8 +31,8 @@ rule analyse_reference:
 
 rule analyse_glass:
     input:
-        trajectory=f"{GLASS_FOLDER}/stage_{N_STAGES}/trajectory.lammpstrj",
-        outcome=f"{GLASS_FOLDER}/stage_{N_STAGES}/outcome.json",
+        trajectory=f"{study.glass_folder}/stage_{study.n_stages}/trajectory.lammpstrj",
+        outcome=f"{study.glass_folder}/stage_{study.n_stages}/outcome.json",
     output:
         sq=at("structure/{potential}_{atoms}_{replica}/sq.csv"),
         gr=at("structure/{potential}_{atoms}_{replica}/gr.csv"),
@@ -45,12 +44,12 @@ rule analyse_glass:
     benchmark:
         at("benchmarks/analyse_glass/{potential}_{atoms}_{replica}.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     threads: 2
     resources:
-        **asking(lambda wildcards, input: costs.of_frames(input.trajectory, 1e-3)),
+        **asking(lambda wildcards, input: resources.of_frames(input.trajectory, 1e-3)),
     params:
-        settings=ANALYSIS_SETTINGS,
+        settings=study.analysis_settings(),
     message:
         "Structure of the glass of {wildcards.atoms} atoms (replica {wildcards.replica})"
     script:
@@ -59,7 +58,7 @@ rule analyse_glass:
 
 rule import_experiment:
     input:
-        lambda wildcards: experiment(wildcards.name)["file"],
+        lambda wildcards: experiment(wildcards)["file"],
     output:
         sq=at("structure/experiment_{name}/sq.csv"),
         gr=at("structure/experiment_{name}/gr.csv"),
@@ -67,14 +66,12 @@ rule import_experiment:
         at("logs/import_experiment/{name}.log"),
     benchmark:
         at("benchmarks/import_experiment/{name}.jsonl")
-    # told early, because a mistake in a file need not wait for the glass
     priority: 1
-    # what fails here are files and settings, which a second attempt finds as they were
     retries: 0
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
-        entry=lambda wildcards: experiment(wildcards.name),
+        entry=experiment,
         settings={key: config["structure"][key] for key in ("q_max", "r_max", "r_bin", "window")},
         composition=config["glass"]["composition"],
         density=config["glass"]["density"],
@@ -86,11 +83,11 @@ rule import_experiment:
 
 rule average_replicas:
     input:
-        sq=replica_files("sq.csv"),
-        gr=replica_files("gr.csv"),
-        coordination=replica_files("coordination.csv"),
-        angles=replica_files("angles.csv"),
-        closest=replica_files("closest.csv"),
+        sq=replicas("sq.csv", "{potential}_{atoms}"),
+        gr=replicas("gr.csv", "{potential}_{atoms}"),
+        coordination=replicas("coordination.csv", "{potential}_{atoms}"),
+        angles=replicas("angles.csv", "{potential}_{atoms}"),
+        closest=replicas("closest.csv", "{potential}_{atoms}"),
     output:
         sq=at("structure/{potential}_{atoms}/sq.csv"),
         gr=at("structure/{potential}_{atoms}/gr.csv"),
@@ -102,7 +99,7 @@ rule average_replicas:
     benchmark:
         at("benchmarks/average_replicas/{potential}_{atoms}.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         q_bin=config["structure"]["q_bin"],
     message:
@@ -113,11 +110,11 @@ rule average_replicas:
 
 rule compare_structure:
     input:
-        reference=reference_to_compare,
-        sq=compared_tables("sq.csv"),
-        gr=compared_tables("gr.csv"),
-        experiment_sq=experiment_files("sq.csv"),
-        experiment_gr=experiment_files("gr.csv"),
+        reference=lambda wildcards: study.reference_to_compare(wildcards.model),
+        sq=replicas("sq.csv", "{model}"),
+        gr=replicas("gr.csv", "{model}"),
+        experiment_sq=study.experiment_files("sq.csv"),
+        experiment_gr=study.experiment_files("gr.csv"),
     output:
         at("structure/{model}/rx.json"),
     log:
@@ -125,7 +122,7 @@ rule compare_structure:
     benchmark:
         at("benchmarks/compare_structure/{model}.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
         settings={key: config["structure"][key] for key in ("r_x_min", "q_bin", "q_max", "window")},
         experiments=config["structure"]["experiments"],

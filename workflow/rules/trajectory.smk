@@ -12,12 +12,11 @@ checkpoint import_frames:
         at("logs/import_frames.log"),
     benchmark:
         at("benchmarks/import_frames.jsonl")
-    # what fails here are files and settings, which a second attempt finds as they were
     retries: 0
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: costs.import_frames(input)),
+        **asking(lambda wildcards, input: resources.import_frames(input)),
     params:
         trajectories=config["trajectories"],
         settings=config["import"],
@@ -40,9 +39,9 @@ rule count_neighbours:
     benchmark:
         at("benchmarks/count_neighbours.jsonl")
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: costs.of_frames(input.frames, 1e-3)),
+        **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-3)),
     message:
         "Counting neighbours, which the memory of the fits depends on"
     script:

@@ -1,4 +1,4 @@
-# What Snakemake does not notice by itself: results deleted, changed or cut short after they were made.
+# What Snakemake does not notice by itself: results that were deleted, changed or truncated after they were made.
 
 
 rule verify:
@@ -7,12 +7,12 @@ rule verify:
     retries: 0
     localrule: True
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/gapglass.yaml"
     params:
-        root=STUDY_FOLDER,
+        root=study.folder,
         metadata=".snakemake/metadata",
         options=study_options(),
     message:
-        "Comparing the results with the records of their making"
+        "Comparing the results with Snakemake's records of them"
     script:
         "../scripts/verify.py"

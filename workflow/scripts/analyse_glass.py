@@ -4,14 +4,16 @@ import os
 
 os.environ.setdefault("NUMBA_NUM_THREADS", str(snakemake.threads))
 
-from gapglass import explosion, files, glass, log, structure
+from gapglass.base import files, log
+from gapglass.glass import dump, explosion
+from gapglass.structure import absence, analysis
 
 log.configure(snakemake.log[0], f"structure of the glass of {snakemake.wildcards.atoms} atoms", snakemake.params)
 outcome = files.read_json(snakemake.input.outcome)
 if outcome["exploded"]:
-    for kind in structure.EMPTY:
-        structure.write_absence(snakemake.output[kind], kind, f"the quench exploded in {explosion.place(outcome)}")
+    for kind in absence.EMPTY:
+        absence.write_absence(snakemake.output[kind], kind, f"the quench exploded in {explosion.place(outcome)}")
 else:
-    frames = glass.read_dump(snakemake.input.trajectory)
+    frames = dump.read_dump(snakemake.input.trajectory)
     discarded = int(len(frames) * snakemake.params.settings["discard_fraction"])
-    structure.write_analysis(frames[discarded:], snakemake.params.settings, snakemake.output)
+    analysis.write_analysis(frames[discarded:], snakemake.params.settings, snakemake.output)

@@ -4,8 +4,10 @@ import os
 
 os.environ.setdefault("NUMBA_NUM_THREADS", str(snakemake.threads))
 
-from gapglass import log, structure, trajectory
+from gapglass.base import log
+from gapglass.frames import store
+from gapglass.structure import analysis
 
 log.configure(snakemake.log[0], "structure of the reference", snakemake.params)
-frames = structure.reference_frames(trajectory.read_frames(snakemake.input.frames), snakemake.params.temperature)
-structure.write_analysis(frames, snakemake.params.settings, snakemake.output)
+frames = analysis.reference_frames(store.read_frames(snakemake.input.frames), snakemake.params.temperature)
+analysis.write_analysis(frames, snakemake.params.settings, snakemake.output)

@@ -1,8 +1,9 @@
 """Average the structure of one model over its independent replicas; the errors are then those over the replicas."""
 
-from gapglass import log, structure
+from gapglass.base import log
+from gapglass.structure import replicas
 
 log.configure(snakemake.log[0], "average_replicas", snakemake.params)
 for kind in ("sq", "gr", "coordination", "angles", "closest"):
     paths = snakemake.input[kind] if isinstance(snakemake.input[kind], list) else [snakemake.input[kind]]
-    structure.average_replicas(paths, kind, snakemake.output[kind], snakemake.params.q_bin)
+    replicas.average_replicas(paths, kind, snakemake.output[kind], snakemake.params.q_bin)

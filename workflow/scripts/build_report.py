@@ -1,11 +1,18 @@
 """Write the report: one HTML page with every figure inside."""
 
-from gapglass import explosion, files, log, report
+from gapglass.base import files, log
+from gapglass.glass import explosion
+from gapglass.report.page import render
 
 log.configure(snakemake.log[0], "build_report")
 exploded = explosion.of_models(snakemake.input.outcomes)
 if exploded:
-    log.notice("%d of %d glass models exploded in the quench: %s", len(exploded), len(snakemake.input.outcomes), ", ".join(exploded))
-page = report.render(snakemake.params.settings, snakemake.input, snakemake.params.logs, list(snakemake.params.learning))
+    log.notice(
+        "%d of %d glass models exploded in the quench: %s",
+        len(exploded),
+        len(snakemake.input.outcomes),
+        ", ".join(exploded),
+    )
+page = render(snakemake.params.settings, snakemake.input, snakemake.params.logs, list(snakemake.params.learning))
 with files.whole_file(snakemake.output[0]) as temporary:
     temporary.write_text(page, encoding="utf-8")

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from gapglass import clustering, files, log
+from gapglass.base import files, log
+from gapglass.clustering import scan
 
 log.configure(snakemake.log[0], "choose_delta", snakemake.params)
 columns = [
@@ -15,7 +16,7 @@ columns = [
 ]
 summaries = [files.read_json(path) for path in snakemake.input.summaries]
 table = pd.DataFrame(summaries)[columns]
-best = clustering.choose_delta(table, snakemake.params.choose_from, snakemake.params.choose_by)
+best = scan.choose_delta(table, snakemake.params.choose_from, snakemake.params.choose_by)
 place = int(best.name)
 log.notice(
     "delta %g: %d clusters, mean energy spread %.1f meV/atom",

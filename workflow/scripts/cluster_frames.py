@@ -2,7 +2,10 @@
 
 import pandas as pd
 
-from gapglass import clustering, files, kernels, log, many_frames
+from gapglass.base import files, log
+from gapglass.clustering import scan as clustering_scan, spectral
+from gapglass.clustering.scan import energy_spread
+from gapglass.similarity import kernels
 
 log.configure(snakemake.log[0], f"cluster_frames delta {snakemake.wildcards.delta}", snakemake.params)
 settings = snakemake.params
@@ -10,8 +13,8 @@ table = files.read_table(snakemake.input.table)
 energies = table["energy_ev_per_atom"].to_numpy()
 delta = float(snakemake.wildcards.delta)
 distances = kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, delta)
-solver = many_frames.solver(len(distances), settings.solver)
-labels, scan, converged = clustering.scan(
+solver = spectral.solver(len(distances), settings.solver)
+labels, scan, converged = clustering_scan.scan(
     distances,
     energies,
     d_tol=settings.d_tol,
@@ -21,7 +24,7 @@ labels, scan, converged = clustering.scan(
     method=settings.assign_labels,
     solver=solver,
 )
-spread, weighted, singletons = clustering.energy_spread(labels, energies)
+spread, weighted, singletons = energy_spread(labels, energies)
 summary = {
     "delta": delta,
     "n_clusters": int(labels.max() + 1),
@@ -34,7 +37,13 @@ summary = {
     "solver": solver,
     "seed": settings.seed,
 }
-log.notice("%d clusters, mean energy spread %.1f meV/atom (%d frames, %s solver)", summary["n_clusters"], spread, len(labels), solver)
+log.notice(
+    "%d clusters, mean energy spread %.1f meV/atom (%d frames, %s solver)",
+    summary["n_clusters"],
+    spread,
+    len(labels),
+    solver,
+)
 if not converged:
     log.notice("no N_c up to %d meets d_tol %g; the cap is taken", summary["n_clusters"], settings.d_tol)
 files.write_table(snakemake.output.labels, pd.DataFrame({"frame": table["frame"], "cluster": labels}))

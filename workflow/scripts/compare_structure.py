@@ -1,14 +1,16 @@
 """Wright parameter of a model against the reference and against every experiment."""
 
-from gapglass import files, log, structure
+from gapglass.base import files, log
+from gapglass.structure import absence, wright
 
 log.configure(snakemake.log[0], "R_X", snakemake.params)
 sq, gr, experiment_sq, experiment_gr = (
-    list(structure.read_present(snakemake.input[name]).values()) for name in ("sq", "gr", "experiment_sq", "experiment_gr")
+    list(absence.read_present(snakemake.input[name]).values())
+    for name in ("sq", "gr", "experiment_sq", "experiment_gr")
 )
 reference = [files.read_table(path) for path in snakemake.input.reference]
 measured = list(zip(snakemake.params.experiments, experiment_sq, experiment_gr, strict=True))
-result = structure.compare_all(sq, gr, reference, measured, snakemake.params.settings)
+result = wright.compare_all(sq, gr, reference, measured, snakemake.params.settings)
 for against, found in result.items():
     log.notice(
         "%s against %s: R_X %.1f %% from %.2f to %.2f Å",

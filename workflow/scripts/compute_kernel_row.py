@@ -6,14 +6,15 @@ os.environ.setdefault("NUMBA_NUM_THREADS", str(snakemake.threads))
 
 import numpy as np
 
-from gapglass import descriptors, files, kernels, log
+from gapglass.base import files, log
+from gapglass.similarity import blocks, rows
 
 log.configure(snakemake.log[0], "compute_kernel_row", snakemake.params)
 settings = dict(snakemake.params.settings)
 if snakemake.input.scale:
     settings["zeta"] = files.read_json(snakemake.input.scale)["zeta"]
 *before, own = list(snakemake.input.blocks)
-block = descriptors.read_block(own)
-row = kernels.compare_with_all(block, (*map(descriptors.read_block, before), block), settings)
+block = blocks.read_block(own)
+row = rows.compare_with_all(block, (*map(blocks.read_block, before), block), settings)
 with files.whole_file(snakemake.output[0]) as temporary:
     np.savez(temporary, **row)

@@ -1,9 +1,10 @@
 """Count atoms and neighbours of every frame."""
 
-from gapglass import files, log, memory, trajectory
+from gapglass.base import files, log
+from gapglass.frames import geometry, store
 
 log.configure(snakemake.log[0], "count_neighbours", snakemake.params)
-counts = memory.count_neighbours(trajectory.read_frames(snakemake.input.frames))
+counts = geometry.count_neighbours(store.read_frames(snakemake.input.frames))
 counts.insert(0, "frame", range(len(counts)))
 header = ["within_R: neighbours of all atoms together within R Å, each pair from both sides, images included"]
 files.write_table(snakemake.output[0], counts, header=header)

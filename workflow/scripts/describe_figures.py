@@ -1,6 +1,6 @@
 """Write the index of figures and tables."""
 
-from gapglass import files, log
+from gapglass.base import files, log
 
 log.configure(snakemake.log[0], "describe_figures")
 with files.whole_file(snakemake.output[0]) as temporary:

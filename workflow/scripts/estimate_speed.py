@@ -1,10 +1,11 @@
 """Time a few steps and tell how long the thermal cycle will take."""
 
-from gapglass import files, glass, log
+from gapglass.base import files, log
+from gapglass.glass.speed import estimate
 
 atoms = snakemake.wildcards.atoms
 log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms", snakemake.params)
-speed = glass.estimate(
+speed = estimate(
     snakemake.input.packed,
     snakemake.input.potential,
     snakemake.input.plugin or None,

@@ -1,6 +1,7 @@
 """Write the glass and the thermodynamics of the whole cycle."""
 
-from gapglass import glass, log
+from gapglass.base import log
+from gapglass.glass import stages
 
 log.configure(snakemake.log[0], "finish_glass", snakemake.params)
-glass.finish(snakemake.input.thermo, snakemake.input.trajectory, snakemake.input.outcome, snakemake.output)
+stages.finish(snakemake.input.thermo, snakemake.input.trajectory, snakemake.input.outcome, snakemake.output)

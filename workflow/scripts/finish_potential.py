@@ -2,13 +2,14 @@
 
 import shutil
 
-from gapglass import active_learning, files, log
+from gapglass.active_learning.history import summarise
+from gapglass.base import files, log, versions
 
 log.configure(snakemake.log[0], "finish_potential", snakemake.params)
 decisions = [files.read_json(path) for path in snakemake.input.decisions]
 evaluations = [files.read_json(path) for path in snakemake.input.evaluations]
-summary, history = active_learning.summarise(decisions, evaluations)
-summary |= {"seed": snakemake.params.seed, "descriptor": snakemake.params.descriptor, "versions": log.versions()}
+summary, history = summarise(decisions, evaluations)
+summary |= {"seed": snakemake.params.seed, "descriptor": snakemake.params.descriptor, "versions": versions.versions()}
 for name in ("potential", "train", "test", "predictions", "forces", "ledger"):
     with files.whole_file(snakemake.output[name]) as temporary:
         shutil.copyfile(snakemake.input[name], temporary)

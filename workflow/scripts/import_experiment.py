@@ -1,6 +1,7 @@
 """Bring a measured curve to the form of the models."""
 
-from gapglass import experiment, files, log
+from gapglass.base import files, log
+from gapglass.structure import experiment
 
 log.configure(snakemake.log[0], f"experiment {snakemake.wildcards.name}", snakemake.params)
 params = snakemake.params

@@ -1,13 +1,14 @@
 """Read and check the trajectories; write the canonical frames, their table and the import summary."""
 
-from gapglass import config, files, log, trajectory
+from gapglass.base import files, log
+from gapglass.frames import checks, store, trajectory
 
 log.configure(snakemake.log[0], "import_frames", snakemake.params)
 frames, table, summary = trajectory.import_frames(snakemake.params.trajectories, snakemake.params.settings)
-config.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])
-config.check_reference(snakemake.params.composition, frames)
+checks.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])
+checks.check_reference(snakemake.params.composition, frames)
 if snakemake.params.same_order:
-    config.check_atom_order(frames)
+    checks.check_atom_order(frames)
 log.notice(
     "%d frames of %s atoms (%s), %d rejected, energies from %s",
     summary["n_frames"],
@@ -16,6 +17,6 @@ log.notice(
     summary["n_rejected"],
     ", ".join(summary["energy_source"]),
 )
-offsets = trajectory.write_frames(snakemake.output.frames, frames)
+offsets = store.write_frames(snakemake.output.frames, frames)
 files.write_table(snakemake.output.table, table.assign(offset_bytes=offsets))
 files.write_json(snakemake.output.summary, summary)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from gapglass import costs, files, log, structure, tables
+from gapglass.base import files, log
+from gapglass.report import costs, tables
+from gapglass.structure import absence
 
 log.configure(snakemake.log[0], "make_tables", snakemake.params)
 
@@ -14,7 +16,7 @@ def by_folder(paths, read=files.read_table):
 
 def present(paths):
     """Return model -> table, without the models that have no structure."""
-    return {Path(path).parent.name: table for path, table in structure.read_present(paths).items()}
+    return {Path(path).parent.name: table for path, table in absence.read_present(paths).items()}
 
 
 summaries = by_folder(snakemake.input.summaries, files.read_json)
@@ -26,7 +28,7 @@ made = {
     "r_x": tables.r_x(by_folder(snakemake.input.rx, files.read_json)),
     "hyperparameters": tables.hyperparameters(summaries, snakemake.params.hyperparameters),
     "errors": tables.errors(summaries, files.read_table(snakemake.input.comparison)),
-    "cost": costs.report(snakemake.params.benchmarks),
+    "cost": costs.cost_table(snakemake.params.benchmarks),
 }
 for path in snakemake.output:
     files.write_table(path, made[Path(path).stem])

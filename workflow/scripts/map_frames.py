@@ -3,16 +3,20 @@
 import numpy as np
 import pandas as pd
 
-from gapglass import clustering, files, kernels, log
+from gapglass.base import files, log
+from gapglass.clustering import mds
+from gapglass.similarity import kernels
 
 log.configure(snakemake.log[0], "map_frames", snakemake.params)
 delta = files.read_json(snakemake.input.best)["delta"]
 soap, coulomb = (np.load(snakemake.input[name], mmap_mode="r") for name in ("soap", "coulomb"))
-chosen = clustering.mapped_frames(len(soap))
+chosen = mds.mapped_frames(len(soap))
 if len(chosen) < len(soap):
     log.notice("%d of %d frames are drawn in the plane, in even steps", len(chosen), len(soap))
 part = np.ix_(chosen, chosen)
-positions, stress = clustering.two_dimensional_map(kernels.hybrid_distance(soap[part], coulomb[part], delta), snakemake.params.seed)
+positions, stress = mds.two_dimensional_map(
+    kernels.hybrid_distance(soap[part], coulomb[part], delta), snakemake.params.seed
+)
 table = pd.DataFrame({"frame": chosen, "x": positions[:, 0], "y": positions[:, 1]})
 header = [f"multidimensional scaling of sqrt(2 - 2 K), delta {delta:g}, normalised stress {stress:.3f}"]
 files.write_table(snakemake.output[0], table, header)

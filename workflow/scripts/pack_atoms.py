@@ -1,10 +1,11 @@
 """Place atoms at random at the given density and push them apart."""
 
-from gapglass import files, glass, log, seeds
+from gapglass.base import files, log, seeds
+from gapglass.glass import packing
 
 log.configure(snakemake.log[0], "pack_atoms", snakemake.params)
 atoms, replica = int(snakemake.wildcards.atoms), int(snakemake.wildcards.replica)
-glass.pack(
+packing.pack(
     snakemake.output[0],
     atoms,
     snakemake.params.settings,

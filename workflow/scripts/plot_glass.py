@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from gapglass import explosion, files, log, plots
+from gapglass.base import files, log
+from gapglass.glass import explosion
+from gapglass.report.figures import glass, style
 
 log.configure(snakemake.log[0], "plot_glass", snakemake.params)
 tables = {"_".join(Path(path).parts[-4:-1]): files.read_table(path) for path in snakemake.input.thermo}
-plots.save(plots.melt_quench(tables, explosion.of_models(snakemake.input.outcomes)), snakemake.output, "melt_quench")
+style.save(glass.melt_quench(tables, explosion.of_models(snakemake.input.outcomes)), snakemake.output, "melt_quench")

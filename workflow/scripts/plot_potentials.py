@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gapglass import files, log, plots
+from gapglass.base import files, log
+from gapglass.report.figures import potentials, style
 
 
 def by_potential(paths, read):
@@ -20,7 +21,15 @@ predictions = by_potential(snakemake.input.predictions, files.read_table)
 forces = by_potential(snakemake.input.forces, np.load)
 if histories:
     loops = {name: (histories[name], ledgers[name], summaries[name]) for name in histories}
-    plots.save(plots.active_learning(loops), snakemake.output, "active_learning")
-plots.save(plots.parity({name: (predictions[name], forces[name], summaries[name]) for name in summaries}), snakemake.output, "parity")
+    style.save(potentials.active_learning(loops), snakemake.output, "active_learning")
+style.save(
+    potentials.parity({name: (predictions[name], forces[name], summaries[name]) for name in summaries}),
+    snakemake.output,
+    "parity",
+)
 if len(summaries) > 1:
-    plots.save(plots.errors_by_temperature(files.read_table(snakemake.input.comparison)), snakemake.output, "errors_by_temperature")
+    style.save(
+        potentials.errors_by_temperature(files.read_table(snakemake.input.comparison)),
+        snakemake.output,
+        "errors_by_temperature",
+    )

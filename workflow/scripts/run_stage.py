@@ -1,11 +1,14 @@
 """Run one stage of the thermal cycle."""
 
-from gapglass import explosion, files, glass, log, seeds
+from gapglass.base import files, log, seeds
+from gapglass.glass import explosion, stages
 
 atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "replica", "stage"))
 log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms", snakemake.params)
-density = glass.stage_density(snakemake.params.stage, snakemake.input.table or None, snakemake.params.reference_temperature)
-glass.run_stage(
+density = stages.stage_density(
+    snakemake.params.stage, snakemake.input.table or None, snakemake.params.reference_temperature
+)
+stages.run_stage(
     snakemake.params.stage,
     stage,
     snakemake.params.settings,

@@ -1,6 +1,9 @@
 """Enlarge the database of the iteration before (or begin one) by frames from every cluster."""
 
-from gapglass import files, kernels, log, sampling, trajectory
+from gapglass.base import files, log
+from gapglass.frames import store
+from gapglass.selection.database import database_size, enlarge
+from gapglass.similarity import kernels
 
 log.configure(snakemake.log[0], "sample_frames", snakemake.params)
 iteration = int(snakemake.wildcards.iteration)
@@ -11,10 +14,10 @@ if snakemake.input.kernels:
     soap, coulomb, summary = snakemake.input.kernels
     distances = kernels.read_distance(soap, coulomb, files.read_json(summary)["delta"])
 before = files.read_json(snakemake.input.previous) if snakemake.input.previous else {"train": [], "test": []}
-database = sampling.enlarge(
+database = enlarge(
     before,
     labels,
-    size=sampling.database_size(iteration, snakemake.params.increment, len(labels)),
+    size=database_size(iteration, snakemake.params.increment, len(labels)),
     train_fraction=snakemake.params.train_fraction,
     seed=snakemake.params.seed,
     allocation=snakemake.params.allocation,
@@ -23,6 +26,6 @@ database = sampling.enlarge(
     distances=distances,
 )
 for part in ("train", "test"):
-    frames = trajectory.read_frames(snakemake.input.frames, database[part], table["offset_bytes"])
-    trajectory.write_frames(snakemake.output[part], frames)
+    frames = store.read_frames(snakemake.input.frames, database[part], table["offset_bytes"])
+    store.write_frames(snakemake.output[part], frames)
 files.write_json(snakemake.output.database, {"iteration": iteration, **database})

@@ -1,9 +1,10 @@
 """Find zeta for the Coulomb kernel over environments: its rows cannot be made without it."""
 
-from gapglass import descriptors, files, kernels, log, seeds
+from gapglass.base import files, log, seeds
+from gapglass.similarity import blocks, coulomb, coulomb_environments
 
 log.configure(snakemake.log[0], "scale_coulomb", snakemake.params)
-vectors = [vector for folder in snakemake.input for vector in descriptors.read_block(folder)["coulomb"]]
-matrices = [descriptors.whole_matrix(vector) for vector in vectors]
-scale = kernels.row_scale(matrices, seeds.derive(snakemake.params.seed, "row scale"))
+vectors = [vector for folder in snakemake.input for vector in blocks.read_block(folder)["coulomb"]]
+matrices = [coulomb.whole_matrix(vector) for vector in vectors]
+scale = coulomb_environments.row_scale(matrices, seeds.derive(snakemake.params.seed, "row scale"))
 files.write_json(snakemake.output[0], {"zeta": 1 / scale})

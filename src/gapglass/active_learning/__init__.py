@@ -1,0 +1,1 @@
+"""The loop that enlarges the database: decisions, Bayesian optimisation, history, learning curves."""

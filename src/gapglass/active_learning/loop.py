@@ -1,0 +1,170 @@
+"""The active-learning loop as a chain of small decisions.
+
+A decision closes one round of fits and says what comes next: ``fit`` the proposals it holds, ``enlarge`` the database,
+or ``stop``. Round 0 opens an iteration. Decisions are plain dictionaries, written as JSON without times, so that
+equal input gives equal bytes. Source: section 2.4 of doi:10.1111/jace.20128.
+"""
+
+from gapglass.active_learning.proposals import of_iteration, propose, rounds_of, successes
+from gapglass.base.errors import UserError
+from gapglass.base.log import notice
+
+
+def walk(read_decision):
+    """Yield the decisions of the loop in order, up to the one that stops it.
+
+    Parameters
+    ----------
+    read_decision : callable
+        (iteration, round) -> decision dictionary.
+    """
+    place = (1, 0)
+    while place is not None:
+        decision = read_decision(*place)
+        yield decision
+        place = following(decision)
+
+
+def following(decision):
+    """Return (iteration, round) of the decision after this one, None after the last."""
+    if decision["action"] == "stop":
+        return None
+    if decision["action"] == "fit":
+        return decision["iteration"], decision["round"] + 1
+    return decision["iteration"] + 1, 0
+
+
+def before(read_decision, iteration, number):
+    """Return the decisions that lead to the one of (iteration, round), itself left out."""
+    taken = []
+    if (iteration, number) == (1, 0):
+        return taken
+    for decision in walk(read_decision):
+        taken.append(decision)
+        if following(decision) == (iteration, number):
+            break
+    return taken
+
+
+def trials(decisions):
+    """Return (iteration, round, trial) of every fit that these decisions asked for, trials counted from 1."""
+    return [
+        (decision["iteration"], decision["round"] + 1, trial)
+        for decision in decisions
+        if decision["action"] == "fit"
+        for trial in range(1, len(decision["proposals"]) + 1)
+    ]
+
+
+def decide(iteration, number, ledger, database, settings, space, seed):
+    """Close a round and say what comes next.
+
+    Parameters
+    ----------
+    iteration, number : int
+        Iteration from 1, round from 0 (opening).
+    ledger : list of dict
+        Every fit so far: iteration, round, trial, hyperparameters, status, rmse_energy_mev_per_atom, reason.
+    database : dict
+        train, test, holdout of this iteration.
+    settings : dict
+        Section ``active_learning``.
+    space : SearchSpace
+    seed : int
+
+    Returns
+    -------
+    dict
+        iteration, round, action, reason, proposals, best (entry or None, of this iteration), delivered (entry or None),
+        energy_tolerance and the sizes.
+
+    Raises
+    ------
+    UserError
+        When every fit of the loop so far failed at the end of an iteration, or even the smallest fit of the first iteration is above
+        the limit of memory.
+    """
+    here = of_iteration(ledger, iteration)
+    best = next(iter(successes(here)), None)
+    whole = not database["holdout"]
+    possible = space.allows(space.smallest())
+    if not possible and not successes(ledger):
+        raise UserError(space.limit.refusal(space.smallest()))
+    decision = {
+        "iteration": iteration,
+        "round": number,
+        "n_train": len(database["train"]),
+        "n_test": len(database["test"]),
+        "n_frames_reference": sum(len(database[part]) for part in ("train", "test", "holdout")),
+        "n_fits": len(ledger),
+        "best": best,
+        "proposals": [],
+    }
+    if best and best["rmse_energy_mev_per_atom"] <= settings["energy_tolerance"]:
+        decision |= {"action": "stop", "reason": "energy tolerance met"}
+    else:
+        proposals = []
+        if possible and number < rounds_of(iteration, settings):
+            proposals = propose(iteration, number + 1, ledger, settings, space, seed)
+        if proposals:
+            decision |= {"action": "fit", "reason": "proposals to try", "proposals": proposals}
+        elif not successes(ledger):
+            reasons = "\n".join(f"  - {entry['reason']}" for entry in here[:5])
+            raise UserError(
+                f"all {len(here)} fits of iteration {iteration} failed:\n{reasons}\nMend potential.hyperparameters."
+            )
+        elif not possible:
+            decision |= {
+                "action": "stop",
+                "reason": "a fit on more frames needs more than max_fit_memory, energy tolerance not met",
+            }
+        elif whole:
+            decision |= {
+                "action": "stop",
+                "reason": "the database is the whole reference set and the energy tolerance is not met",
+            }
+        elif settings["max_iterations"] is not None and iteration >= settings["max_iterations"]:
+            decision |= {"action": "stop", "reason": "max_iterations reached and the energy tolerance is not met"}
+        else:
+            decision |= {"action": "enlarge", "reason": "budget of the iteration spent, energy tolerance not met"}
+    if decision["action"] != "fit":
+        # kept out of the decisions that fits depend on: another tolerance must not redo them
+        decision["energy_tolerance"] = settings["energy_tolerance"]
+    decision["delivered"] = _delivered(ledger) if decision["action"] == "stop" else None
+    return decision
+
+
+def _delivered(ledger):
+    """Return the best fit of the last iteration that has one: the largest database, tested on the most frames."""
+    last = max(entry["iteration"] for entry in successes(ledger))
+    return successes(of_iteration(ledger, last))[0]
+
+
+def announce(decision, energy_tolerance):
+    """Tell the decision and how far the error is from the tolerance (meV/atom) in one line on the terminal."""
+    best = decision["best"]
+    error = f"best test RMSE {best['rmse_energy_mev_per_atom']:.2f} meV/atom" if best else "no fit yet"
+    following = {
+        "fit": f"fit {len(decision['proposals'])} proposals",
+        "enlarge": "enlarge the database",
+        "stop": f"stop: {decision['reason']}",
+    }
+    notice(
+        "iteration %d, round %d: %d training + %d test of %d frames, %s (E_tol %g), %d fits -> %s",
+        decision["iteration"],
+        decision["round"],
+        decision["n_train"],
+        decision["n_test"],
+        decision["n_frames_reference"],
+        error,
+        energy_tolerance,
+        decision["n_fits"],
+        following[decision["action"]],
+    )
+
+
+def ledger_entry(result):
+    """Return what a decision needs of a trial's result; times and memory stay out, so that equal fits give equal bytes."""
+    keys = ("iteration", "round", "trial", "hyperparameters", "status", "reason")
+    errors = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
+    return {key: result[key] for key in keys} | {key: result.get(key) for key in errors}

@@ -1,0 +1,78 @@
+"""The active-learning loop as a chain of small decisions.
+
+A decision closes one round of fits and says what comes next: ``fit`` the proposals it holds, ``enlarge`` the database,
+or ``stop``. Round 0 opens an iteration. Decisions are plain dictionaries, written as JSON without times, so that
+equal input gives equal bytes. Source: section 2.4 of doi:10.1111/jace.20128.
+"""
+
+from gapglass.active_learning.search import objective
+from gapglass.base.seeds import derive
+
+
+def rounds_of(iteration, settings):
+    """Return the number of rounds of an iteration: the first explores, later ones start from the best sets known."""
+    opening = settings["exploration_rounds"] if iteration == 1 else 1
+    return opening + settings["exploitation_rounds"]
+
+
+def successes(ledger):
+    """Return the fits that gave a potential, best first; equal errors keep the order of the ledger."""
+    return sorted(
+        (entry for entry in ledger if entry["status"] == "ok"), key=lambda entry: entry["rmse_energy_mev_per_atom"]
+    )
+
+
+def of_iteration(ledger, iteration):
+    """Return the entries of one iteration."""
+    return [entry for entry in ledger if entry["iteration"] == iteration]
+
+
+def surrogate_results(ledger, iteration, space):
+    """Return what the surrogate learns from: this iteration's fits, and the last one's moved to the present level.
+
+    A failed fit counts as twice the worst error seen. Results of the last iteration belong to a smaller database; they are
+    shifted by the mean change of the sets that were fitted again.
+
+    Returns
+    -------
+    list of (dict, float)
+        Hyperparameters and objective.
+    """
+    now = of_iteration(ledger, iteration)
+    good = [entry["rmse_energy_mev_per_atom"] for entry in now if entry["status"] == "ok"]
+    penalty = objective(2 * max(good)) if good else objective(1000.0)
+    results = [
+        (
+            entry["hyperparameters"],
+            objective(entry["rmse_energy_mev_per_atom"]) if entry["status"] == "ok" else penalty,
+        )
+        for entry in now
+    ]
+    seen = {space.key(parameters): value for parameters, value in results}
+    before = successes(of_iteration(ledger, iteration - 1))
+    again = [entry for entry in before if space.key(entry["hyperparameters"]) in seen]
+    if again:
+        shift = sum(
+            seen[space.key(e["hyperparameters"])] - objective(e["rmse_energy_mev_per_atom"]) for e in again
+        ) / len(again)
+        results += [
+            (e["hyperparameters"], objective(e["rmse_energy_mev_per_atom"]) + shift)
+            for e in before
+            if space.key(e["hyperparameters"]) not in seen
+        ]
+    return results
+
+
+def propose(iteration, number, ledger, settings, space, seed):
+    """Return the hyperparameter sets to fit in round ``number`` (from 1) of an iteration; empty when none is left."""
+    n_points = settings["proposals_per_round"]
+    if iteration > 1 and number == 1:
+        best = successes(of_iteration(ledger, iteration - 1))
+        # the database has grown since: what was within the limit of memory may not be any more
+        again = [entry["hyperparameters"] for entry in best if space.allows(entry["hyperparameters"])]
+        return again[:n_points] or space.explore(n_points, derive(seed, "explore", iteration))
+    if iteration == 1 and number <= settings["exploration_rounds"]:
+        points = space.explore(n_points * settings["exploration_rounds"], derive(seed, "explore", iteration))
+        return points[(number - 1) * n_points : number * n_points]
+    results = surrogate_results(ledger, iteration, space)
+    return space.exploit(results, n_points, derive(seed, "exploit", iteration, number))

@@ -1,0 +1,1 @@
+"""What every room stands on and no science: errors, files, logs, programs, seeds, units."""

@@ -1,0 +1,1 @@
+"""From a user's trajectory files to checked canonical frames."""

@@ -1,0 +1,193 @@
+"""Reading trajectories, checking every frame, and the canonical frames that all later steps use.
+
+Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), time_ps, REF_energy (eV)
+and, where given, REF_virial (eV, 3 x 3 or its nine numbers, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
+"""
+
+import bisect
+
+import numpy as np
+
+from gapglass.base.errors import UserError
+
+LOWEST_CELL = 1.0  # Å; lower than any crystal's, and the images within reach would fill the memory
+
+
+def problems(atoms, label, settings):
+    """Return the list of what is wrong with a frame, empty when it is sound; ``import_frames`` looks for atoms too close.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    label : dict
+        From ``labels``.
+    settings : dict
+        Section ``import`` of the configuration.
+    """
+    found = []
+    if not np.isfinite(atoms.positions).all():
+        found.append("positions that are not finite numbers")
+    cell = np.asarray(atoms.cell)
+    if not np.isfinite(cell).all() or abs(np.linalg.det(cell)) < 1e-3:
+        found.append("no cell (Lattice is absent or zero)")
+    elif (height := 1 / np.linalg.norm(np.linalg.inv(cell), axis=0).max()) < LOWEST_CELL:
+        found.append(f"a cell only {height:.3g} Å high (is Lattice in Å?)")
+    elif not atoms.pbc.all():
+        found.append(f"not periodic in all directions (pbc {atoms.pbc.tolist()})")
+    if (atoms.numbers == 0).any():
+        found.append("an unknown species")
+    if label["energy"] is None:
+        found.append("no energy (REF_energy, or energy in ASE's calculator)")
+    elif not np.isfinite(label["energy"]):
+        found.append("an energy that is not a finite number")
+    if label["forces"] is None:
+        found.append("no forces (REF_forces, or forces in ASE's calculator)")
+    elif label["forces"].shape != (len(atoms), 3) or not np.isfinite(label["forces"]).all():
+        found.append("forces that are not finite numbers")
+    elif np.abs(label["forces"]).max() > settings["max_force"]:
+        found.append(f"a force of {np.abs(label['forces']).max():.1f} eV/Å, above import.max_force")
+    if label["virial"] is not None and (label["virial"].size != 9 or not np.isfinite(label["virial"]).all()):
+        found.append("a virial that is not nine finite numbers")
+    return found
+
+
+class Seen:
+    """Frames met so far, to know one that comes again: same species, cell and positions within 1e-4 Å, wrapped or not.
+
+    Rounded positions would miss one frame in ten where another writer's last digit falls across a rounding edge. So frames are looked up
+    by a number that changes smoothly with the positions and not at all when an atom turns up in another image, and then compared.
+    """
+
+    TOLERANCE = 1e-4
+
+    def __init__(self):
+        self._places = {}
+
+    def find(self, atoms, name):
+        """Return the name of an earlier frame equal to this one, or None and remember this one under ``name``."""
+        cell = np.asarray(atoms.cell)
+        scaled = np.linalg.solve(cell.T, atoms.positions.T).T % 1.0
+        weights = np.sin(1.0 + np.arange(scaled.size)).reshape(scaled.shape)
+        place = float((weights * np.cos(2 * np.pi * scaled)).sum())
+        reach = 2 * np.pi * scaled.size * self.TOLERANCE * np.linalg.norm(np.linalg.inv(cell), axis=0).max()
+        known = self._places.setdefault(atoms.numbers.tobytes(), [])
+        first = bisect.bisect_left(known, place - reach, key=lambda item: item[0])
+        last = bisect.bisect_right(known, place + reach, key=lambda item: item[0])
+        for _, earlier, other_cell, other in known[first:last]:
+            apart = scaled - other
+            same = np.abs((apart - np.rint(apart)) @ cell).max(initial=0) < self.TOLERANCE
+            if same and np.abs(cell - other_cell).max() < self.TOLERANCE:
+                return earlier
+        known.insert(
+            bisect.bisect_right(known, place, key=lambda item: item[0]),
+            (place, name, cell.copy(), scaled.astype(np.float32)),
+        )
+        return None
+
+
+def refuse_unusable_set(summary, total, mixed, settings):
+    if summary["n_rejected"] > settings["max_rejected_fraction"] * total:
+        first = "\n".join(
+            f"  - {item['trajectory']}, frame {item['source_index']}: {'; '.join(item['reasons'])}"
+            for item in summary["rejected"][:5]
+        )
+        raise UserError(
+            f"{summary['n_rejected']} of {total} frames fail the checks, more than import.max_rejected_fraction "
+            f"({settings['max_rejected_fraction']:g}) allows. The first:\n{first}\nMend the trajectories or raise the limit."
+        )
+    if mixed:
+        raise UserError(
+            f"the frames' energies are of different kinds ({', '.join(sorted(mixed[0]))}); free and extrapolated "
+            "energies differ by the smearing. Name one with import.energy_source."
+        )
+    if summary["n_frames"] < 10:
+        raise UserError(
+            f"only {summary['n_frames']} of the frames that `trajectories` selects are usable; clustering and a train/test split need at "
+            "least 10. Add trajectories, or select more frames (start, stop, stride, where)."
+        )
+
+
+def check_reference(composition, frames):
+    """Refuse frames of role reference whose formula is not that of the glass: the two structures are compared.
+
+    Parameters
+    ----------
+    composition : dict
+        ``glass.composition``.
+    frames : list of ase.Atoms
+        Canonical frames.
+
+    Raises
+    ------
+    UserError
+    """
+    total = sum(composition.values())
+    for frame in frames:
+        if frame.info["role"] != "reference":
+            continue
+        counts = {symbol: int((frame.symbols == symbol).sum()) for symbol in set(frame.symbols)}
+        if any(counts.get(symbol, 0) * total != n * len(frame) for symbol, n in composition.items()) or set(
+            counts
+        ) != set(composition):
+            raise UserError(
+                f"trajectory {frame.info['trajectory']!r} has role reference and holds {frame.get_chemical_formula()}, "
+                f"glass.composition is {composition}: their structures cannot be compared. "
+                "Give the trajectory role extra, or mend glass.composition."
+            )
+
+
+def check_atom_order(frames):
+    """Refuse frames of one formula with their atoms in different orders: matrices that are not permuted are compared place by place.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        Canonical frames.
+
+    Raises
+    ------
+    UserError
+    """
+    first = {}
+    for frame in frames:
+        known = first.setdefault(frame.get_chemical_formula(), frame)
+        if (frame.numbers != known.numbers).any():
+            place = int(np.argmax(frame.numbers != known.numbers))
+            raise UserError(
+                f"descriptors.coulomb.permutation is none and atom {place} is {known.symbols[place]} in frame {known.info['frame']} "
+                f"(trajectory {known.info['trajectory']!r}) but {frame.symbols[place]} in frame {frame.info['frame']} "
+                f"(trajectory {frame.info['trajectory']!r}): matrices of atoms in different orders cannot be compared. "
+                "Use descriptors.coulomb: {permutation: eigenspectrum, distances: minimum_image}, or sort the atoms alike in all files."
+            )
+
+
+def check_species(composition, e0, species):
+    """Compare the species of the configuration with those found in the frames.
+
+    Parameters
+    ----------
+    composition : dict
+        ``glass.composition``.
+    e0 : "fitted" or dict
+        ``potential.e0``.
+    species : iterable of str
+        Chemical symbols found in the frames.
+
+    Raises
+    ------
+    UserError
+        When a species is named on one side only.
+    """
+    species = set(species)
+    composition = set(composition)
+    if not composition <= species:
+        absent = ", ".join(sorted(composition - species))
+        raise UserError(
+            f"glass.composition names {absent}, absent from the trajectories (which hold {', '.join(sorted(species))}); "
+            "the potential cannot know it. Mend glass.composition or add trajectories with it."
+        )
+    if isinstance(e0, dict) and set(e0) != species:
+        raise UserError(
+            f"potential.e0 has {', '.join(sorted(e0))}; the trajectories hold {', '.join(sorted(species))}. "
+            "Give every species its energy (gap_fit would take a missing one as 0), or e0: fitted."
+        )

@@ -1,0 +1,139 @@
+"""Readers of trajectories: a module per code, all yielding the same raw frames in the units of ``units``.
+
+``source_of`` finds out what a file is and which files belong to it; ``gapglass.trajectory.read_raw`` yields its frames.
+"""
+
+from pathlib import Path
+
+from gapglass.base.errors import UserError
+from gapglass.frames.readers import ase_files, cp2k, cpmd, espresso, extxyz, ipi, lammps_dump, vasp
+from gapglass.frames.readers.records import COMPRESSED, READING_ERRORS, Source, bare_name
+
+__all__ = [
+    "FORMATS", "READING_ERRORS", "RawFrame", "Source", "bare_name", "check_families", "files_of", "from_atoms", "recognise", "source_of",
+]  # fmt: skip
+# extended XYZ last: it takes whatever begins with a number of atoms
+FORMATS = {
+    form.name: form
+    for module in (vasp, espresso, lammps_dump, ase_files, ipi, cp2k, cpmd, extxyz)
+    for form in module.FORMATS
+}  # fmt: skip
+HEAD_BYTES = 16384
+# formats whose frames carry keys of their own
+WITH_KEYS = ("extxyz", "ase_traj", "ase_db")
+
+
+def _head(path):
+    opener = COMPRESSED.get(path.suffix, open)
+    try:
+        with opener(path, "rb") as stream:
+            return stream.read(HEAD_BYTES).decode("latin-1")
+    except READING_ERRORS:
+        return ""
+
+
+def recognise(path):
+    """Return the name of the format of a file, None where nothing fits.
+
+    A file called .extxyz is one, spoilt or not; all others are told by their content.
+    """
+    path = Path(path)
+    name = bare_name(path)
+    if name.endswith(".extxyz"):
+        return "extxyz"
+    head = _head(path)
+    return next((form.name for form in FORMATS.values() if form.recognises(name, head)), None)
+
+
+def source_of(entry):
+    """Return the source that an entry of ``trajectories`` names, with the companions found beside its file.
+
+    Parameters
+    ----------
+    entry : dict
+        Completed item of ``trajectories``.
+
+    Raises
+    ------
+    UserError
+        When the file or a named companion is absent, the format is not recognised, or a key of the entry means nothing to it.
+    """
+    path = Path(entry["file"])
+    if not path.is_file():
+        raise UserError(
+            f"trajectory {entry['name']!r}: there is no file {path}; mend trajectories.file (relative to {Path.cwd()})"
+        )
+    name = entry.get("format") or "auto"
+    chosen = recognise(path) if name == "auto" else name
+    if chosen is None:
+        raise UserError(
+            f"trajectory {entry['name']!r}: {path} is of no format that is known by its content; give `format`, one of {', '.join(FORMATS)}"
+        )
+    form = FORMATS[chosen]
+    for key in ("keys", "key_units", "companions", "species", "cell", "lammps_units"):
+        if entry.get(key) and key not in form.options:
+            raise UserError(
+                f"trajectory {entry['name']!r}: `{key}` has no effect on {path}, which is read as {chosen}; drop it"
+            )
+    for key in ("where", "temperature_key"):
+        if entry.get(key) and chosen not in WITH_KEYS:
+            raise UserError(
+                f"trajectory {entry['name']!r}: `{key}` looks at keys of the frames, which {path}, read as {chosen}, does not have; "
+                + ("give temperature" if key == "temperature_key" else "cut with start and stop")
+            )
+    companions = form.companions(path)
+    for what, file in (entry.get("companions") or {}).items():
+        if what not in form.accepts:
+            raise UserError(
+                f"trajectory {entry['name']!r}: `companions.{what}` is not a file of the format {chosen}; known: {', '.join(form.accepts)}"
+            )
+        if not Path(file).is_file():
+            raise UserError(f"trajectory {entry['name']!r}: there is no file {file} (companions.{what})")
+        companions[what] = Path(file)
+    if entry.get("cell") and "cell" in companions:
+        raise UserError(
+            f"trajectory {entry['name']!r}: `cell` is given, but {companions['cell']} has the cells of every step; drop it"
+        )
+    return Source(
+        name=entry["name"],
+        path=path,
+        format=chosen,
+        companions=companions,
+        **{
+            key: entry.get(key) or ({} if key in ("keys", "key_units") else None)
+            for key in ("keys", "key_units", "species", "cell", "lammps_units")
+        },
+    )
+
+
+def files_of(entry):
+    """Return the paths of all files of an entry as text, the main one first; companions only where the main file is there."""
+    if not Path(entry["file"]).is_file():
+        return [entry["file"]]
+    return [entry["file"], *map(str, source_of(entry).companions.values())]
+
+
+def check_families(trajectories, energies_agree):
+    """Refuse trajectories of different codes in one study, unless the configuration says that their energies agree.
+
+    Parameters
+    ----------
+    trajectories : list of dict
+        Section ``trajectories``.
+    energies_agree : bool
+        ``import.energies_agree``.
+
+    Raises
+    ------
+    UserError
+    """
+    families = {}
+    for entry in trajectories:
+        families.setdefault(FORMATS[source_of(entry).format].family, []).append(entry["name"])
+    if len(families) > 1 and not energies_agree:
+        found = "; ".join(f"{family}: {', '.join(names)}" for family, names in families.items())
+        raise UserError(
+            f"the trajectories come from different codes ({found}). Total energies of two codes, or of one with other pseudopotentials "
+            "or functionals, differ by constants and more, which a fit on both would take for physics. If these do agree "
+            "(the same frame computed by both shows it), set `import: {energies_agree: true}`"
+        )

@@ -1,0 +1,1 @@
+"""Melt-quench of glass models with LAMMPS."""

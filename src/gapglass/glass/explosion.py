@@ -1,0 +1,185 @@
+"""A quench that explodes: what is told of it, and the frames that are kept.
+
+An explosion is a finding about the potential, no failure of a job. The stage ends in order with an outcome (outcome.json), the stages
+after it pass that on, and what would be a structure is one line of text that says why there is none.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms, units
+from ase.io import read
+
+from gapglass.base.files import read_json, whole_file
+from gapglass.frames.geometry import closest_distance
+from gapglass.frames.store import write_frames
+
+KINDS = ("too_close", "too_hot", "lost_atoms", "not_finite")
+SOUND = {"exploded": False}
+MARK = "Not made: "  # begins the line that stands for a file which an exploded quench cannot have
+N_RECENT = 11  # dumped configurations kept at any time: the offending one and ten before it
+RECENT_INTERVAL = 5.0  # fs; ten of them are about a period of the fastest bond vibrations of an oxide
+
+
+def _why(error, settings):
+    value = None if error.value is None else f"{error.value:.4g}"
+    return {
+        "too_close": f"two atoms came to {value} Å, closer than glass.min_distance ({settings['min_distance']:g} Å)",
+        "too_hot": f"the temperature ran away to {value} K, beyond glass.max_temperature_factor "
+        f"({settings['max_temperature_factor']:g}) times the stage's highest",
+        "lost_atoms": "atoms flew out of the cell",
+        "not_finite": "positions, velocities or pressure stopped being numbers",
+    }[error.kind]
+
+
+def _helps(n_before):
+    if n_before:
+        label = "label the frames before the failure, add them to the trajectories with role extra"
+    else:
+        label = "no frame before the failure is physical enough to be labelled: add frames of this state from first principles"
+    return f"The potential lacks such configurations: {label} and run again; or lower active_learning.energy_tolerance, or glass.timestep"
+
+
+def _snapshot(path, timestep):
+    """Return a dumped configuration, wrapped into its cell, or None where the file is not whole or holds what is no number."""
+    try:
+        with path.open() as stream:
+            next(stream)
+            step = int(next(stream))
+        dumped = read(path, format="lammps-dump-text")
+    except (OSError, ValueError, IndexError, KeyError, StopIteration):
+        return None
+    if not (np.isfinite(dumped.positions).all() and np.isfinite(dumped.cell).all() and dumped.cell.volume > 0):
+        return None
+    frame = Atoms(dumped.symbols, positions=dumped.positions, cell=dumped.cell, pbc=True)
+    frame.wrap()
+    frame.info = {"step": step, "time_ps": step * timestep / 1000, "min_distance_angstrom": closest_distance(frame)}
+    # the centre of mass rests, as LAMMPS counts too
+    temperature = 2 * dumped.get_kinetic_energy() / (3 * len(dumped) - 3) / units.kB
+    if np.isfinite(temperature):
+        frame.info["temperature"] = temperature
+    return frame
+
+
+def save_frames(folder, settings):
+    """Write the offending frame and those before it from what LAMMPS left in a folder.
+
+    The offending frame is the last configuration of which all positions are numbers. Left out of the frames before it are those with
+    atoms closer than ``glass.min_distance`` or lost: no first-principles code should be asked for them.
+
+    Parameters
+    ----------
+    folder : path-like
+        With recent.{step}.lammpstrj and, where LAMMPS stopped in order, offending.lammpstrj.
+    settings : dict
+        Section ``glass``.
+
+    Returns
+    -------
+    dict
+        offending_frame, frames_before (paths of extended XYZ, None where there is nothing to write), offending_step, n_frames_before.
+        Frames have ``step``, ``time_ps`` (both of the stage), ``temperature`` (K, where it is a number) and ``min_distance_angstrom``.
+    """
+    folder = Path(folder)
+    found = [
+        _snapshot(path, settings["timestep"])
+        for path in (*folder.glob("recent.*.lammpstrj"), *folder.glob("offending.lammpstrj"))
+    ]
+    found = sorted((frame for frame in found if frame is not None), key=lambda frame: frame.info["step"])
+    result = {"offending_frame": None, "offending_step": None, "frames_before": None, "n_frames_before": 0}
+    if not found:
+        return result
+    offending, n_atoms = found[-1], max(map(len, found))
+    before = [
+        frame
+        for frame in found
+        if frame.info["step"] < offending.info["step"]
+        and len(frame) == n_atoms
+        and frame.info["min_distance_angstrom"] >= settings["min_distance"]
+    ]
+    result |= {"offending_frame": str(folder / "offending.extxyz"), "offending_step": offending.info["step"]}
+    write_frames(result["offending_frame"], [offending])
+    if before:
+        result |= {"frames_before": str(folder / "before_failure.extxyz"), "n_frames_before": len(before)}
+        write_frames(result["frames_before"], before)
+    return result
+
+
+def outcome(error, stage, settings, folder):
+    """Save the frames of an explosion and return what is told of it.
+
+    Parameters
+    ----------
+    error : lammps.LammpsFailed
+        Of a kind in ``KINDS``.
+    stage : int
+        From 1.
+    settings : dict
+        Section ``glass``.
+    folder : path-like
+        The stage's ``failed``, where LAMMPS' files lie.
+
+    Returns
+    -------
+    dict
+        exploded (True), stage, kind, step and time_ps (of the stage; None where the log does not tell), value (Å or K, None where there
+        is none), message (why, and what helps), offending_frame, frames_before and n_frames_before as of ``save_frames``.
+    """
+    saved = save_frames(folder, settings)
+    # the log tells an error only with its next row; the frames are nearer to it
+    step = max((step for step in (error.step, saved.pop("offending_step")) if step is not None), default=None)
+    return {
+        "exploded": True,
+        "stage": stage,
+        "kind": error.kind,
+        "step": step,
+        "time_ps": None if step is None else round(step * settings["timestep"] / 1000, 6),
+        "value": error.value,
+        "message": f"{_why(error, settings)}. {_helps(saved['n_frames_before'])}.",
+        **saved,
+    }
+
+
+def when(found):
+    """Return when in its stage an explosion happened, in words."""
+    if found["step"] is None:
+        return "before its first step was told"
+    return f"at step {found['step']} ({found['time_ps']:g} ps of the stage)"
+
+
+def place(found):
+    """Return where in the cycle an explosion happened: "stage 2 at step 137 (0.137 ps of the stage)"."""
+    return f"stage {found['stage']} {when(found)}"
+
+
+def frames_kept(found):
+    """Return where the frames of an explosion are, in words."""
+    parts = []
+    if found["offending_frame"]:
+        parts.append(f"offending frame: {found['offending_frame']}")
+    if found["frames_before"]:
+        parts.append(f"{found['n_frames_before']} frame(s) before it: {found['frames_before']}")
+    return "; ".join(parts) or "no frame could be saved"
+
+
+def write_absence(path, found):
+    """Write one line of text, which no reader takes for a structure, in the place of a file that an exploded quench cannot have."""
+    with whole_file(path) as temporary:
+        temporary.write_text(f"{MARK}the quench exploded in {place(found)}, see outcome.json\n")
+
+
+def of_models(paths):
+    """Return the outcomes of the glass models that exploded.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        glass/{potential}/{atoms}/{replica}/outcome.json.
+
+    Returns
+    -------
+    dict
+        "{potential}_{atoms}_{replica}" -> outcome, in the order of the paths; sound models are left out.
+    """
+    found = {"_".join(Path(path).parts[-4:-1]): read_json(path) for path in paths}
+    return {model: item for model, item in found.items() if item["exploded"]}

@@ -1,0 +1,58 @@
+"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
+
+Source: section 2.5 of doi:10.1111/jace.20128.
+"""
+
+import re
+
+from gapglass.base.errors import UserError
+from gapglass.base.files import whole_file
+from gapglass.glass import lammps
+from gapglass.glass.scratch import Scratch
+
+TRIAL = """units metal
+atom_style atomic
+boundary p p p
+region box block 0 10 0 10 0 10
+create_box 1 box
+pair_style quip
+"""
+
+
+def check_own_lammps(target, command, ranks):
+    """Try the user's own LAMMPS on an empty cell, long before it is needed, and write what it is.
+
+    Parameters
+    ----------
+    target : path-like
+        Text file to write.
+    command : list of str
+        ``glass.lammps_command``.
+    ranks : int
+        MPI ranks that the command must start.
+
+    Raises
+    ------
+    UserError
+        When it is no LAMMPS, lacks pair_style quip or starts another number of ranks.
+    """
+    place = f"`glass.lammps_command` is {command}"
+    with Scratch(target) as folder:
+        try:
+            lammps.run(folder, TRIAL, ranks=ranks, own=command)
+        except lammps.LammpsFailed as error:
+            if error.kind == "no_pair_style":
+                raise UserError(
+                    f"{place}: {error} Build it with the package ML-QUIP, or leave the command out for the LAMMPS of the wheel"
+                ) from error
+            raise UserError(
+                f"{place}: {error}; mend the command, `-in in.lammps -log log.lammps -nocite` is added to it"
+            ) from error
+        output = (folder / "screen.txt").read_text()
+        version = re.search(r"LAMMPS \(.*?\)", output)
+        if version is None or "MPI processor grid" not in output:
+            raise UserError(
+                f"{place} and does not answer like LAMMPS, but with {output[:200].strip()!r}; name a LAMMPS and its launcher"
+            )
+        with whole_file(target) as temporary:
+            temporary.write_text(f"{version.group(0)} with pair_style quip on {ranks} MPI rank(s)\n")

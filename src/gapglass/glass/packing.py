@@ -1,0 +1,107 @@
+"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
+
+Source: section 2.5 of doi:10.1111/jace.20128.
+"""
+
+import logging
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers
+from ase.io import read, write
+
+from gapglass.base.errors import UserError
+from gapglass.base.files import whole_file
+from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
+from gapglass.frames.geometry import closest_distance
+from gapglass.glass import lammps
+from gapglass.glass.scratch import Scratch
+
+log = logging.getLogger("gapglass")
+
+
+def species_order(composition):
+    """Return the species in the order of LAMMPS' atom types: by atomic number."""
+    return sorted(composition, key=atomic_numbers.get)
+
+
+def random_packing(n_atoms, composition, density, seed):
+    """Return atoms placed at random in a cubic cell.
+
+    Parameters
+    ----------
+    n_atoms : int
+        A multiple of the atoms in the formula unit.
+    composition : dict
+        Formula unit, {"Te": 1, "O": 2}.
+    density : float
+        g/cm³.
+    seed : int
+
+    Returns
+    -------
+    ase.Atoms
+        Atoms may overlap.
+    """
+    units = n_atoms // sum(composition.values())
+    symbols = [symbol for symbol in species_order(composition) for _ in range(units * composition[symbol])]
+    mass = sum(atomic_masses[atomic_numbers[symbol]] for symbol in symbols)
+    length = (mass * AMU_PER_A3_IN_G_PER_CM3 / density) ** (1 / 3)
+    positions = np.random.default_rng(seed).uniform(0, length, (n_atoms, 3))
+    return Atoms(symbols, positions=positions, cell=[length] * 3, pbc=True)
+
+
+def _write_data(path, atoms, species):
+    write(path, atoms, format="lammps-data", specorder=species, units="metal", masses=True)
+
+
+def _read_data(path, species):
+    """Read a LAMMPS data file (atom_style atomic) with the species of our types."""
+    atoms = read(path, format="lammps-data", atom_style="atomic", units="metal", sort_by_id=True)
+    atoms.numbers = [atomic_numbers[species[kind - 1]] for kind in atoms.arrays["type"]]
+    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+
+
+def pack(target, n_atoms, settings, closest, seed):
+    """Write a packed start configuration as LAMMPS data.
+
+    Parameters
+    ----------
+    target : path-like
+    n_atoms : int
+    settings : dict
+        Section ``glass``.
+    closest : dict
+        "O-Te" -> smallest distance (Å) of the pair in the frames; the push-off aims at it. 2 Å for a pair that never meets.
+    seed : int
+
+    Raises
+    ------
+    UserError
+        When overlaps remain, so the density is too high for the species.
+    """
+    species = species_order(settings["composition"])
+    atoms = random_packing(n_atoms, settings["composition"], settings["density"], seed)
+    cutoffs = []
+    for i, first in enumerate(species):
+        for j in range(i, len(species)):
+            pair = "-".join(sorted((first, species[j])))
+            cutoffs.append((i + 1, j + 1, round(1.2 * closest.get(pair, 2.0), 4)))
+    longest = max(cutoff for *_, cutoff in cutoffs)
+    if longest >= atoms.cell.lengths().min() / 2:
+        raise UserError(
+            f"glass.sizes holds {n_atoms}: the cell of {atoms.cell.lengths()[0]:.2f} Å is too small to pack; take more atoms"
+        )
+    with Scratch(target) as folder:
+        _write_data(folder / "start.data", atoms, species)
+        lammps.run(folder, lammps.render("pack.in.j2", cutoffs=cutoffs), ranks=1)
+        packed = _read_data(folder / "packed.data", species)
+        distance = closest_distance(packed)
+        if distance < settings["min_distance"]:
+            raise UserError(
+                f"after the push-off two atoms are {distance:.2f} Å apart, below glass.min_distance {settings['min_distance']} Å; "
+                f"glass.density {settings['density']} g/cm³ is too high for {n_atoms} atoms, or the guard too strict"
+            )
+        with whole_file(target) as temporary:
+            _write_data(temporary, packed, species)
+    log.info("packed %d atoms, cell %.4f Å, closest pair %.2f Å", n_atoms, packed.cell.lengths()[0], distance)

@@ -1,0 +1,1 @@
+"""Fitting a Gaussian approximation potential, evaluating it, and what both cost."""

@@ -1,0 +1,171 @@
+"""Errors of potentials: on every frame, set by set, and of several potentials on frames that none of them used.
+
+Source: section 3.2 of doi:10.1111/jace.20128, which compares MLIP(0), MLIP(1) and MLIP(2).
+"""
+
+import numpy as np
+import pandas as pd
+
+from gapglass.potential import quip
+
+SETS = ("train", "test", "holdout")
+
+
+def rmse(differences, weights=None):
+    """Return the root of the mean square of differences of any shape, weighted if weights of that shape are given."""
+    return float(np.sqrt(np.average(np.square(np.asarray(differences, dtype=float)), weights=weights)))
+
+
+def errors(frames, energies, forces):
+    """Return RMSE of energy and force against the labels.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        With labels.
+    energies : numpy.ndarray, shape (n_frames,), eV
+    forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
+
+    Returns
+    -------
+    dict
+        rmse_energy_mev_per_atom, rmse_force_ev_per_angstrom (over all components); None for an empty set.
+    """
+    if not frames:
+        return {"rmse_energy_mev_per_atom": None, "rmse_force_ev_per_angstrom": None}
+    energy = [(e - f.info["REF_energy"]) / len(f) for e, f in zip(energies, frames, strict=True)]
+    force = np.concatenate([(g - f.arrays["REF_forces"]).ravel() for g, f in zip(forces, frames, strict=True)])
+    return {"rmse_energy_mev_per_atom": 1000 * rmse(energy), "rmse_force_ev_per_angstrom": rmse(force)}
+
+
+def evaluate(potential, frames, database, workers=1):
+    """Evaluate a potential on every frame.
+
+    Parameters
+    ----------
+    potential : path-like
+        gap.xml.
+    frames : list of ase.Atoms
+        All canonical frames.
+    database : dict
+        ``train``, ``test`` and ``holdout``: frame numbers.
+    workers : int
+
+    Returns
+    -------
+    errors : dict
+        train, test, holdout -> RMSE of energy and force, see ``errors``.
+    predictions : pandas.DataFrame
+        A row per frame: frame, set, temperature_k, trajectory, energy_reference_ev_per_atom, energy_gap_ev_per_atom.
+    forces : dict of numpy.ndarray
+        frame, shape (n_atoms_total,); reference and gap, shape (n_atoms_total, 3), eV/Å, float32.
+    """
+    return tabulate(frames, database, *quip.predict(potential, frames, workers=workers))
+
+
+def tabulate(frames, database, energies, forces):
+    """Return errors, predictions and forces of a potential that has been evaluated on every frame, as ``evaluate`` does.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        All canonical frames.
+    database : dict
+        ``train``, ``test`` and ``holdout``: frame numbers.
+    energies : numpy.ndarray, shape (n_frames,), eV
+    forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
+    """
+    parts = {index: part for part in SETS for index in database[part]}
+    of_set = {}
+    for part in SETS:
+        chosen = [index for index in parts if parts[index] == part]
+        of_set[part] = errors([frames[i] for i in chosen], energies[chosen], [forces[i] for i in chosen])
+    sizes = np.array([len(frame) for frame in frames])
+    predictions = pd.DataFrame(
+        {
+            "frame": range(len(frames)),
+            "set": [parts[i] for i in range(len(frames))],
+            "temperature_k": [frame.info["temperature"] for frame in frames],
+            "trajectory": [frame.info["trajectory"] for frame in frames],
+            "energy_reference_ev_per_atom": [frame.info["REF_energy"] / len(frame) for frame in frames],
+            "energy_gap_ev_per_atom": energies / sizes,
+        }
+    )
+    arrays = {
+        "frame": np.repeat(np.arange(len(frames)), sizes),
+        "reference": np.concatenate([frame.arrays["REF_forces"] for frame in frames]).astype(np.float32),
+        "gap": np.concatenate(forces).astype(np.float32),
+    }
+    return of_set, predictions, arrays
+
+
+def compare(predictions, forces):
+    """Return the errors of several potentials on one set of frames: those that no active-learning loop has used.
+
+    Parameters
+    ----------
+    predictions : dict of pandas.DataFrame
+        Potential -> table of ``evaluate``.
+    forces : dict of dict
+        Potential -> arrays of ``evaluate``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per potential and temperature_k, and one for all temperatures (temperature_k NaN): n_frames,
+        rmse_energy_mev_per_atom, rmse_force_ev_per_angstrom, trained_on_them. ``all_frames`` has been trained on these frames.
+        No row when the loops have used every frame.
+    """
+    loops = [(table["set"] == "holdout").to_numpy() for name, table in predictions.items() if name != "all_frames"]
+    common = np.all(loops, axis=0) if loops else np.ones(len(predictions["all_frames"]), dtype=bool)
+    rows = []
+    for name, table in predictions.items():
+        for temperature in (None, *sorted(table.loc[common, "temperature_k"].unique())):
+            here = common & (True if temperature is None else (table["temperature_k"] == temperature).to_numpy())
+            if not here.any():
+                continue
+            error = (table["energy_gap_ev_per_atom"] - table["energy_reference_ev_per_atom"])[here]
+            of_atom = here[forces[name]["frame"]]
+            force = (forces[name]["gap"] - forces[name]["reference"])[of_atom]
+            rows.append(
+                {
+                    "potential": name,
+                    "temperature_k": np.nan if temperature is None else temperature,
+                    "n_frames": int(here.sum()),
+                    "rmse_energy_mev_per_atom": 1000 * rmse(error),
+                    "rmse_force_ev_per_angstrom": rmse(force),
+                    "trained_on_them": bool((table.loc[here, "set"] == "train").all()),
+                }
+            )
+    columns = [
+        "potential",
+        "temperature_k",
+        "n_frames",
+        "rmse_energy_mev_per_atom",
+        "rmse_force_ev_per_angstrom",
+        "trained_on_them",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def frame_errors(frames, energies, forces):
+    """Return the error of every frame of the hold-out, from which those of any group follow.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        With labels.
+    energies : numpy.ndarray, shape (n_frames,), eV
+    forces : list of numpy.ndarray, eV/Å
+
+    Returns
+    -------
+    dict
+        energy_error_mev_per_atom and rmse_force_ev_per_angstrom, lists of n_frames.
+    """
+    energy = [1000 * (e - f.info["REF_energy"]) / len(f) for e, f in zip(energies, frames, strict=True)]
+    force = [rmse(g - f.arrays["REF_forces"]) for g, f in zip(forces, frames, strict=True)]
+    return {
+        "energy_error_mev_per_atom": list(map(float, energy)),
+        "rmse_force_ev_per_angstrom": list(map(float, force)),
+    }

@@ -1,0 +1,85 @@
+"""One door for fitting: the settings of a study in, a potential with its cost out, a failure as a reason.
+
+Method: doi:10.1103/PhysRevLett.104.136403.
+"""
+
+from gapglass.potential import memory, quip
+from gapglass.potential.evaluation import errors
+from gapglass.potential.failures import FitFailed, refuse_missing_species, refuse_unusable
+from gapglass.potential.gap_fit import isolated_atom_energies, run_fit
+
+
+def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
+    """Fit a potential as the configuration says.
+
+    Parameters
+    ----------
+    frames, hyperparameters, target, seed, log_path
+        As for ``run_fit``.
+    settings : object
+        Attributes ``descriptor``, ``e0``, ``virials`` (section ``potential``) and ``max_fit_time`` (min).
+    imported : dict
+        frames/import.json: ``species`` of the study, and whether all frames have ``virials``.
+
+    Returns
+    -------
+    dict
+        As from ``run_fit``.
+
+    Raises
+    ------
+    FitFailed
+        Also when the frames lack a species of the study.
+    """
+    refuse_missing_species(frames, imported["species"])
+    return run_fit(
+        frames,
+        hyperparameters,
+        target,
+        descriptor=settings.descriptor,
+        e0=isolated_atom_energies(frames, settings.e0),
+        virials=settings.virials and imported["virials"],
+        seed=seed,
+        max_seconds=60 * settings.max_fit_time,
+        log_path=log_path,
+    )
+
+
+def fit_and_test(train, test, hyperparameters, target, *, counts, settings, imported, seed, log_path, workers=1):
+    """Fit a potential as the configuration says and evaluate it on test frames; a fit that fails is a result.
+
+    Parameters
+    ----------
+    train, test : list of ase.Atoms
+    hyperparameters, target, settings, imported, seed, log_path
+        As for ``fit``; ``settings`` may have ``max_fit_memory`` (MB), above which no fit is started.
+    counts : pandas.DataFrame
+        From ``geometry.count_neighbours``, the rows of the training frames.
+    workers : int
+        Processes that evaluate.
+
+    Returns
+    -------
+    result : dict
+        ``status`` (ok or failed), ``reason`` ("" for ok), ``predicted_memory_mb`` and, for ok, the cost as from ``fit``.
+    energies : numpy.ndarray, shape (n_test,), eV
+        None for a fit that failed.
+    forces : list of numpy.ndarray, eV/Å
+        None for a fit that failed.
+
+    Raises
+    ------
+    ProgramKilled
+        When gap_fit was ended from outside, which says nothing about the hyperparameters.
+    """
+    predicted = round(memory.of_fit(counts, hyperparameters, settings, imported))
+    result = {"predicted_memory_mb": predicted}
+    try:
+        if reason := memory.too_much(predicted, settings):
+            raise FitFailed(f"not started: {reason}")
+        cost = fit(train, hyperparameters, target, settings=settings, imported=imported, seed=seed, log_path=log_path)
+        energies, forces = quip.predict(target, test, workers=workers)
+        refuse_unusable(errors(test, energies, forces))
+    except FitFailed as error:
+        return result | {"status": "failed", "reason": str(error)}, None, None
+    return result | {"status": "ok", "reason": "", **cost}, energies, forces

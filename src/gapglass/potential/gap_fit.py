@@ -1,0 +1,278 @@
+"""Fitting a Gaussian approximation potential with gap_fit, and evaluating it with quippy.
+
+gap_fit reports success after many mistakes (no targets found, a species without e0, stress taken for virial), so its
+log is read and compared with what the training frames hold. Traps: docs/method.md. Method: doi:10.1103/PhysRevLett.104.136403.
+"""
+
+import importlib.util
+import os
+import re
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from gapglass.base.errors import UserError
+from gapglass.base.files import whole_file
+from gapglass.base.programs import die_with_parent, peak_so_far_mb, program, refuse_killed
+from gapglass.frames.store import write_frames
+from gapglass.potential.failures import FitFailed
+
+
+def isolated_atom_energies(frames, e0="fitted"):
+    """Return the energy of an isolated atom for every species (eV).
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        Training frames with REF_energy.
+    e0 : "fitted" or dict
+        Given energies are checked for completeness. fitted: the energies per species closest to the mean energy per
+        atom that reproduce the frames' energies best; with one composition only, all are the mean.
+
+    Raises
+    ------
+    UserError
+        When given energies lack a species.
+    """
+    species = sorted({symbol for frame in frames for symbol in frame.symbols})
+    if e0 != "fitted":
+        missing = [symbol for symbol in species if symbol not in e0]
+        if missing:
+            raise UserError(f"potential.e0 lacks {', '.join(missing)}; gap_fit would silently take 0 eV; add them")
+        return {symbol: float(e0[symbol]) for symbol in species}
+    counts = np.array([[(frame.symbols == symbol).sum() for symbol in species] for frame in frames], float)
+    fractions = counts / counts.sum(axis=1, keepdims=True)
+    energies = np.array([frame.info["REF_energy"] for frame in frames]) / counts.sum(axis=1)
+    mean = energies.mean()
+    deviation = np.linalg.lstsq(fractions, energies - mean, rcond=1e-6)[0]
+    return {symbol: float(mean + shift) for symbol, shift in zip(species, deviation, strict=True)}
+
+
+def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
+    """Return the text of gap_fit's ``gap`` argument: a distance term per pair of species and the many-body term.
+
+    Parameters
+    ----------
+    hyperparameters : dict
+        Complete set, see ``config/README.md``.
+    species : list of str
+    descriptor : {"soap", "soap_turbo"}
+    """
+    h = hyperparameters
+    numbers = sorted(atomic_numbers[symbol] for symbol in species)
+    terms = [
+        f"distance_2b cutoff={h['two_body_cutoff']} covariance_type=ard_se theta_uniform={h['two_body_theta']} "
+        f"n_sparse={h['two_body_n_sparse']} sparse_method=uniform delta={h['two_body_delta']} add_species=T"
+    ]
+    if descriptor == "soap":
+        terms.append(
+            f"soap cutoff={h['cutoff']} cutoff_transition_width={h['cutoff_width']} n_max={h['n_max']} l_max={h['l_max']} "
+            f"atom_sigma={h['atom_sigma']} zeta={h['zeta']} delta={h['delta']} n_sparse={h['n_sparse']} "
+            "covariance_type=dot_product sparse_method=cur_points add_species=T"
+        )
+        return " : ".join(terms)
+
+    def each(value):
+        return "{{" + " ".join([str(value)] * len(numbers)) + "}}"
+
+    for index in range(1, len(numbers) + 1):
+        terms.append(
+            f"soap_turbo l_max={h['l_max']} alpha_max={each(h['n_max'])} atom_sigma_r={each(h['atom_sigma'])} "
+            f"atom_sigma_t={each(h['atom_sigma'])} atom_sigma_r_scaling={each(0.0)} atom_sigma_t_scaling={each(0.0)} "
+            f"zeta={h['zeta']} rcut_soft={round(h['cutoff'] - h['cutoff_width'], 6)} rcut_hard={h['cutoff']} basis=poly3gauss "
+            f"scaling_mode=polynomial amplitude_scaling={each(1.0)} n_species={len(numbers)} "
+            f"species_Z={{{{{' '.join(map(str, numbers))}}}}} central_index={index} central_weight={each(1.0)} "
+            "radial_enhancement=1 compress_mode=trivial covariance_type=dot_product "
+            f"n_sparse={h['n_sparse']} delta={h['delta']} sparse_method=cur_points add_species=F"
+        )
+    return " : ".join(terms)
+
+
+def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed):
+    """Return the argument list of gap_fit, file names train.extxyz and gap.xml.
+
+    Raises
+    ------
+    FitFailed
+        When a sigma is not positive (gap_fit would abort or mislead).
+    """
+    h = hyperparameters
+    for name in ("sigma_energy", "sigma_force", "sigma_virial"):
+        if not h[name] > 0:
+            raise FitFailed(f"{name} is {h[name]}; it must be positive")
+    return [
+        "at_file=train.extxyz",
+        f"gap={{{descriptor_string(h, species, descriptor)}}}",
+        f"default_sigma={{{h['sigma_energy']} {h['sigma_force']} {h['sigma_virial']} 1.0}}",
+        "e0={" + ":".join(f"{symbol}:{energy!r}" for symbol, energy in e0.items()) + "}",
+        "energy_parameter_name=REF_energy",
+        "force_parameter_name=REF_forces",
+        f"virial_parameter_name={'REF_virial' if virials else 'NONE'}",
+        "stress_parameter_name=NONE",
+        "sparse_jitter=1e-8",
+        "do_copy_at_file=F",
+        "sparse_separate_file=F",
+        f"rnd_seed={seed}",
+        "gp_file=gap.xml",
+    ]
+
+
+def check_fit_log(text, *, n_frames, n_atoms, virials, n_terms):
+    """Compare gap_fit's own report with what the training frames hold.
+
+    Parameters
+    ----------
+    text : str
+        Log of gap_fit.
+    n_frames, n_atoms : int
+        Training frames, and atoms in all of them.
+    virials : bool
+        Whether virials were to be used.
+    n_terms : int
+        Terms of the ``gap`` argument.
+
+    Raises
+    ------
+    FitFailed
+        Naming what was expected and what gap_fit found.
+    """
+
+    def found(pattern):
+        match = re.search(pattern, text)
+        return int(match.group(1)) if match else None
+
+    checks = [
+        ("terms of the potential", r"Found\s+(\d+)\s+GAPs", n_terms),
+        ("target energies", r"Number of target energies \(property name: \S+\) found:\s*(\d+)", n_frames),
+        ("target force components", r"Number of target forces \(property name: \S+\) found:\s*(\d+)", 3 * n_atoms),
+        (
+            "target virial components",
+            r"Number of target virials \(property name: \S+\) found:\s*(\d+)",
+            6 * n_frames if virials else 0,
+        ),
+    ]
+    for what, pattern, expected in checks:
+        count = found(pattern)
+        if count != expected:
+            raise FitFailed(f"gap_fit found {count} {what}, the training frames hold {expected}")
+
+
+def gap_fit_program():
+    """Return the path of gap_fit itself: what pip puts on the path is a Python wrapper, and killing that leaves the fit running."""
+    package = importlib.util.find_spec("quippy")
+    binary = Path(package.submodule_search_locations[0]) / "gap_fit" if package else None
+    return str(binary) if binary and binary.exists() else program("gap_fit")
+
+
+def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, max_seconds, log_path):
+    """Fit a potential and write it to ``target`` as one file.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        Training frames with REF_energy, REF_forces and, with ``virials``, REF_virial.
+    hyperparameters : dict
+    target : path-like
+        gap.xml to write.
+    descriptor : {"soap", "soap_turbo"}
+    e0 : dict
+        Species -> eV.
+    virials : bool
+    seed : int
+        Of the choice of sparse points.
+    max_seconds : float
+    log_path : path-like
+        Receives gap_fit's output.
+
+    Returns
+    -------
+    dict
+        fit_seconds (wall), fit_cpu_seconds, peak_memory_mb: of gap_fit alone.
+
+    Raises
+    ------
+    FitFailed
+        With the reason; nothing is left at ``target``.
+    ProgramKilled
+        When gap_fit was ended from outside.
+    """
+    species = sorted(e0)
+    held = {symbol for frame in frames for symbol in frame.symbols}
+    if held != set(species):
+        raise FitFailed(f"e0 is given for {', '.join(species)}, the training frames hold {', '.join(sorted(held))}")
+    arguments = fit_arguments(hyperparameters, species, e0, descriptor=descriptor, virials=virials, seed=seed)
+    command = [gap_fit_program(), *arguments]
+    keys = ["REF_energy", "REF_virial"] if virials else ["REF_energy"]
+    start = time.monotonic()
+    # gap_fit writes index files beside its input and unpredictable names beside its output: it gets a folder of its own.
+    with tempfile.TemporaryDirectory(prefix="gap_fit-") as folder:
+        write_frames(Path(folder) / "train.extxyz", frames, keys=keys)
+        with Path(log_path).open("w") as stream:
+            stream.write("command: " + " ".join(command) + "\n")
+            stream.flush()
+            status, peak, cpu_seconds = _run(command, folder, stream, max_seconds)
+        text = Path(log_path).read_text(errors="replace")
+        made = Path(folder) / "gap.xml"
+        if status == "timeout":
+            raise FitFailed(f"gap_fit was stopped after {max_seconds / 60:.1f} min (active_learning.max_fit_time)")
+        refuse_killed("gap_fit", status, text, "active_learning.max_fit_memory keeps larger fits from being proposed")
+        if status != 0 or not made.exists():
+            lines = [
+                line.strip()
+                for line in text.splitlines()
+                if "ABORT" in line or "ERROR" in line.upper() or "proc" in line
+            ]
+            raise FitFailed(f"gap_fit ended with status {status}: {' '.join(lines[-3:]) or 'see ' + str(log_path)}")
+        n_terms = 1 + (1 if descriptor == "soap" else len(species))
+        check_fit_log(text, n_frames=len(frames), n_atoms=sum(map(len, frames)), virials=virials, n_terms=n_terms)
+        with whole_file(target) as temporary:
+            shutil.copyfile(made, temporary)
+    return {
+        "fit_seconds": round(time.monotonic() - start, 1),
+        "fit_cpu_seconds": round(cpu_seconds, 2),
+        "peak_memory_mb": round(peak),
+    }
+
+
+def _run(command, folder, stream, max_seconds):
+    """Run a command, kill it on time-out; return its status or "timeout", its peak resident memory (MB) and its CPU time (s)."""
+    # The wheel's gap_fit is serial; BLAS threads would only fight with the fits beside it.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_STACKSIZE": "1G"}
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=stream,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        preexec_fn=die_with_parent,
+    )
+    deadline, timed_out, seen = time.monotonic() + max_seconds, False, 0.0
+    try:
+        while True:
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                break
+            if time.monotonic() > deadline and not timed_out:
+                timed_out = True
+                process.kill()
+            seen = max(seen, peak_so_far_mb(process.pid))
+            time.sleep(0.03)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.wait()
+    # A child's own account begins with the peak of the process that it was forked from: below that it tells nothing about the child.
+    peak, ours = (entry.ru_maxrss / 1024 for entry in (usage, resource.getrusage(resource.RUSAGE_SELF)))
+    return (
+        "timeout" if timed_out else process.returncode,
+        peak if peak > ours or not seen else seen,
+        usage.ru_utime + usage.ru_stime,
+    )

@@ -1,0 +1,96 @@
+"""Fitting a Gaussian approximation potential with gap_fit, and evaluating it with quippy.
+
+gap_fit reports success after many mistakes (no targets found, a species without e0, stress taken for virial), so its
+log is read and compared with what the training frames hold. Traps: docs/method.md. Method: doi:10.1103/PhysRevLett.104.136403.
+"""
+
+import logging
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+
+import numpy as np
+from ase import Atoms
+
+from gapglass.base.progress import Progress
+from gapglass.potential.failures import FitFailed
+
+log = logging.getLogger("gapglass")
+
+_potential = None
+
+
+def load_potential(path):
+    """Return the quippy calculator of a GAP file.
+
+    QUIP keeps the radial basis of the first soap_turbo potential of a process: a second one with the same n_max and another cutoff or
+    atom_sigma gives wrong energies without a word. One process, one potential; ``predict`` forks new processes for every call.
+    """
+    from quippy.potential import Potential
+
+    return Potential("", param_filename=str(path))
+
+
+def _load(path):
+    global _potential
+    _potential = load_potential(path)
+
+
+def _predict_one(frame):
+    bare = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc, calculator=_potential)
+    return bare.get_potential_energy(), bare.get_forces()
+
+
+def predict(potential, frames, workers=1):
+    """Evaluate a potential on frames.
+
+    Parameters
+    ----------
+    potential : path-like
+        gap.xml.
+    frames : list of ase.Atoms
+    workers : int
+        Processes.
+
+    Returns
+    -------
+    energies : numpy.ndarray, shape (n_frames,), eV
+    forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
+
+    Raises
+    ------
+    FitFailed
+        When QUIP aborts.
+    """
+    try:
+        return _predict(potential, frames, workers)
+    except BrokenProcessPool:
+        # a process was killed, or QUIP aborted: the second happens again
+        log.warning(
+            "a process that evaluated %s ended early; the frames are evaluated once more, by one process", potential
+        )
+    try:
+        return _predict(potential, frames, 1)
+    except BrokenProcessPool as error:
+        raise FitFailed(f"QUIP could not evaluate {potential}: {error}") from error
+
+
+def _predict(potential, frames, workers):
+    progress = Progress(len(frames), "frames evaluated")
+    energies, forces = [], []
+    chunk = max(1, min(8, len(frames) // (4 * workers)))
+    try:
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("fork"), initializer=_load, initargs=(str(potential),)
+        ) as pool:
+            for energy, force in pool.map(_predict_one, frames, chunksize=chunk):
+                energies.append(energy)
+                forces.append(force)
+                progress.update(len(energies))
+    except BrokenProcessPool:
+        raise
+    except RuntimeError as error:
+        raise FitFailed(
+            f"QUIP could not evaluate {potential} on frame {len(energies)} or one soon after it: {error}"
+        ) from error
+    return np.array(energies), forces

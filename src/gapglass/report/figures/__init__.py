@@ -1,0 +1,1 @@
+"""Functions that take tables and return a matplotlib figure with the table of the numbers drawn."""

@@ -1,0 +1,129 @@
+"""The paper's tables as data frames, for CSV files and the report. Which is which of the paper's: ``figures.py``."""
+
+import pandas as pd
+
+from gapglass.potential.hyperparameters import setting_text
+
+
+def _folds(table):
+    return [column for column in table.columns if column.startswith("percent_")]
+
+
+def coordination(tables):
+    """Return coordination numbers beside those of the reference (Table 1).
+
+    Parameters
+    ----------
+    tables : dict
+        Model -> coordination table, ``reference`` among them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        model, centre, neighbour, cutoff_angstrom, coordination_number, standard_error, reference_coordination_number.
+    """
+    if tables["reference"].empty:
+        return pd.DataFrame(
+            columns=["model", "centre", "neighbour", "cutoff_angstrom", "coordination_number", "standard_error"]
+        )
+    reference = (
+        tables["reference"]
+        .set_index(["centre", "neighbour"])["coordination_number"]
+        .rename("reference_coordination_number")
+    )
+    columns = ["model", "centre", "neighbour", "cutoff_angstrom", "coordination_number", "standard_error"]
+    joined = pd.concat([table.assign(model=name)[columns] for name, table in tables.items()], ignore_index=True)
+    return joined.join(reference, on=["centre", "neighbour"])
+
+
+def l_fold(tables):
+    """Return the share of atoms with l neighbours, percent, a row per model and pair (Tables S4 and S5)."""
+    parts = [
+        table.assign(model=name)[["model", "centre", "neighbour", *_folds(table)]] for name, table in tables.items()
+    ]
+    joined = pd.concat(parts, ignore_index=True)
+    folds = sorted(_folds(joined), key=lambda column: int(column.split("_")[1]))
+    joined[folds] = joined[folds].fillna(0.0)
+    return joined[["model", "centre", "neighbour", *folds]]
+
+
+def closest_approach(tables):
+    """Return closest distance, first peak and first minimum of every pair, a row per model and pair."""
+    joined = pd.concat([table.assign(model=name) for name, table in tables.items()], ignore_index=True)
+    return joined[["model", *[column for column in joined.columns if column != "model"]]]
+
+
+def hyperparameters(summaries, settings):
+    """Return the hyperparameters of every potential and how they were searched (Table S1).
+
+    Parameters
+    ----------
+    summaries : dict
+        Potential -> summary.json.
+    settings : dict
+        Section ``potential.hyperparameters``.
+    """
+    table = pd.DataFrame({name: summary["hyperparameters"] for name, summary in summaries.items()})
+    table.insert(0, "searched", [setting_text(settings[name]) for name in table.index])
+    return table.rename_axis("hyperparameter").reset_index()
+
+
+def r_x(results):
+    """Return R_X of every model against the reference and every experiment (Table S3).
+
+    Parameters
+    ----------
+    results : dict
+        Model -> rx.json.
+
+    Returns
+    -------
+    pandas.DataFrame
+        model, against, r_x_percent, r_x_percent_error (over replicas), r_min_angstrom, r_max_angstrom, q_max_inverse_angstrom.
+    """
+    rows = []
+    for model, result in results.items():
+        for against, found in result.items():
+            rows.append({"model": model, "against": against, **found})
+    columns = [
+        "model",
+        "against",
+        "r_x_percent",
+        "r_x_percent_error",
+        "r_min_angstrom",
+        "r_max_angstrom",
+        "q_max_inverse_angstrom",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def errors(summaries, comparison):
+    """Return sizes and errors of every potential on its own sets and on the frames that no loop has used.
+
+    Parameters
+    ----------
+    summaries : dict
+        Potential -> summary.json.
+    comparison : pandas.DataFrame
+        potentials/comparison.csv.
+    """
+    rows = []
+    for name, summary in summaries.items():
+        sizes = {"train": summary["n_train"], "test": summary["n_test"]}
+        sizes["holdout"] = summary["n_frames_reference"] - sum(sizes.values())
+        for part, size in sizes.items():
+            if size:
+                quantities = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
+                rows.append(
+                    {"potential": name, "frames": part, "n_frames": size} | {q: summary[q][part] for q in quantities}
+                )
+        for _, found in comparison[(comparison["potential"] == name) & comparison["temperature_k"].isna()].iterrows():
+            common = "used by no loop" + (", trained on them" if found["trained_on_them"] else "")
+            rows.append(
+                {
+                    "potential": name,
+                    "frames": common,
+                    **found[["n_frames", "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"]],
+                }
+            )
+    return pd.DataFrame(rows)

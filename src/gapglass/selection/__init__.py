@@ -1,0 +1,1 @@
+"""Which frames train a potential: nested databases and the strategies that learning curves compare."""

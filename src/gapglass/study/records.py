@@ -1,0 +1,265 @@
+"""Looking for results that were deleted, changed or cut short behind Snakemake's back.
+
+Snakemake makes a file again when something before it has changed. It does not look for a file in the middle that is gone while
+everything after it is there, nor at what is in a file. It does keep a record of every file that it made (.snakemake/metadata): by which
+rule, from what, and the time of the file; those are compared with what is on the disk.
+"""
+
+import json
+import zipfile
+from base64 import urlsafe_b64decode
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from gapglass.base.errors import UserError
+from gapglass.glass.explosion import MARK
+
+RECORD_FORMAT = 6
+TIME_RESOLUTION = 1.0  # s; some file systems keep no more
+# how files begin that say why there is no result: of an exploded quench, of a failed fit
+IN_PLACE_OF_A_RESULT = (MARK.encode(), b"<!-- the fit failed")
+TIMESTAMP = ".snakemake_timestamp"  # Snakemake's mark in a folder that is an output
+
+
+@dataclass(frozen=True)
+class CorruptResult:
+    """A result that is not as it was made.
+
+    Attributes
+    ----------
+    path : str
+        As Snakemake names it.
+    rule : str
+        That made it.
+    what : str
+        missing, changed or broken, and how.
+    """
+
+    path: str
+    rule: str
+    what: str
+
+
+def read_records(metadata, root):
+    """Return Snakemake's records of the files below a folder.
+
+    Parameters
+    ----------
+    metadata : path-like
+        .snakemake/metadata.
+    root : str
+        results/{study}; other studies in the same folder are left alone.
+
+    Returns
+    -------
+    dict
+        Path of a result -> record: ``rule``, ``input`` (paths) and ``endtime`` (s), the time of the file.
+    """
+    records = {}
+    for place in Path(metadata).rglob("*"):
+        if not place.is_file():
+            continue
+        # long names are cut into folders that begin with @
+        name = "".join(part.removeprefix("@") for part in place.relative_to(metadata).parts)
+        path = urlsafe_b64decode(name).decode()
+        if path.startswith(f"{root}/"):
+            records[path] = json.loads(place.read_text())
+    return records
+
+
+def find_corrupt(metadata, root):
+    """Compare the results of a study with the records of their making.
+
+    Parameters
+    ----------
+    metadata, root
+        As for ``read_records``.
+
+    Returns
+    -------
+    corrupt : list of CorruptResult
+        A missing file counts when something that is there was made from it, or with it by one job: the others the next run makes anyway.
+    n_records : int
+        Results that were looked at.
+    """
+    records = read_records(metadata, root)
+    there = {path for path in records if Path(path).exists()}
+    used = {source for path in there for source in records[path].get("input") or []}
+    used_jobs = {_job(records[path]) for path in there}
+    corrupt = []
+    for path, record in sorted(records.items()):
+        if path not in there:
+            if path in used or _job(record) in used_jobs:
+                corrupt.append(CorruptResult(path, record["rule"], "missing"))
+            continue
+        what = _changed(Path(path), record.get("endtime")) or _broken(Path(path))
+        if what:
+            corrupt.append(CorruptResult(path, record["rule"], what))
+    return corrupt, len(records)
+
+
+def _job(record):
+    return record["rule"], tuple(record.get("log") or ())
+
+
+def _changed(path, made):
+    """Return how a result differs in time from its record, nothing when it does not."""
+    if path.is_dir():
+        mark = path / TIMESTAMP
+        if not mark.exists():
+            return "changed: Snakemake's mark in this folder is gone"
+        newer = [item.name for item in path.iterdir() if item.stat().st_mtime > mark.stat().st_mtime + TIME_RESOLUTION]
+        return f"changed: {newer[0]} is newer than the folder" if newer else ""
+    if made is not None and abs(path.stat().st_mtime - made) > TIME_RESOLUTION:
+        return "changed since it was made"
+    return ""
+
+
+def _broken(path):
+    """Return why a file cannot be whole, nothing when it may be."""
+    if path.is_dir():
+        found = ((item, _broken(item)) for item in sorted(path.iterdir()) if item.name != TIMESTAMP)
+        return next((f"broken: {item.name} is {why.removeprefix('broken: ')}" for item, why in found if why), "")
+    if path.stat().st_size == 0:
+        return "" if path.suffix == ".jsonl" else "broken: empty"  # a ledger before the first fit
+    with path.open("rb") as stream:
+        if stream.read(64).startswith(IN_PLACE_OF_A_RESULT):
+            return ""
+    try:
+        check = CHECKS.get(path.suffix)
+        why = check(path) if check else ""
+    except (
+        ValueError,
+        KeyError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        ElementTree.ParseError,
+        UnicodeDecodeError,
+    ) as error:
+        why = str(error) or type(error).__name__
+    return f"broken: {why}" if why else ""
+
+
+def _json(path):
+    json.loads(path.read_text())
+
+
+def _json_lines(path):
+    for line in path.read_text().splitlines():
+        json.loads(line)
+
+
+def _csv(path):
+    lines = path.read_bytes().splitlines(keepends=True)
+    return "" if lines[-1].endswith(b"\n") else "its last line is cut off"
+
+
+def _npz(path):
+    with zipfile.ZipFile(path) as archive:
+        bad = archive.testzip()
+    return f"{bad} in it is damaged" if bad else ""
+
+
+def _npy(path):
+    np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _xml(path):
+    for _ in ElementTree.iterparse(path):
+        pass
+
+
+def _extxyz(path):
+    with path.open() as stream:
+        for line in stream:
+            n_atoms = int(line)
+            lines = [stream.readline() for _ in range(n_atoms + 1)]
+            if not lines[-1].endswith("\n"):
+                return "its last frame is cut off"
+
+
+def _ends_with(tail):
+    def check(path):
+        with path.open("rb") as stream:
+            stream.seek(-min(32, path.stat().st_size), 2)
+            return "" if tail in stream.read() else "its end is cut off"
+
+    return check
+
+
+CHECKS = {
+    ".csv": _csv,
+    ".extxyz": _extxyz,
+    ".html": _ends_with(b"</html>"),
+    ".json": _json,
+    ".jsonl": _json_lines,
+    ".npy": _npy,
+    ".npz": _npz,
+    ".pdf": _ends_with(b"%%EOF"),
+    ".png": _ends_with(b"IEND"),
+    ".xml": _xml,
+}
+
+
+def all_times_differ(corrupt, n_records):
+    """Return whether the times tell nothing, as after a copy that did not keep them."""
+    changed = Counter(one.what for one in corrupt)["changed since it was made"]
+    return n_records > 10 and changed > 0.9 * n_records
+
+
+def advice(corrupt, program, options):
+    """Return what is wrong and the commands that repair it, as one message.
+
+    Parameters
+    ----------
+    corrupt : list of CorruptResult
+    program, options : str
+        How this study is run, ``snakemake`` and ``--configfile ...``; targets stand between them, after --configfile they would be files.
+    """
+    lines = [f"{len(corrupt)} result(s) are not as they were made:"]
+    lines += [f"  - {one.path}: {one.what} (made by rule {one.rule})" for one in corrupt]
+    damaged = [one.path for one in corrupt if one.what != "missing"]
+    lines.append("To repair, and nothing else is lost:")
+    if damaged:
+        lines.append("  rm -r " + " ".join(damaged))
+    lines.append(" ".join(["  " + program, *(one.path for one in corrupt), options]))
+    lines.append(f"  {program} {options}")
+    return "\n".join(lines)
+
+
+def verify(metadata, root, program, options):
+    """Compare the results of a study with the records of their making.
+
+    Parameters
+    ----------
+    metadata, root
+        As for ``read_records``.
+    program, options : str
+        As for ``advice``.
+
+    Returns
+    -------
+    int
+        Results that were compared.
+
+    Raises
+    ------
+    UserError
+        Naming what is missing, changed or corrupt with the commands that repair it, or why nothing can be said.
+    """
+    found, n_records = find_corrupt(metadata, root)
+    if not n_records:
+        raise UserError(f"{metadata} has no record of {root}: nothing was made here yet, or in another folder")
+    if all_times_differ(found, n_records):
+        raise UserError(
+            f"the times of nearly all results in {root} differ from their records: was the study copied without them? "
+            "Copy it with cp -a or rsync -a; times cannot tell what has changed otherwise"
+        )
+    if found:
+        raise UserError(advice(found, program, options))
+    return n_records

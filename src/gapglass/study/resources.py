@@ -1,0 +1,179 @@
+"""What a job will cost in memory and time, foretold from its size; and what the jobs of a run did cost, beside what they asked for.
+
+Memory in MB of 10**6 bytes, Snakemake's unit, of the whole job: Python, Snakemake and what the script starts. Times in minutes.
+Times were measured on two cores of a server of 2023 and are asked for threefold: cores differ, and an hour too much costs nothing.
+Memory of gap_fit alone: ``gapglass.memory``; of clustering: ``gapglass.many_frames``.
+"""
+
+import math
+from pathlib import Path
+
+from gapglass.base import files
+from gapglass.clustering import spectral
+from gapglass.frames import geometry
+from gapglass.potential import memory
+from gapglass.similarity import blocks
+
+BASE_MB = 1000  # Python with its imports, and the two Snakemakes that run a job under Slurm
+SHORTEST = 10  # minutes
+SAFETY = 3
+ATOMS_PER_MB = 7000  # of frames in extended XYZ: position and force
+MANY_SPECIES = 4  # few glasses have more
+COMPRESSED = {".gz", ".bz2", ".xz"}
+
+
+def minutes(seconds):
+    """Return the minutes to ask for, for work of so many seconds here."""
+    return max(SHORTEST, math.ceil(SAFETY * seconds / 60))
+
+
+def import_frames(paths):
+    """Return (MB, minutes) for reading and checking trajectories, from the sizes of their files."""
+    text = sum(Path(path).stat().st_size * (4 if Path(path).suffix in COMPRESSED else 1) for path in paths) / 1e6
+    return math.ceil(BASE_MB + 15 * text), minutes(10 + text)
+
+
+def of_frames(path, seconds_per_atom, mb_per_mb=10):
+    """Return (MB, minutes) for a job that goes through all frames once, with so many seconds for an atom."""
+    size = Path(path).stat().st_size / 1e6
+    return math.ceil(BASE_MB + mb_per_mb * size), minutes(10 + size * ATOMS_PER_MB * seconds_per_atom)
+
+
+def compute_descriptors(table, *, soap, block_frames, **_):
+    """Return (MB, minutes) for the fingerprints of one block.
+
+    Parameters
+    ----------
+    table : path-like
+        frames/table.csv.
+    soap : dict
+        ``descriptors.soap``.
+    block_frames : int or "auto"
+        ``descriptors.block_frames``.
+    """
+    n_atoms = files.read_table(table)["n_atoms"]
+    atoms = min(n_atoms.max() * blocks.length(n_atoms.max(), block_frames), n_atoms.sum())
+    # the polynomial basis is integrated numerically, several times slower than gto
+    each = 1e-3 * (soap["cutoff"] / 5) ** 3 * (1 if soap["radial_basis"] == "polynomial" else 0.2)
+    n_features = (soap["n_max"] * MANY_SPECIES) ** 2 / 2 * (soap["l_max"] + 1)
+    return math.ceil(BASE_MB + 16 * n_atoms.max() * n_features / 1e6), minutes(10 + atoms * each)
+
+
+def compute_kernel_row(folders, kernels):
+    """Return (MB, minutes) for comparing the frames of the last block with those of all.
+
+    Parameters
+    ----------
+    folders : list of path-like
+        Descriptors of the blocks.
+    kernels : dict
+        Section ``kernels`` of the configuration.
+    """
+    found = [list(Path(folder).glob("*.npz")) for folder in folders]
+    n_all, n_block = sum(map(len, found)), len(found[-1])
+    size = found[-1][0].stat().st_size if n_block else 0
+    # environments are compared one by one; what their fingerprints take together grows with their number
+    each = 2e-8 if "environments" in (kernels["soap"]["averaging"], kernels["coulomb"]["averaging"]) else 2e-10
+    return math.ceil(BASE_MB + 3 * size * n_all / 1e6), minutes(10 + 1e-3 * n_all + n_block * n_all * size * each)
+
+
+def assemble_kernels(table):
+    """Return (MB, minutes) for putting both kernels together, which grow with the square of the number of frames."""
+    return _of_pairs(len(files.read_table(table)))
+
+
+def map_frames(kernel):
+    """Return (MB, minutes) for drawing the frames in the plane, from the size of a kernel's file."""
+    return _of_pairs(math.sqrt(Path(kernel).stat().st_size / 8))
+
+
+def _of_pairs(n_frames):
+    return math.ceil(BASE_MB + 3 * 8 * n_frames**2 / 1e6), minutes(20 + 2e-7 * n_frames**2)
+
+
+def cluster_frames(table, clustering):
+    """Return (MB, minutes) for clustering with one delta: distances, eigenvectors, then k-means for every number of clusters.
+
+    Parameters
+    ----------
+    table : path-like
+        frames/table.csv.
+    clustering : dict
+        Section ``clustering`` of the configuration.
+    """
+    n_frames = len(files.read_table(table))
+    seconds = 10 + 3e-7 * n_frames**2 + 1e-4 * n_frames * clustering["n_clusters_max"]
+    return BASE_MB + spectral.clustering_memory_mb(n_frames, clustering["solver"]), minutes(seconds)
+
+
+def _fit(counts, hyperparameters, inputs, config):
+    """Return (MB, minutes) of a job with one fit: gap_fit compares every vector that it stores with every sparse point."""
+    potential, limit = config["potential"], config["active_learning"]["max_fit_time"]
+    virials = potential["virials"] and files.read_json(inputs.summary)["virials"]
+    needed = memory.FitMemory(counts, descriptor=potential["descriptor"], virials=virials).mb(hyperparameters)
+    seconds = 60 + 1.5e-4 * needed * hyperparameters["n_sparse"]
+    return math.ceil(BASE_MB + needed * memory.MB / 1e6), min(minutes(seconds), math.ceil(limit + SHORTEST))
+
+
+def fit_trial(inputs, trial, config):
+    """Return (MB, minutes) for fitting and testing one proposal.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``neighbours``, ``database``, ``decision``, ``summary``.
+    trial : int
+        Counted from 1.
+    config : dict
+        The configuration.
+
+    Raises
+    ------
+    FileNotFoundError
+        When one of the files has not been made yet.
+    """
+    proposal = files.read_json(inputs.decision)["proposals"][trial - 1]
+    counts = files.read_table(inputs.neighbours).iloc[files.read_json(inputs.database)["train"]]
+    return _fit(counts, proposal, inputs, config)
+
+
+def fit_all_frames(inputs, config):
+    """Return (MB, minutes) for the fit on all frames; ``inputs`` holds neighbours, hyperparameters, summary."""
+    return _fit(files.read_table(inputs.neighbours), files.read_json(inputs.hyperparameters), inputs, config)
+
+
+def fit_learning_point(inputs, size, config):
+    """Return the most (MB, minutes) that a point of a learning curve may take: which frames it chooses is not known before.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``neighbours``, ``sets``, ``hyperparameters``, ``summary``.
+    size : int
+        Training frames.
+    config : dict
+        The configuration.
+    """
+    pool = files.read_table(inputs.neighbours).iloc[files.read_json(inputs.sets)["pool"]]
+    largest = pool.nlargest(size, f"within_{geometry.RADII[-1]:.1f}")
+    hyperparameters = files.read_json(inputs.hyperparameters) | config["learning_curves"]["hyperparameters"]
+    return _fit(largest, hyperparameters, inputs, config)
+
+
+def run_stage(n_atoms, stage, glass, speed):
+    """Return (MB, minutes) for one stage of the melt-quench.
+
+    Parameters
+    ----------
+    n_atoms : int
+    stage : dict
+        Item of ``glass.cycle``.
+    glass : dict
+        Section ``glass`` of the configuration.
+    speed : path-like
+        speed.json of the model; while it is not there, 2 ms for an atom and step on one rank are taken.
+    """
+    n_steps = stage["time"] * 1000 / glass["timestep"]
+    rate = files.read_json(speed)["steps_per_second"] if Path(speed).exists() else None
+    each = 1 / rate if rate else 0.02 + 0.002 * n_atoms / glass["ranks"]
+    return math.ceil(BASE_MB + 200 * glass["ranks"] + 0.05 * n_atoms), minutes(60 + n_steps * each)

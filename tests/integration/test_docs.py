@@ -1,0 +1,129 @@
+"""The pages for users: every command in them is run as a new user would, every link leads somewhere, every snippet is valid.
+
+A command that would take too long is run on the tiny study instead, or planned only; how, stands in ``COMMANDS``, where every command of
+every page must have its line.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from gapglass.study import config, schema
+
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "profiles/README.md",
+    ROOT / "config/README.md",
+]
+TINY = "--configfile config/tiny.yaml"
+
+# Command as it stands -> what the test runs in a finished tiny study: True for the command itself, a string for another in its place,
+# None where it can only be tried elsewhere (the reason beside it).
+SLURM = (
+    "--slurm-no-account --slurm-status-command squeue --slurm-init-seconds-before-status-checks 2 --latency-wait 20"
+)
+COMMANDS = {
+    "make run": "make run CONFIG=config/tiny.yaml",
+    "make test": None,  # this
+    "make run CONFIG=my_study.yaml": True,
+    "make run CONFIG=my_study.yaml ARGS=--dry-run": True,
+    "make run ARGS=learning_curves": "make run CONFIG=config/tiny.yaml ARGS='learning_curves --dry-run'",
+    'make inspect FILES="vasprun.xml"': 'make inspect FILES="tests/data/readers/vasp/vasprun.xml"',
+    "make inspect FILES=resources/teo2-chgnet/teo2-chgnet.extxyz.xz": True,
+    ".venv/bin/gapglass inspect --help": True,
+    ".venv/bin/snakemake --dry-run": True,
+    ".venv/bin/snakemake clusters --configfile my_study.yaml": True,
+    **{f".venv/bin/snakemake {stage}": f".venv/bin/snakemake {stage} --configfile config/tiny.yaml"
+       for stage in ("clusters", "potential", "glass", "structure", "figures")},
+    ".venv/bin/snakemake verify --configfile config/tiny.yaml": True,
+    "rm -r results/tiny/potentials/optimal/iteration_02 results/tiny/potentials/optimal/summary.json": True,
+    ".venv/bin/snakemake potential --configfile config/tiny.yaml": True,
+    ".venv/bin/snakemake --profile profiles/slurm --configfile my_study.yaml":
+        f".venv/bin/snakemake --profile profiles/slurm {SLURM} --configfile my_study.yaml --dry-run",
+    "tmux new -s glass": None,  # a program of its own
+    ".venv/bin/snakemake --profile profiles/my_site --configfile my_study.yaml":
+        "cp -r profiles/slurm profiles/my_site && .venv/bin/snakemake --profile profiles/my_site --configfile my_study.yaml --dry-run",
+    '.venv/bin/snakemake --executor cluster-generic --jobs 20 --latency-wait 60 --configfile config/tiny.yaml --default-resources '
+    'mem_mb=2000 runtime=30 --cluster-generic-submit-cmd "sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb} '
+    '--time={resources.runtime}" clusters': None,  # tests/integration/test_slurm.py, where there is a Slurm
+}  # fmt: skip
+
+
+def blocks(kind):
+    """Return (page, text) of every fenced block of a kind; "" is a block of commands."""
+    found = []
+    for page in PAGES:
+        for language, text in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+            if language == kind:
+                found.append((page, text))
+    return found
+
+
+def commands():
+    """Return every command of every page, continuation lines joined, comments dropped."""
+    found = {}
+    for page, text in blocks(""):
+        for line in text.replace("\\\n", " ").splitlines():
+            command = re.sub(r"\s+#.*", "", re.sub(r" +", " ", line)).strip()
+            if command and not command.startswith("#"):
+                found.setdefault(command, page.name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def user(finished, tmp_path_factory):
+    """A folder as a user has it after the tiny study: everything of the clone, a .venv, results."""
+    folder = tmp_path_factory.mktemp("user") / "gapglass"
+    subprocess.run(["cp", "-a", str(finished), str(folder)], check=True)
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    shutil.copy(folder / "config/tiny.yaml", folder / "my_study.yaml")
+    return folder
+
+
+def test_every_command_of_every_page_is_tried_here():
+    assert set(commands()) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [command for command, instead in COMMANDS.items() if instead is not None])
+def test_command_works(command, user):
+    instead = COMMANDS[command]
+    text = command if instead is True else instead
+    done = subprocess.run(text, shell=True, cwd=user, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, f"{text}\n{(done.stdout + done.stderr)[-3000:]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs/README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "README.md" or f"({page.name})" in index, page.name
+
+
+def test_yaml_snippets_are_valid_settings():
+    """A snippet of a study, put into the tiny study, passes the check of the configuration."""
+    tiny = yaml.safe_load((ROOT / "config/tiny.yaml").read_text())
+    tried = 0
+    for page, text in blocks("yaml"):
+        snippet = yaml.safe_load(text)
+        if not set(snippet) <= set(schema.load_schema()["properties"]):
+            continue  # of a profile
+        merged = {
+            **tiny,
+            **{key: {**tiny[key], **value} if isinstance(value, dict) else value for key, value in snippet.items()},
+        }
+        config.complete(merged, page.name)
+        tried += 1
+    assert tried

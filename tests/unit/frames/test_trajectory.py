@@ -1,0 +1,224 @@
+"""Reading and checking trajectories."""
+
+import gzip
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
+from ase.neighborlist import neighbor_list
+
+from gapglass.base.errors import UserError
+from gapglass.frames import geometry, labels, store, trajectory
+
+SETTINGS = {"max_rejected_fraction": 0.5, "min_distance": 0.6, "max_force": 100.0, "energy_source": "auto"}
+
+
+def entry(path, **changes):
+    defaults = {
+        "name": "run", "file": str(path), "start": 0, "stop": None, "stride": 1, "where": {}, "temperature": 300.0,
+        "temperature_key": None, "interval": None, "role": "reference",
+    }  # fmt: skip
+    return defaults | changes
+
+
+@pytest.fixture
+def file(tmp_path, blyp_frames):
+    write(tmp_path / "run.extxyz", blyp_frames[:20], format="extxyz")
+    return tmp_path / "run.extxyz"
+
+
+def spoilt(tmp_path, frames, spoil, number=3):
+    """Write 20 frames of which one is spoilt; return the path."""
+    frames = [frame.copy() for frame in frames[:20]]
+    spoil(frames[number])
+    write(tmp_path / "run.extxyz", frames, format="extxyz")
+    return tmp_path / "run.extxyz"
+
+
+def test_frames_come_through_unchanged(file, blyp_frames):
+    frames, table, summary = trajectory.import_frames([entry(file, interval=20)], SETTINGS)
+    assert (summary["n_frames"], summary["n_rejected"], summary["species"]) == (20, 0, ["O", "Te"])
+    assert summary["virials"] and summary["energy_source"] == ["REF_energy"]
+    np.testing.assert_allclose(frames[7].arrays["REF_forces"], blyp_frames[7].arrays["REF_forces"])
+    np.testing.assert_allclose(table["energy_ev_per_atom"][7], blyp_frames[7].info["REF_energy"] / 48)
+    assert table["time_ps"][3] == pytest.approx(0.06)
+    assert table["density_g_per_cm3"][0] == pytest.approx(5.6, abs=0.02)
+    assert 1.6 < summary["closest_distance_angstrom"]["O-Te"] < 2.0
+
+
+@pytest.mark.parametrize("edge", [2.5, 6.0, 15.0])
+def test_closest_pairs_are_those_of_a_neighbour_list(edge, rng):
+    for _ in range(20):
+        # from cells smaller than the reach, where an atom meets its own image, to sparse ones with pairs out of reach
+        cell = np.diag(rng.uniform(edge, 1.5 * edge, 3)) + rng.uniform(-0.3, 0.3, (3, 3)) * edge
+        frame = Atoms(rng.choice([8, 33, 52], 12), positions=rng.uniform(-20, 20, (12, 3)), cell=cell, pbc=True)
+        i, j, distances = neighbor_list("ijd", frame, 4.0)
+        symbols = np.array(frame.symbols)
+        for pair, distance in geometry.closest_pairs(frame).items():
+            first, second = pair.split("-")
+            here = distances[(symbols[i] == first) & (symbols[j] == second)]
+            assert distance == pytest.approx(here.min(initial=4.0), abs=1e-12)
+        assert geometry.closest_distance(frame) == pytest.approx(distances.min(initial=4.0), abs=1e-12)
+
+
+def test_start_stop_stride_where(file):
+    indices = [index for index, _ in trajectory.read_raw(entry(file, start=2, stop=15, stride=4))]
+    assert indices == [2, 6, 10, 14]
+    hot = [raw.atoms.info["temperature"] for _, raw in trajectory.read_raw(entry(file, where={"temperature": 1000}))]
+    assert hot and set(hot) == {1000}
+
+
+def test_compressed_file_reads_alike(file, tmp_path):
+    packed = tmp_path / "run.extxyz.gz"
+    packed.write_bytes(gzip.compress(file.read_bytes()))
+    plain = [raw.atoms.positions for _, raw in trajectory.read_raw(entry(file))]
+    np.testing.assert_array_equal(plain, [raw.atoms.positions for _, raw in trajectory.read_raw(entry(packed))])
+
+
+def test_labels_in_the_calculator_and_the_sign_of_the_virial(blyp_frames):
+    bare = blyp_frames[0].copy()
+    stress = np.array([0.1, 0.2, 0.3, 0.04, 0.05, 0.06])
+    bare.calc = SinglePointCalculator(bare, energy=-5.0, free_energy=-5.5, forces=np.ones((48, 3)), stress=stress)
+    bare.info.clear()
+    del bare.arrays["REF_forces"]
+    label = labels.labels(bare)
+    assert (label["energy"], label["energy_source"]) == (-5.5, "free_energy")
+    assert labels.labels(bare, "energy")["energy"] == -5.0
+    np.testing.assert_allclose(label["virial"][0], -bare.get_volume() * np.array([0.1, 0.06, 0.05]))
+
+
+def test_written_virial_is_nine_numbers_that_gap_fit_reads(tmp_path, file):
+    frames, *_ = trajectory.import_frames([entry(file)], SETTINGS)
+    store.write_frames(tmp_path / "out.extxyz", frames)
+    assert "_JSON" not in (tmp_path / "out.extxyz").read_text()
+    np.testing.assert_allclose(
+        np.reshape(read(tmp_path / "out.extxyz", 2).info["REF_virial"], (3, 3)), frames[2].info["REF_virial"]
+    )
+
+
+def nan_force(frame):
+    frame.arrays["REF_forces"][4, 1] = np.nan
+
+
+def huge_force(frame):
+    frame.arrays["REF_forces"][4, 1] = 500.0
+
+
+def no_energy(frame):
+    del frame.info["REF_energy"]
+
+
+def nan_energy(frame):
+    frame.info["REF_energy"] = np.nan
+
+
+def no_cell(frame):
+    frame.cell[:] = 0
+
+
+def not_periodic(frame):
+    frame.pbc = [True, True, False]
+
+
+def overlap(frame):
+    frame.positions[1] = frame.positions[0] + [0.1, 0, 0]
+
+
+def overlap_through_the_boundary(frame):
+    frame.positions[0] = [0.05, 1, 1]
+    frame.positions[1] = [frame.cell[0, 0] - 0.05, 1, 1]
+
+
+def nan_position(frame):
+    frame.positions[0, 0] = np.nan
+
+
+def short_virial(frame):
+    frame.info["REF_virial"] = np.ones(6)
+
+
+def stress_without_a_cell(frame):
+    energy, forces = frame.info.pop("REF_energy"), frame.arrays.pop("REF_forces")
+    frame.info.pop("REF_virial")
+    frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces, stress=np.ones(6))
+    frame.cell[:] = 0
+    frame.pbc = False
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (short_virial, "a virial that is not nine finite numbers"),
+        (stress_without_a_cell, "no cell"),
+        (nan_force, "forces that are not finite"),
+        (huge_force, "above import.max_force"),
+        (no_energy, "no energy"),
+        (nan_energy, "energy that is not a finite"),
+        (no_cell, "no cell"),
+        (not_periodic, "not periodic"),
+        (overlap, "below import.min_distance"),
+        (overlap_through_the_boundary, "below import.min_distance"),
+        (nan_position, "positions that are not finite"),
+    ],
+)
+def test_bad_frame_is_rejected_counted_and_named(tmp_path, blyp_frames, spoil, reason):
+    path = spoilt(tmp_path, blyp_frames, spoil)
+    frames, _, summary = trajectory.import_frames([entry(path)], SETTINGS)
+    assert len(frames) == 19
+    assert [item["source_index"] for item in summary["rejected"]] == [3]
+    assert reason in summary["rejected"][0]["reasons"][0]
+    with pytest.raises(UserError, match=r"1 of 20 frames fail.*max_rejected_fraction"):
+        trajectory.import_frames([entry(path)], SETTINGS | {"max_rejected_fraction": 0.01})
+
+
+def test_frame_without_a_temperature_is_rejected(tmp_path, blyp_frames):
+    path = spoilt(tmp_path, blyp_frames, lambda frame: frame.info.pop("temperature"))
+    _, _, summary = trajectory.import_frames([entry(path, temperature=None, temperature_key="temperature")], SETTINGS)
+    assert "no number under temperature_key 'temperature'" in summary["rejected"][0]["reasons"][0]
+
+
+def test_repeated_frame_is_rejected(tmp_path, blyp_frames):
+    write(tmp_path / "run.extxyz", [*blyp_frames[:12], blyp_frames[5]], format="extxyz")
+    _, _, summary = trajectory.import_frames([entry(tmp_path / "run.extxyz")], SETTINGS)
+    assert summary["rejected"][0]["reasons"] == ["a repetition of frame 5 of trajectory 'run'"]
+
+
+def test_missing_forces_everywhere_stop_the_run(tmp_path, blyp_frames):
+    frames = [frame.copy() for frame in blyp_frames[:12]]
+    for frame in frames:
+        del frame.arrays["REF_forces"]
+    write(tmp_path / "run.extxyz", frames, format="extxyz")
+    with pytest.raises(UserError, match="no forces"):
+        trajectory.import_frames([entry(tmp_path / "run.extxyz")], SETTINGS)
+
+
+def test_mixed_kinds_of_energy_are_refused(tmp_path, blyp_frames):
+    frames = [frame.copy() for frame in blyp_frames[:12]]
+    energy = frames[3].info.pop("REF_energy")
+    frames[3].calc = SinglePointCalculator(frames[3], energy=energy)
+    write(tmp_path / "run.extxyz", frames, format="extxyz")
+    with pytest.raises(UserError, match=r"different kinds \(REF_energy, energy\)"):
+        trajectory.import_frames([entry(tmp_path / "run.extxyz")], SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"file": "absent.extxyz"}, "there is no file absent.extxyz"),
+        ({"where": {"temperature": 5}}, "gives no frame"),
+        ({"start": 100}, "gives no frame"),
+        ({"temperature": None, "temperature_key": "temp"}, "temperature_key 'temp'"),
+    ],
+)
+def test_unusable_entry(file, changes, message):
+    with pytest.raises(UserError, match=message):
+        trajectory.import_frames([entry(file, **changes)], SETTINGS)
+
+
+@pytest.mark.parametrize("n_lines", [50 * 12 + 1, 50 * 12 + 2, 50 * 12 + 3, 50 * 12 + 49])
+def test_truncated_file_is_named(file, n_lines):
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:n_lines]))
+    with pytest.raises(UserError, match="cannot be read as extended XYZ after frame 12"):
+        trajectory.import_frames([entry(file)], SETTINGS)

@@ -1,0 +1,153 @@
+"""What jobs ask for, from their sizes, and the account of a run."""
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from conftest import doubled
+
+from gapglass.base import files
+from gapglass.frames import geometry
+from gapglass.potential import memory
+from gapglass.report import costs
+from gapglass.study import resources
+
+
+def record(folder, name, **changed):
+    """Write a record as Snakemake does."""
+    path = folder / f"{name}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    entry = {"s": 10.0, "cpu_time": 8.0, "max_rss": 100.0, "threads": 2, "resources": {"mem_mb": 1000, "runtime": 5}}
+    path.write_text(json.dumps({**entry, **changed}) + "\n")
+
+
+def test_account_adds_up_and_names_the_fullest_job(tmp_path):
+    record(tmp_path, "fit/a")
+    record(tmp_path, "fit/b", s=20.0, max_rss=200.0, resources={"mem_mb": 4000, "runtime": 7})
+    record(tmp_path, "plot", s=1.0, cpu_time="NA", max_rss="NA", resources={})
+    table = costs.cost_table(tmp_path).set_index("rule")
+    assert list(table.index) == ["fit", "plot"] and tuple(table.reset_index().columns) == costs.COLUMNS
+    fit = table.loc["fit"]
+    assert fit[["jobs", "wall_time_s", "cpu_time_s", "asked_time_min", "threads"]].tolist() == [2, 30, 16, 7, 2]
+    assert fit["longest_job_min"] == pytest.approx(1 / 3) and fit["peak_memory_mb"] == pytest.approx(200 * 1.048576)
+    # the job of 100 MiB had asked for less, and came closer to it
+    assert fit["asked_memory_mb"] == 1000 and fit["share_of_memory_used"] == pytest.approx(0.1048576)
+    assert table.loc["plot", "peak_memory_mb"] == 0 and pd.isna(table.loc["plot", "asked_memory_mb"])
+    assert costs.cost_table(tmp_path / "nothing").empty
+
+
+def test_records_without_resources_are_read(tmp_path):
+    (tmp_path / "fit.jsonl").write_text(json.dumps({"s": 3.0, "cpu_time": 2.0, "max_rss": 50.0}) + "\n")
+    assert costs.cost_table(tmp_path).loc[0, "wall_time_s"] == 3 and pd.isna(
+        costs.cost_table(tmp_path).loc[0, "asked_time_min"]
+    )
+
+
+def test_costs_grow_with_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "SHORTEST", 0)
+    small, large = tmp_path / "small.csv", tmp_path / "large.csv"
+    for path, n_frames, n_atoms in ((small, 100, 48), (large, 20_000, 480)):
+        pd.DataFrame({"frame": range(n_frames), "n_atoms": n_atoms}).to_csv(path, index=False)
+    soap = {"cutoff": 5.0, "n_max": 8, "l_max": 8, "radial_basis": "polynomial"}
+    clustering = {"n_clusters_max": 60, "solver": "auto"}
+
+    def descriptors(table, basis="polynomial"):
+        return resources.compute_descriptors(
+            table, soap=soap | {"radial_basis": basis}, block_frames="auto", coulomb={}
+        )
+
+    for function in (
+        resources.assemble_kernels,
+        descriptors,
+        lambda table: resources.cluster_frames(table, clustering),
+    ):
+        (more_memory, more_time), (memory_mb, time) = function(large), function(small)
+        assert more_memory > memory_mb and more_time >= time
+    many = clustering | {"n_clusters_max": 400}
+    assert resources.cluster_frames(large, many)[1] > resources.cluster_frames(large, clustering)[1]
+    # a block is cut at 160,000 atoms, so more frames are more jobs and not longer ones
+    assert descriptors(large)[1] == resources.minutes(10 + 159_840 * 1e-3) > descriptors(large, "gto")[1]
+    kernel = tmp_path / "soap.npy"
+    kernel.write_bytes(b"0" * 8_000_000)
+    assert resources.map_frames(kernel)[0] == 1024
+
+
+def test_no_job_asks_for_less_than_ten_minutes():
+    assert resources.minutes(0) == resources.minutes(200) == 10 < resources.minutes(201) == 11
+
+
+def test_packed_trajectories_ask_for_more(tmp_path):
+    plain, packed = tmp_path / "a.extxyz", tmp_path / "a.extxyz.xz"
+    plain.write_bytes(b"0" * 2_000_000)
+    packed.write_bytes(b"0" * 2_000_000)
+    assert (
+        resources.import_frames([plain])
+        < resources.import_frames([packed])
+        <= resources.import_frames([plain, packed])
+    )
+
+
+def test_kernel_rows_of_environments_ask_for_more_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "SHORTEST", 0)
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+        for n in range(100):
+            (folder / f"frame_{n}.npz").write_bytes(b"0" * 100_000)
+    fingerprints, environments = (
+        resources.compute_kernel_row(folders, {"soap": {"averaging": kind}, "coulomb": {"averaging": "fingerprint"}})[
+            1
+        ]
+        for kind in ("fingerprint", "environments")
+    )
+    assert environments > fingerprints > 0
+
+
+def test_stage_takes_the_measured_speed_where_there_is_one(tmp_path):
+    speed, stage, glass = tmp_path / "speed.json", {"time": 1000.0}, {"timestep": 1.0, "ranks": 2}
+    _, guessed = resources.run_stage(480, stage, glass, speed)
+    assert resources.run_stage(480, stage, glass | {"ranks": 8}, speed)[1] < guessed
+    speed.write_text(json.dumps({"steps_per_second": 100.0}))
+    assert resources.run_stage(480, stage, glass, speed)[1] == resources.minutes(60 + 10_000) < guessed
+    # the estimate failed
+    speed.write_text(json.dumps({"steps_per_second": None}))
+    assert resources.run_stage(480, stage, glass, speed)[1] == guessed
+
+
+def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameters):
+    inputs = SimpleNamespace(
+        **{name: tmp_path / f"{name}.json" for name in ("database", "decision", "summary", "hyperparameters", "sets")},
+        neighbours=tmp_path / "neighbours.csv",
+    )
+    potential = {"descriptor": "soap_turbo", "virials": True}
+    settings = {
+        "potential": potential,
+        "active_learning": {"max_fit_time": 120},
+        "learning_curves": {"hyperparameters": {"n_max": 6}},
+    }
+    # Snakemake shows <TBD> for a file that is still to be made
+    with pytest.raises(FileNotFoundError, match=r"decision\.json"):
+        resources.fit_trial(inputs, 1, settings)
+    frames = [*blyp_frames[:4], doubled(blyp_frames[4])]
+    counts = geometry.count_neighbours(frames)
+    files.write_table(inputs.neighbours, counts)
+    files.write_json(inputs.decision, {"proposals": [hyperparameters, hyperparameters | {"n_max": 8}]})
+    files.write_json(inputs.database, {"train": [0, 2, 3], "test": [1]})
+    files.write_json(inputs.summary, {"virials": True})
+    files.write_json(inputs.hyperparameters, hyperparameters)
+    files.write_json(inputs.sets, {"pool": [0, 1, 2, 4], "holdout": [3]})
+
+    def needed(rows, changes=()):
+        fit = memory.FitMemory(counts.iloc[rows], descriptor="soap_turbo", virials=True)
+        return pytest.approx(resources.BASE_MB + fit.mb(hyperparameters | dict(changes)) * 2**20 / 1e6, abs=1)
+
+    assert resources.fit_trial(inputs, 2, settings)[0] == needed([0, 2, 3], {"n_max": 8})
+    assert resources.fit_all_frames(inputs, settings)[0] == needed(range(5))
+    # the frame of 96 atoms may be among the chosen ones
+    assert resources.fit_learning_point(inputs, 1, settings)[0] == needed([4], {"n_max": 6})
+    without = memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": False})
+    assert without < memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": True})
+    # gap_fit is stopped after max_fit_time; the job must live to tell it
+    files.write_json(inputs.hyperparameters, hyperparameters | {"n_sparse": 10**7})
+    assert resources.fit_all_frames(inputs, settings)[1] == 120 + resources.SHORTEST

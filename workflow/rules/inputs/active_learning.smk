@@ -1,0 +1,95 @@
+# Input functions that wait for the checkpoint decide: the decisions so far say which files the next job needs.
+
+
+def decision_reader(potential):
+    """Return the function that reads one decision of the loop, waiting for its checkpoint."""
+
+    def read(iteration, number):
+        made = checkpoints.decide.get(
+            potential=potential, iteration=f"{iteration:02d}", round=number
+        )
+        return files.read_json(made.output.decision)
+
+    return read
+
+
+def decisions_before(wildcards):
+    """Return the decisions that lead to the one of these wildcards."""
+    return loop.before(
+        decision_reader(wildcards.potential), int(wildcards.iteration), int(wildcards.round)
+    )
+
+
+def previous_decision(wildcards):
+    """Return the file of the decision before this one, nothing for the first."""
+    return [
+        study.decision_file(wildcards.potential, decision)
+        for decision in decisions_before(wildcards)[-1:]
+    ]
+
+
+def trial_results(wildcards):
+    """Return the results of every fit made before this decision."""
+    return [
+        f"{study.iteration_folder(wildcards.potential, iteration)}/round_{number}/trial_{trial}/result.json"
+        for iteration, number, trial in loop.trials(decisions_before(wildcards))
+    ]
+
+
+def closing(potential):
+    """Yield the decision that closed each iteration, as far as the loop has come."""
+    for decision in loop.walk(decision_reader(potential)):
+        if decision["action"] != "fit":
+            yield decision
+
+
+def delivered(potential):
+    """Return the fit that the loop delivers."""
+    return list(closing(potential))[-1]["delivered"]
+
+
+def best_of_iteration(wildcards):
+    """Return the best potential of a closed iteration."""
+    for decision in closing(wildcards.potential):
+        if decision["iteration"] == int(wildcards.iteration):
+            return f"{study.trial_folder(wildcards.potential, decision['best'])}/gap.xml"
+    raise WorkflowError(f"the loop has no iteration {wildcards.iteration}")
+
+
+def delivered_file(name):
+    """Return a file of the trial that the loop delivers."""
+
+    def path(wildcards):
+        entry = delivered(wildcards.potential)
+        return f"{study.trial_folder(wildcards.potential, entry)}/{name}"
+
+    return path
+
+
+def of_delivered_iteration(name):
+    """Return a file of the iteration whose potential is delivered."""
+
+    def path(wildcards):
+        iteration = delivered(wildcards.potential)["iteration"]
+        return f"{study.iteration_folder(wildcards.potential, iteration)}/{name}"
+
+    return path
+
+
+def closing_decisions(wildcards):
+    """Return the file of the decision that closed each iteration."""
+    return [study.decision_file(wildcards.potential, d) for d in closing(wildcards.potential)]
+
+
+def last_ledger(wildcards):
+    """Return the ledger beside the last decision."""
+    return closing_decisions(wildcards)[-1].replace("decision.json", "ledger.jsonl")
+
+
+def evaluations(wildcards):
+    """Return the evaluation of every iteration that has a potential."""
+    return [
+        f"{study.iteration_folder(wildcards.potential, decision['iteration'])}/evaluation.json"
+        for decision in closing(wildcards.potential)
+        if decision["best"]
+    ]

@@ -1,0 +1,27 @@
+# Input functions of the glass models: what a stage depends on, by its number.
+
+
+def glass_folder(wildcards):
+    """Return the folder of the glass model of these wildcards."""
+    return study.glass_folder.format(**wildcards)
+
+
+def stage_cost(wildcards, input):
+    """Return memory and time of a stage, from the speed that another job measures once that exists."""
+    stage = config["glass"]["cycle"][int(wildcards.stage) - 1]
+    speed = f"{glass_folder(wildcards)}/speed.json"
+    return resources.run_stage(int(wildcards.atoms), stage, config["glass"], speed)
+
+
+def density_table(wildcards):
+    """Return the table of frames for a stage at the density of the reference; no other stage depends on it."""
+    return at("frames/table.csv") if study.takes_reference_density(int(wildcards.stage)) else []
+
+
+def density_temperature(wildcards):
+    """Return the temperature (K) of the reference frames for a stage at their density, else None."""
+    return (
+        study.reference_temperature()
+        if study.takes_reference_density(int(wildcards.stage))
+        else None
+    )
