@@ -24,7 +24,7 @@ inspect: setup
 test: setup
 	$(BIN)/python -m pytest
 
-# Hours on two cores, alone on the machine; writes docs/performance.md.
+# Hours on two cores, alone on the machine; writes docs/reference/performance.md.
 benchmark: setup
 	PYTHONPATH=workflow $(BIN)/snakemake $(ARGS) -s benchmarks/Snakefile --cores all --logger gapglass
 
