@@ -1,8 +1,9 @@
-"""The active-learning loop on the example study, from its clusters to the energy tolerance, as the workflow runs it (two candidates at
-a time on two cores; a new iteration begins with the best sets of the last one) against the same loop with one candidate at a time
-that forgets its results when the database is enlarged, which is what XPOT and loops around it do. Both may spend as many fits in an
-iteration, draw from the same ranges, begin with a Latin hypercube and are stopped by the same tolerance; every seed gives other
-databases and other proposals. Time is that of fits and tests alone, without Snakemake.
+"""The active-learning loop on the example study, from its clusters to the energy tolerance, as the workflow runs it
+(two candidates at a time on two cores; a new iteration begins with the best sets of the previous one), compared
+with the same loop with one candidate at a time that discards its results when the database grows, as XPOT and loops
+built on it do. Both have the same number of fits per iteration, the same ranges, the same initial Latin hypercube
+and the same tolerance. Every seed gives other databases and other proposals. The times are those of fits and tests
+only, without Snakemake.
 """
 
 import tempfile

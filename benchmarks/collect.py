@@ -1,4 +1,4 @@
-"""Write docs/performance.md and its figures from benchmarks/results.
+"""Write docs/reference/performance.md and its figures from benchmarks/results.
 
     python benchmarks/collect.py
 
@@ -8,6 +8,7 @@ Equal results give an equal page; the machine on which it is written is taken fo
 import ast
 import os
 import re
+import textwrap
 from pathlib import Path
 
 import common
@@ -24,9 +25,9 @@ ROOT = common.HERE.parent
 KB_PER_GB = 1024**2
 HEAD = """# Performance
 
-Made by `make benchmark`, which generates its trajectories, measures every goal and writes this page; the scripts are in `benchmarks/`.
-Each peer is what a user would run instead, with its defaults or as its documentation says, on the same input and the same machine.
-Times are medians of runs taken in turns.
+`make benchmark` generates trajectories, measures every goal and writes this page; the scripts are in `benchmarks/`.
+Each peer is what a user would run instead, with its defaults or as its documentation recommends, on the same input
+and the same machine. Times are medians of runs that alternate.
 """
 
 
@@ -42,7 +43,7 @@ def machine():
     return [
         f"{field('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GB of memory, Linux.",
         "",
-        f"Versions: {made_by}.",
+        *textwrap.wrap(f"Versions: {made_by}.", 118, break_on_hyphens=False),
     ]
 
 
@@ -175,4 +176,4 @@ def _goal_columns(table):
 
 
 if __name__ == "__main__":
-    collect(common.RESULTS, ROOT / "docs/performance.md")
+    collect(common.RESULTS, ROOT / "docs/reference/performance.md")

@@ -6,7 +6,7 @@ A benchmark is a script that prints its tables and writes them to ``benchmarks/r
 - ``NAME_scaling.csv``: cost against size, columns work, peer, size, size_unit, ours_s, peer_s (peer_s empty where it was not run);
 - any other ``NAME_WHAT.csv``: a table shown as it is.
 
-``collect.py`` turns all of them into docs/performance.md, with the script's own docstring as the text of its section.
+``collect.py`` turns all of them into docs/reference/performance.md, with the script's own docstring as the text of its section.
 """
 
 import gc

@@ -1,9 +1,11 @@
-"""SOAP fingerprint and Coulomb matrix of every frame as the workflow makes them, in blocks, files and jobs on two cores, against
-DScribe called for one frame after the other in one process that has already started. SOAP with 8 radial functions and degree 8, cutoff
-5 Å; both make the same arrays. "All jobs" adds up the jobs' times, start of Python and imports included, and is set against the plain
-loop's time for as many frames. "Cores in use" is the time of the jobs over the time from the first job's start to the last one's
-end. The radial basis is polynomial, the paper's and the default; the Gaussian one (gto) takes DScribe an eighth of the time, and what
-the workflow adds to it (reading, sorting, writing: about 3 ms a frame; the start of each job: about 2 s) weighs the more.
+"""SOAP vector and Coulomb matrix of every frame as the workflow computes them, in blocks, files and jobs on two cores,
+compared with DScribe called for one frame after the other in a process that has already started. SOAP with 8 radial
+functions and degree 8, cutoff 5 Å; both give the same arrays. "All jobs" is the sum of the jobs' times, including
+the start of Python and imports, and is compared with the time of the plain loop for the same number of frames.
+"Cores in use" is the sum of the jobs' times divided by the time from the start of the first job to the end of the
+last. The polynomial radial basis is that of the paper and the default. The Gaussian basis (gto) takes DScribe an
+eighth of the time, so the constant cost of the workflow (reading, sorting and writing, about 3 ms per frame; the
+start of each job, about 2 s) is a larger part of the total.
 """
 
 import tempfile

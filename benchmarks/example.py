@@ -1,7 +1,7 @@
-"""The whole example study on two cores, from nothing to the report: which share of the wall time is Snakemake's own (its start, its
-graph, choosing jobs, and Python's start and imports in every job) and what takes the rest. A job's times come from Snakemake's
-records; the time in which no job runs is Snakemake's; the start and imports of each kind of job are measured after the run and
-counted once per job.
+"""The complete example study on two cores, from the first job to the report: the share of the wall time that Snakemake
+itself takes (its start, its graph, the choice of jobs, and the start of Python and imports in every job), and what
+takes the rest. A job's times come from Snakemake's records; the time in which no job runs is Snakemake's; the start
+and imports of each kind of job are measured after the run and counted once per job.
 """
 
 import re
@@ -81,7 +81,7 @@ def main():
     starts = (rules["count"] * rules["start_s"]).sum() / side_by_side
     share = (wall - busy + starts) / wall
     goals = [
-        common.goal("whole example study", "-", "Snakemake's own share", "% of wall time", 100 * share, None, "below 15 %", share < 0.15,
+        common.goal("complete example study", "-", "Snakemake's own share", "% of wall time", 100 * share, None, "below 15 %", share < 0.15,
                     "start of Python and imports in every job")
     ]  # fmt: skip
     common.write("example_goals", goals)

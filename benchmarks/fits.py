@@ -1,11 +1,13 @@
-"""Fits: soap_turbo against soap, and memory foretold against memory measured.
+"""Fits: soap_turbo compared with soap, and predicted and measured memory.
 
-Potentials for TeO2 (48-atom frames of resources/teo2-chgnet, virials included) are fitted with both descriptors at equal cutoff, radial
-functions, degrees and sparse points, on random training frames, with two seeds each (frames and sparse points change together); errors are
-means over the seeds with their standard error, on 40 frames that no fit has seen. Times are CPU seconds of one core, those of MD from
-LAMMPS' own loop time and share of CPU, so that other work on the machine matters little. Memory is the peak resident memory of gap_fit; the
-prediction is what the workflow asks for before it submits a fit (gapglass/memory.py). The designed fits change one thing at a time: number
-of frames, cutoffs, n_max and l_max, sparse points, virials, atoms per frame, species.
+Potentials for TeO2 (48-atom frames of resources/teo2-chgnet, virials included) are fitted with both descriptors at
+equal cutoff, radial functions, degrees and sparse points, on random training frames, with two seeds each (frames
+and sparse points change together); errors are means over the seeds with their standard error, on 40 frames outside
+all training sets. Times are CPU seconds of one core; those of MD come from the loop time and the CPU share in the
+LAMMPS log, so that other work on the machine has little influence. Memory is the peak resident memory of gap_fit;
+the prediction is the value that the workflow requests before it submits a fit (gapglass/potential/memory.py). The
+designed fits change one quantity at a time: number of frames, cutoffs, n_max and l_max, sparse points, virials,
+atoms per frame, species.
 """
 
 import io
@@ -58,16 +60,16 @@ run {steps}
 
 
 def fit(frames, changes, folder, *, descriptor="soap_turbo", virials=True, seed=1):
-    """Fit, and return what it cost beside the memory that was foretold."""
+    """Fit, and return what it cost and the predicted memory."""
     hyperparameters = COMMON | changes
     cost = gap_fit.run_fit(
         frames, hyperparameters, folder / "gap.xml", descriptor=descriptor, e0=gap_fit.isolated_atom_energies(frames), virials=virials,
         seed=seed, max_seconds=1800, log_path=folder / "fit.log",
     )  # fmt: skip
-    foretold = memory.FitMemory(geometry.count_neighbours(frames), descriptor=descriptor, virials=virials).mb(
+    predicted = memory.FitMemory(geometry.count_neighbours(frames), descriptor=descriptor, virials=virials).mb(
         hyperparameters
     )
-    return cost | {"predicted_memory_mb": foretold}
+    return cost | {"predicted_memory_mb": predicted}
 
 
 def evaluate(potential, frames):
@@ -279,7 +281,7 @@ def report(fits, runs, memories):
     small = memories[memories["peak_memory_mb"] <= 150]
     missed = (small["predicted_memory_mb"] - small["peak_memory_mb"]).max()
     rows += [
-        goal("memory of a fit foretold", "-", quantity, unit, value, None, wanted, met)
+        goal("predicted memory of a fit", "-", quantity, unit, value, None, wanted, met)
         for quantity, unit, value, wanted, met in (
             ("largest measured / predicted", "", highest, "at most 1.05", highest <= 1.05),
             ("smallest measured / predicted above 150 MB", "", large.min(), "at least 0.75", large.min() >= 0.75),

@@ -1,10 +1,11 @@
-"""Many frames, and more of them. Trajectories of 1250 to 20,000 frames of 48 atoms through the target `clusters` on two cores (three
-values of δ, SOAP with 8 radial functions and degree 8, Gaussian radial basis), with the time of each stage, summed over its jobs,
-and the memory of Snakemake and all its jobs together, sampled five times a second. A power law through the three largest sizes is
-carried on to 100,000 frames; distances and graph of so many would take 80 GB of memory a job, the kernels 160 GB of disk. The
-Lanczos solver on single-precision distances is compared with the dense one in double precision at 3334 frames. A trajectory of 4000
-frames grows by 400 and the jobs of the second run are counted. The graph of 100,000 frames in 301 blocks, as frames of 480 atoms
-would give, is built from a stand-in of 4 atoms that has really been imported.
+"""Data sets with many frames, and trajectories that grow. Trajectories of 1250 to 20,000 frames of 48 atoms through
+the target `clusters` on two cores (three values of δ, SOAP with 8 radial functions and degree 8, Gaussian radial
+basis), with the time of each stage, summed over its jobs, and the memory of Snakemake and all its jobs together,
+sampled five times a second. A power law through the three largest sizes is extrapolated to 100,000 frames; the
+distances and the graph of that many would take 80 GB of memory a job, the kernels 160 GB of disk. The Lanczos
+solver on single-precision distances is compared with the dense one in double precision at 3334 frames. A trajectory
+of 4000 frames grows by 400 and the jobs of the second run are counted. The graph of 100,000 frames in 301 blocks,
+as frames of 480 atoms would give, is built from an artificial trajectory of 4 atoms that is really imported.
 """
 
 import re

@@ -1,27 +1,29 @@
-"""Kernels: the Coulomb kernel of fingerprints, and both kernels of environments.
+"""Kernels: the Coulomb kernel of whole frames, and both kernels over environments.
 
-**Coulomb kernel, fingerprint form.** 1200 frames of 480 atoms (SiO2 of 2.20 g/cm3, a cristobalite lattice with normally
-distributed displacements of 0.1, 0.2 or 0.3 Å). Ours compares lower triangles of 115,440 numbers, handed over in float64
-(the workflow stores float32, which halves the memory); all 1200 frames are really run, in a fresh process. The peers, scipy's
-`pdist(..., "cityblock")` and scikit-learn's `laplacian_kernel`, take whole matrices of 230,400 float64. They are run on
-150 frames and scaled by the number of pairs they go through, n (n - 1) / 2 and n^2; the scaling table shows how well that
-holds. Of the two the faster counts.
+**Coulomb kernel, fingerprint form.** 1200 frames of 480 atoms (SiO2 of 2.20 g/cm3, a cristobalite lattice with
+normally distributed displacements of 0.1, 0.2 or 0.3 Å). gapglass compares lower triangles of 115,440 numbers,
+passed in float64 (the workflow stores float32, which halves the memory); all 1200 frames are computed, in a new
+process. The peers, scipy's `pdist(..., "cityblock")` and scikit-learn's `laplacian_kernel`, take whole matrices of
+230,400 float64. They are run on 150 frames and scaled by the number of pairs that they compute, n (n - 1) / 2 and
+n^2; the scaling table shows the quality of this extrapolation. The faster of the two is the peer.
 
-The machine's limit. An absolute difference that is weighted and added takes three vector instructions: subtract, clear
-the sign, fused multiply-add. Written with a weight (2 off the diagonal, 1 on it) the last goes to the multiplier's pipes
-and not to the adder's, where the subtraction is; without the weight the loop takes twice as long. With four vector pipes
-of 16 float32 (Zen 5) that is 16 * 4/3 per cycle, 85e9 per second and core at 4.0 GHz. Sixteen pairs of 4 x 4 rows share eight
-loads of 64 bytes, four of them from the second-level cache, in 12 cycles; the caches give 128 and 64 bytes per cycle and are not the
-limit. The row "machine limit" compares with what the same innermost loop reaches on both cores from the
-first-level cache, which includes adding up the lanes of a register after every 512 features.
+The machine's limit. A weighted sum of absolute differences takes three vector instructions: subtract, clear the
+sign, fused multiply-add. Written with a weight (2 off the diagonal, 1 on it) the last runs in the multiplier pipes
+and not in the adder pipes, which do the subtraction; without the weight the loop takes twice as long. With four
+vector pipes of 16 float32 (Zen 5) that is 16 * 4/3 per cycle, 85e9 per second and core at 4.0 GHz. Sixteen pairs of
+4 x 4 rows share eight loads of 64 bytes, four of them from the second-level cache, in 12 cycles; the caches give
+128 and 64 bytes per cycle and are not the limit. The row "machine limit" compares with what the same innermost loop
+reaches on both cores from the first-level cache, which includes adding up the lanes of a register after every 512
+features.
 
-**Environment form.** 240 atoms a frame, SOAP of 952 features (n_max 8, l_max 6) and rows of Coulomb matrices, against
-DScribe's `AverageKernel` with the metrics polynomial (degree 4) and laplacian. DScribe keeps n_atoms^2 numbers for every
-pair of frames (0.46 MB), so its number of frames is limited; ours was given the same. The SOAP kernel is made from mean
-monomials of the environments' principal coordinates, some forty thousand for each frame, instead of the products of all
-pairs of atoms; the error of its powers is bounded by 1e-5 and measured against DScribe. Most of the time at this size goes
-into finding the axes and the monomials: the ratio grows with the number of frames. Memory is that of a fresh process
-which compares blocks of 40 frames read from files, as the workflow does, for 80 frames and for 240.
+**Environment form.** 240 atoms a frame, SOAP of 952 features (n_max 8, l_max 6) and rows of Coulomb matrices,
+against DScribe's `AverageKernel` with the metrics polynomial (degree 4) and laplacian. DScribe keeps n_atoms^2
+numbers for every pair of frames (0.46 MB), so its number of frames is limited; gapglass was given the same.
+gapglass computes the SOAP kernel from mean monomials of the environments' principal coordinates, some forty
+thousand for each frame, instead of the products of all pairs of atoms; the error of its powers is bounded by 1e-5
+and measured against DScribe. At this size most of the time is spent on the axes and the monomials, so the ratio
+grows with the number of frames. The memory is that of a new process that compares blocks of 40 frames from files,
+as the workflow does, for 80 and for 240 frames.
 """
 
 import tempfile

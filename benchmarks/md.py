@@ -1,11 +1,12 @@
-"""Molecular dynamics with a GAP: pair_style quip of our plug-in against ASE with quippy's calculator.
+"""Molecular dynamics with a GAP: the plug-in's pair_style quip compared with ASE and quippy's calculator.
 
-The potential (soap_turbo, 300 sparse environments per species, cutoff 4.5 Å, and a two-body term) is fitted here on ten frames of
-SiO2. Both run velocity Verlet at 1000 K from the same positions, 1 fs a step; times are those of the steps alone, without loading the
-potential. Both end in the same library, QUIP from the quippy-ase wheel, which is serial: ASE has no way to a second core, LAMMPS
-divides the cell among MPI ranks. That ours is ahead on one core has one reason: soap_turbo compares words in blank-padded variables
-of 1024 characters for every neighbour, and the plug-in brings a comparison that does not walk through the blanks byte by byte.
-The plug-in's own share is told by itself (`compute pair quip`): packing neighbours for QUIP and handing forces back.
+The potential (soap_turbo, 300 sparse environments per species, cutoff 4.5 Å, and a two-body term) is fitted here on
+ten frames of SiO2. Both run velocity Verlet at 1000 K from the same positions, 1 fs a step; times are those of the
+steps only, without loading the potential. Both call the same library, QUIP from the quippy-ase wheel, which is
+serial. ASE cannot use a second core, while LAMMPS divides the cell among MPI ranks. The plug-in is faster on one
+core for one reason: soap_turbo compares words in blank-padded variables of 1024 characters for every neighbour, and
+the plug-in provides a comparison that does not read the blanks byte by byte. The plug-in reports its own share of
+the time (`compute pair quip`): packing neighbours for QUIP and returning the forces.
 """
 
 import re

@@ -1,11 +1,14 @@
-"""Structure of large models: partial g_ab(r) and S_ab(q) of 30 720 atoms against freud, compiled and parallel as ours.
+"""Structure of large models: partial g_ab(r) and S_ab(q) of 30 720 atoms compared with freud, which is also compiled
+and parallel.
 
-The atoms are 4 x 4 x 4 copies of a glass of 480 atoms, each frame shaken anew. Peers: `freud.density.RDF`, one call per pair of species,
-and `freud.diffraction.StaticStructureFactorDirect` with every wave vector of the cell. g_ab(r) is taken up to half the cell, which the
-transform to S(q) above 5 1/Å needs, and up to 10 Å. S_ab(q) is compared up to 1 1/Å, because freud's time for more is minutes a frame;
-ours is told up to 5 1/Å too, where the analysis of a cell this large ends its direct sum. freud works in single precision, and a pair
-beside the edge of a bin may fall to either side of it. Its list of wave vectors leaves some out (issue 1306 of its repository): S_ab(q)
-is equal in the bins that it has whole and noisier in the others, so the sum as the definition says it stands beside ours too.
+The atoms are 4 x 4 x 4 copies of a glass of 480 atoms, each frame with new random displacements. Peers:
+`freud.density.RDF`, one call per pair of species, and `freud.diffraction.StaticStructureFactorDirect` with every
+wave vector of the cell. g_ab(r) is taken up to half the cell, which the transform to S(q) above 5 1/Å needs, and up
+to 10 Å. S_ab(q) is compared up to 1 1/Å, because freud needs minutes per frame for more; the time of gapglass is
+also given up to 5 1/Å, where the direct sum ends for a cell of this size. freud works in single precision, and a
+pair close to the edge of a bin may be counted in either bin. Its list of wave vectors is incomplete (issue 1306 of
+its repository): S_ab(q) agrees in the bins whose wave vectors are complete and is noisier in the others, so
+gapglass is also compared with a direct evaluation of the definition.
 """
 
 import common

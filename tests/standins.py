@@ -25,7 +25,7 @@ SHAPES = {
 
 
 def gamma_teo2():
-    """Return γ-TeO2, P2_1 2_1 2_1, as the paper's 48-atom 2 x 1 x 2 cell (coordinates in docs/method.md)."""
+    """Return γ-TeO2, P2_1 2_1 2_1, as the paper's 48-atom 2 x 1 x 2 cell (coordinates in docs/explanation/method.md)."""
     cell = crystal(
         ["Te", "O", "O"],
         basis=[(0.9696, 0.1016, 0.1358), (0.759, 0.281, 0.173), (0.855, 0.036, 0.727)],

@@ -4,6 +4,7 @@ The schema gives config/README.md; pyproject.toml and requirements.lock give env
 """
 
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -90,17 +91,18 @@ def config_reference(schema):
     lines = [
         "# The configuration, key by key",
         "",
-        "Made from `src/gapglass/study/schema.yaml` by `make docs`.",
-        "`config.yaml` is the example study, `tiny.yaml` the small one of the tests.",
-        "Start your own study from a copy and run it with `make run CONFIG=my_study.yaml` or `snakemake --configfile my_study.yaml`.",
-        "Keys left out take their default; unknown keys, wrong types and contradictions stop the run before any work starts.",
-        "A hyperparameter is one number (`4.5`), a range (`{low: 4.0, high: 5.0}`, with `scale: log` for a logarithmic one) or a list",
-        "(`{choices: [6, 8]}`); ranges and lists are tuned.",
+        "`make docs` writes this page from `src/gapglass/study/schema.yaml`. `config.yaml` is the example study, `tiny.yaml` the",
+        "small one of the tests. Copy one of them to begin a study of your own, and run it with",
+        "`make run CONFIG=my_study.yaml` or `snakemake --configfile my_study.yaml`.",
+        "",
+        "A key that you leave out takes its default. Unknown keys, wrong types and contradictions stop the run before any work",
+        "starts. A hyperparameter is one number (`4.5`), a range (`{low: 4.0, high: 5.0}`, with `scale: log` for a logarithmic",
+        "one) or a list (`{choices: [6, 8]}`); the loop tunes ranges and lists.",
     ]
     for path, description, rows in _sections(schema, ""):
         lines += ["", f"## {path or 'Top level'}", ""]
         if path:
-            lines += [description, ""]
+            lines += [textwrap.fill(description, 118, break_on_hyphens=False), ""]
         if rows:
             lines += ["| key | value | unit | default | meaning |", "|---|---|---|---|---|", *rows]
     return "\n".join(lines) + "\n"

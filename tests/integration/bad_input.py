@@ -1,6 +1,6 @@
 """What users get wrong, as one table: how it is made, how a user meets it, and what the message must name (place and fix).
 
-``test_bad_input.py`` runs every case. docs/bad-input.md is made from the same table: ``.venv/bin/python tests/integration/bad_input.py``.
+``test_bad_input.py`` runs every case. docs/reference/bad-input.md is made from the same table: ``.venv/bin/python tests/integration/bad_input.py``.
 
 A case begins with a study that is sound: ``Study.data`` is the configuration, ``Study.frames`` are 12 frames of 48 atoms that are written
 to run.extxyz, ``Study.curve`` the lines of curve.txt. ``make`` spoils one of them, or the files in ``Study.folder``.
@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/bad-input.md"
-BEFORE, FIRST, EARLY = "before any job", "by the import, the first job", "by an early job"
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference/bad-input.md"
+BEFORE, FIRST, EARLY = "before any job", "in the first job (import)", "in an early job"
 
 # How a user meets it, and when.
 WAYS = {
     "check": ("`make run`, before Snakemake begins", BEFORE),
     "plan": ("`snakemake --dry-run`", BEFORE),
-    "start": ("`snakemake` or `make run`, when the plan stands", BEFORE),
+    "start": ("`snakemake` or `make run`, when the plan is known", BEFORE),
     "run": ("`snakemake clusters`", FIRST),
     "import_frames": ("the job that imports trajectories", FIRST),
     "import_experiment": ("the job that reads a measured curve", EARLY),
@@ -561,27 +561,27 @@ def _cell(words):
 
 
 def page():
-    """Return docs/bad-input.md."""
+    """Return docs/reference/bad-input.md."""
     lines = [
         "# Bad input",
         "",
-        "What users get wrong, and what they are told. Made from the table in `tests/integration/bad_input.py`, which writes this page when it is run;",
-        "`tests/integration/test_bad_input.py` makes every mistake, looks for the words of the last two columns in what is printed, for an exit status",
-        "other than 0 and for no traceback, and sees to it that nothing was started where it says so.",
+        "This page lists mistakes of a user and the message that each one produces. It is generated from the table in",
+        "`tests/integration/bad_input.py`. `tests/integration/test_bad_input.py` makes every mistake and checks that the message contains the words of",
+        "the last two columns, that the exit status is not 0, that there is no traceback, and that no job started where the",
+        "table says so.",
         "",
-        "Each message names the place (file, line, key, frame) and a fix. `make run` checks the configuration before Snakemake reads it.",
-        "**Plain `snakemake --configfile` lets Snakemake read the file first**: a file that it cannot open or decode is answered with",
-        "Snakemake's own message, and Python in a file that begins with `__use_yte__: true` is run before gapglass can refuse it. So look",
-        "at a study of somebody else with `make run CONFIG=study.yaml ARGS=--dry-run`.",
+        "Each message names the place (file, line, key or frame) and a remedy. `make run` and `gapglass check` check the",
+        "configuration before Snakemake reads it. **If you call `snakemake --configfile` directly, Snakemake reads the file",
+        "first**: a file that it cannot open or decode produces a message of Snakemake, and a file that begins with",
+        "`__use_yte__: true` can run Python code before gapglass refuses it. Check a study from somebody else with",
+        "`gapglass check`.",
         "",
-        "What nobody foresaw is told in one line too; its traceback is in a file beside the log of the job.",
+        "An unexpected error is also reported in one line. Its traceback is in a file beside the log of the job.",
     ]
     for group in GROUPS:
+        lines += ["", f"## {group.capitalize()}", ""]
         lines += [
-            "",
-            f"## {group.capitalize()}",
-            "",
-            "| what is wrong | met in | told | place | fix |",
+            "| mistake | found by | when | place in the message | remedy in the message |",
             "|---|---|---|---|---|",
         ]
         for case in CASES:

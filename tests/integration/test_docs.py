@@ -18,10 +18,11 @@ from gapglass.study import config, schema
 
 PAGES = [
     ROOT / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
     ROOT / "profiles/README.md",
-    ROOT / "config/README.md",
 ]
+PAGES += [ROOT / "config/README.md"]
 TINY = "--configfile config/tiny.yaml"
 
 # Command as it stands -> what the test runs in a finished tiny study: True for the command itself, a string for another in its place,
@@ -31,18 +32,22 @@ SLURM = (
 )
 COMMANDS = {
     "make run": "make run CONFIG=config/tiny.yaml",
+    "make setup": None,  # the first step of every other make command
     "make test": None,  # this
+    "pip install .": None,  # tested in an environment of its own
+    ".venv/bin/snakemake --software-deployment-method conda --configfile my_study.yaml": None,  # conda's channels cannot be reached
     "make run CONFIG=my_study.yaml": True,
     "make run CONFIG=my_study.yaml ARGS=--dry-run": True,
     "make run ARGS=learning_curves": "make run CONFIG=config/tiny.yaml ARGS='learning_curves --dry-run'",
     'make inspect FILES="vasprun.xml"': 'make inspect FILES="tests/data/readers/vasp/vasprun.xml"',
     "make inspect FILES=resources/teo2-chgnet/teo2-chgnet.extxyz.xz": True,
     ".venv/bin/gapglass inspect --help": True,
+    ".venv/bin/gapglass check my_study.yaml": True,
     ".venv/bin/snakemake --dry-run": True,
     ".venv/bin/snakemake clusters --configfile my_study.yaml": True,
     **{f".venv/bin/snakemake {stage}": f".venv/bin/snakemake {stage} --configfile config/tiny.yaml"
        for stage in ("clusters", "potential", "glass", "structure", "figures")},
-    ".venv/bin/snakemake verify --configfile config/tiny.yaml": True,
+    ".venv/bin/gapglass verify config/tiny.yaml": True,
     "rm -r results/tiny/potentials/optimal/iteration_02 results/tiny/potentials/optimal/summary.json": True,
     ".venv/bin/snakemake potential --configfile config/tiny.yaml": True,
     ".venv/bin/snakemake --profile profiles/slurm --configfile my_study.yaml":
@@ -108,8 +113,23 @@ def test_links_lead_somewhere(page):
 
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs/README.md").read_text()
-    for page in (ROOT / "docs").glob("*.md"):
-        assert page.name == "README.md" or f"({page.name})" in index, page.name
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        assert name == "README.md" or f"({name})" in index, name
+
+
+def test_readme_is_short_and_lines_fit_a_screen():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 80
+    for page in PAGES:
+        for number, line in enumerate(page.read_text().splitlines(), start=1):
+            assert len(line) < 120 or line.startswith("|"), f"{page}, line {number}"
+
+
+def test_python_example_works():
+    text = (ROOT / "docs/how-to/use-from-python.md").read_text()
+    example = re.search(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL).group(1)
+    done = subprocess.run([sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_yaml_snippets_are_valid_settings():

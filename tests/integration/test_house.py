@@ -54,7 +54,7 @@ def test_lock_has_hashes_and_every_direct_dependency_and_a_reason():
         re.search(rf"^{re.escape(name)}==\S+ \\\n    --hash=sha256:", lock, flags=re.MULTILINE) for name in locked
     )
     direct = re.findall(r"^([a-z0-9-]+)", (ROOT / "requirements.in").read_text(), flags=re.MULTILINE)
-    reasons = (ROOT / "docs/dependencies.md").read_text()
+    reasons = (ROOT / "docs/development/dependencies.md").read_text()
     assert len(direct) > 15
     for name in direct:
         assert name in locked and f"`{name}`" in reasons, name
