@@ -8,7 +8,7 @@ import pytest
 import standins
 from ase import Atoms
 from ase.io import read
-from tiny_study import RESULTS, ROOT, copy_project, snakemake
+from tiny_study import RESULTS, ROOT, SMALLER, change, copy_finished, copy_project, snakemake
 
 from gapglass.potential import gap_fit
 
@@ -95,10 +95,36 @@ def doubled(frame):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The folder of one undisturbed run."""
+    """The folder of one undisturbed run of the tiny study; tests must not change it."""
     folder = copy_project(tmp_path_factory.mktemp("study"))
     output = snakemake(folder)
     assert f"Report: {folder / RESULTS / 'report.html'}" in output
     for line in ("best test RMSE", "E_tol 1.5", "ns/day on 2 rank(s)", "stop: "):
         assert line in output
     return folder
+
+
+@pytest.fixture(scope="session")
+def small(finished, tmp_path_factory):
+    """The finished tiny study with one potential and one glass model: what most tests change takes seconds there."""
+    folder = copy_finished(finished, tmp_path_factory.mktemp("small") / "study")
+    change(folder, SMALLER)
+    output = snakemake(folder)
+    assert "Fitting" not in output and "Melt-quench" not in output
+    return folder
+
+
+@pytest.fixture(scope="session")
+def replicated(small, tmp_path_factory):
+    """The same with a second replica of the glass model."""
+    folder = copy_finished(small, tmp_path_factory.mktemp("replicated") / "study")
+    change(folder, {"glass": {"replicas": 2}})
+    assert "Fitting" not in snakemake(folder)
+    return folder
+
+
+def pytest_collection_modifyitems(items):
+    """Give the tests that share a finished study to one worker, so that the study runs once."""
+    for item in items:
+        if "integration" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("study"))

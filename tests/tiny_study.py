@@ -14,6 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--configfile", "config/tiny.yaml", "--nocolor"]
 RESULTS = Path("results/tiny")
+SMALLER = {"potential": {"variants": ["optimal"]}}  # one potential, and so one glass model
 
 
 def copy_project(folder):
@@ -29,6 +30,12 @@ def copy_project(folder):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def copy_finished(study, folder):
+    """Copy a finished study with its records and times, to change the copy."""
+    subprocess.run(["cp", "-a", str(study), str(folder)], check=True)
     return folder
 
 

@@ -10,14 +10,25 @@ import sys
 
 import psutil
 import pytest
-from tiny_study import RESULTS, SNAKEMAKE, change, copy_project, kill_when, numbers, snakemake, start, wait_for
+from tiny_study import (
+    RESULTS,
+    SMALLER,
+    SNAKEMAKE,
+    change,
+    copy_finished,
+    copy_project,
+    kill_when,
+    numbers,
+    snakemake,
+    start,
+    wait_for,
+)
 
 from gapglass.base.errors import ProgramKilled
 from gapglass.glass import explosion
 from gapglass.potential import failures, gap_fit
 from gapglass.study import records
 
-SMALLER = {"potential": {"variants": ["optimal"]}, "glass": {"replicas": 1}}
 ROOT_USER = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 
 
@@ -29,8 +40,8 @@ def study(tmp_path):
     return folder
 
 
-def whole(folder):
-    """Assert that what is there can be read, and that nothing half-made lies under a final name."""
+def readable(folder):
+    """Assert that every result can be read, so that no unfinished file lies under a final name."""
     for path in (folder / RESULTS).rglob("*"):
         if (
             path.is_file()
@@ -41,6 +52,29 @@ def whole(folder):
             assert not records._broken(path), path
 
 
+def test_snakemake_killed_in_three_stages(study, finished):
+    """The quick form of the next test, with a kill in the import, in a fit and in a stage of the quench."""
+    for log in ("import_frames.log", "fit_trial/optimal_01_2_1.gap_fit.log"):
+        kill_when(study, f"logs/{log}")
+        readable(study)
+    assert (study / RESULTS / "potentials/optimal/iteration_01/round_1/decision.json").exists()
+    assert not (study / RESULTS / "potentials/optimal/gap.xml").exists()
+    resume_after_a_kill_in_stage_2(study, finished)
+
+
+def resume_after_a_kill_in_stage_2(study, finished, *others):
+    """Kill a run in stage 2 of the quench and where the logs of ``others`` begin; the last run ends with the same numbers."""
+    kill_when(study, "glass/optimal/48/1/stage_2/.running-*/log.lammps")
+    assert not (study / RESULTS / "glass/optimal/48/1/final.extxyz").exists()
+    for log in others:
+        kill_when(study, f"logs/{log}")
+    output = snakemake(study)
+    assert "stage 1 (" not in output and "Fitting trial" not in output  # earlier results are kept
+    assert numbers(study) == numbers(finished)
+    assert not list((study / RESULTS).rglob(".partial-*"))
+
+
+@pytest.mark.slow
 def test_snakemake_killed_in_every_stage(study, finished):
     for log in (
         "import_frames.log",
@@ -53,14 +87,8 @@ def test_snakemake_killed_in_every_stage(study, finished):
         "run_stage/optimal_48_1_1.log",
     ):
         kill_when(study, f"logs/{log}")
-        whole(study)
-    kill_when(study, "glass/optimal/48/1/stage_2/.running-*/log.lammps")
-    assert not (study / RESULTS / "glass/optimal/48/1/final.extxyz").exists()
-    kill_when(study, "logs/plot_structure.log")
-    output = snakemake(study)
-    assert "stage 1 (" not in output and "Fitting trial" not in output  # what was there is kept
-    assert numbers(study) == numbers(finished)
-    assert not list((study / RESULTS).rglob(".partial-*"))
+        readable(study)
+    resume_after_a_kill_in_stage_2(study, finished, "plot_structure.log")
 
 
 def programs_of(process, name):
@@ -90,17 +118,24 @@ def test_a_program_ends_with_the_script_that_started_it():
 
 
 def test_programs_and_scripts_killed_and_a_second_controller_refused(study, finished):
-    """Each kill ends the run with a message; the next run goes on."""
+    """Each kill ends the run with a message; the next run goes on.
+
+    First the controller alone is killed: its jobs go on beside those of the next run, so that two writers meet at one file.
+    """
+    process = start(study, log=study / "run.log")
+    wait_for(study, "logs/import_frames.log", process)
+    second = subprocess.run(SNAKEMAKE, cwd=study, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert second.returncode != 0 and "cannot be locked" in second.stdout + second.stderr
+    wait_for(study, "logs/fit_trial/optimal_01_1_1.gap_fit.log", process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    snakemake(study, "--unlock")
     for made, name, message in (
-        ("logs/cluster_frames/0.3.log", ".cluster_frames.py", "Error in rule cluster_frames"),
-        ("logs/fit_trial/optimal_01_1_1.gap_fit.log", "/gap_fit", "gap_fit was ended from outside (SIGKILL)"),
+        ("logs/fit_trial/optimal_01_2_1.gap_fit.log", "/gap_fit", "gap_fit was ended from outside (SIGKILL)"),
+        ("logs/fit_trial/optimal_02_1_1.gap_fit.log", ".fit_trial.py", "Error in rule fit_trial"),
         ("glass/optimal/48/1/stage_1/.running-*/log.lammps", "/lmp", "LAMMPS failed at step"),
     ):
         process = start(study, log=study / "run.log")
-        if name == ".cluster_frames.py":
-            wait_for(study, "logs/import_frames.log", process)
-            second = subprocess.run(SNAKEMAKE, cwd=study, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-            assert second.returncode != 0 and "cannot be locked" in second.stdout + second.stderr
         wait_for(study, made, process)
         victims = []
         while not victims:
@@ -110,23 +145,13 @@ def test_programs_and_scripts_killed_and_a_second_controller_refused(study, fini
         assert process.wait(timeout=300) != 0
         output = (study / "run.log").read_text()
         assert message in output and "Traceback" not in output, output[-3000:]
-        whole(study)
+        readable(study)
     assert not (study / RESULTS / "glass/optimal/48/1/stage_1/outcome.json").exists()  # a killed rank is no explosion
     snakemake(study)
     assert numbers(study) == numbers(finished)
 
 
-def test_a_killed_controller_leaves_jobs_that_do_no_harm(study, finished):
-    """Jobs go on after their Snakemake was killed, beside those of the next one: two writers of one file."""
-    process = start(study, log=study / "run.log")
-    wait_for(study, "logs/fit_trial/optimal_01_1_1.gap_fit.log", process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    snakemake(study, "--unlock")
-    snakemake(study)
-    assert numbers(study) == numbers(finished)
-
-
+@pytest.mark.slow
 @ROOT_USER
 def test_full_disk_and_read_only_input(tmp_path, finished):
     study = copy_project(tmp_path / "study")
@@ -149,18 +174,18 @@ def test_full_disk_and_read_only_input(tmp_path, finished):
         subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "input")], check=True)
         output = snakemake(study, ok=False)
         assert "No space left on device" in output and "Traceback" not in output
-        whole(study)
+        readable(study)
         subprocess.run(["mount", "-o", "remount,size=2g", str(study / "results")], check=True)
-        snakemake(study)
-        assert numbers(study) == numbers(finished)
+        snakemake(study, "clusters")
+        for name in ("frames/table.csv", "clusters/delta.csv", "clusters/best_labels.csv", "clusters/map.csv"):
+            assert (study / RESULTS / name).read_text() == (finished / RESULTS / name).read_text()
     finally:
         for place in (study / "results", tmp_path / "input"):
             subprocess.run(["umount", str(place)], check=False)
 
 
-def test_verify_finds_and_repairs_what_snakemake_does_not_notice(finished, tmp_path):
-    study = tmp_path / "study"
-    subprocess.run(["cp", "-a", str(finished), str(study)], check=True)
+def test_verify_finds_and_repairs_what_snakemake_does_not_notice(small, tmp_path):
+    study = copy_finished(small, tmp_path / "study")
     assert re.search(r"\d{3} results are there, complete, and as they were made", snakemake(study, "verify"))
     loop = study / RESULTS / "potentials/optimal/iteration_01"
     (loop / "round_1/decision.json").unlink()
@@ -195,7 +220,7 @@ def test_verify_finds_and_repairs_what_snakemake_does_not_notice(finished, tmp_p
         words[0] = SNAKEMAKE[0] if words[0].endswith("snakemake") else words[0]
         done = subprocess.run(words, cwd=study, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert numbers(study) == numbers(finished)
+    assert numbers(study) == numbers(small)
     assert "as they were made" in snakemake(study, "verify")
 
 

@@ -12,7 +12,7 @@ import time
 import pandas as pd
 import pytest
 from test_docs import COMMANDS
-from tiny_study import RESULTS, change, copy_project, numbers, snakemake, start
+from tiny_study import RESULTS, SMALLER, change, copy_project, numbers, snakemake, start
 
 from gapglass.study import resources
 
@@ -21,6 +21,9 @@ PROFILE = (
     *("--profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"),
 )
+
+
+pytestmark = pytest.mark.slow
 
 
 def slurm(*command):
@@ -55,7 +58,7 @@ def submitted(tmp_path_factory):
     Yields the folder and what Snakemake said.
     """
     folder = copy_project(tmp_path_factory.mktemp("slurm"))
-    change(folder, {"potential": {"variants": ["optimal"]}, "glass": {"replicas": 1}})
+    change(folder, SMALLER)
     # less than Python alone takes in the first attempt, enough in the second
     process = start(
         folder, "--set-resources", "assemble_kernels:mem_mb=100*attempt**4", *PROFILE, log=folder / "run.log"

@@ -98,6 +98,7 @@ def planned(request, project):
     return name, settings, imported, jobs, files
 
 
+@pytest.mark.slow
 def test_standins_have_the_shapes_of_the_paper(planned):
     name, settings, imported, *_ = planned
     n_frames, n_atoms, trajectories, *_ = STUDIES[name]
@@ -108,6 +109,7 @@ def test_standins_have_the_shapes_of_the_paper(planned):
     assert imported["species"] == sorted(settings["glass"]["composition"])
 
 
+@pytest.mark.slow
 def test_plan_of_the_clusters_is_complete(planned):
     name, settings, _, jobs, files = planned
     blocks = {"aste3": 2, "teo2": 4, "teo2-gamma": 5}[name]
@@ -116,6 +118,7 @@ def test_plan_of_the_clusters_is_complete(planned):
     assert {f"clusters/delta_{delta:g}/labels.csv" for delta in settings["clustering"]["deltas"]} <= files
 
 
+@pytest.mark.slow
 def test_plan_runs_to_the_report(planned):
     _, settings, _, jobs, files = planned
     assert jobs["build_report"] == jobs["all"] == jobs["analyse_reference"] == 1 and "report.html" in files
@@ -130,6 +133,7 @@ def test_plan_runs_to_the_report(planned):
     assert jobs["pack_atoms"] == jobs["analyse_glass"] == jobs["finish_glass"] == len(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["optimal", "soap_only", "all_frames"])
 def test_plan_follows_every_potential_through_glass_and_structure(planned, variant):
     _, settings, _, _, files = planned
@@ -150,6 +154,7 @@ def test_plan_follows_every_potential_through_glass_and_structure(planned, varia
     assert made == here
 
 
+@pytest.mark.slow
 def test_only_the_stage_at_the_reference_density_depends_on_the_frames(project, planned):
     name, settings, *_ = planned
     n_stages = len(settings["glass"]["cycle"])

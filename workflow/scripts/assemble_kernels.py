@@ -7,7 +7,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from gapglass.base import files, log
-from gapglass.similarity import blocks, rows
+from gapglass.similarity import blocks
+from gapglass.similarity.rows import combine
 
 log.configure(snakemake.log[0], "assemble_kernels", snakemake.params)
 places = [block.frames for block in blocks.cut(files.read_table(snakemake.input.table), snakemake.params.block_frames)]
@@ -18,9 +19,7 @@ with ExitStack() as stack:
     rows = [stack.enter_context(np.load(path)) for path in snakemake.input.rows]
     paths = {name: stack.enter_context(files.whole_file(snakemake.output[name])) for name in settings}
     on_disk = {name: partial(open_memmap, path, mode="w+") for name, path in paths.items()}
-    soap, coulomb, scales = rows.combine(
-        rows, places, **settings, allocate=lambda name, shape: on_disk[name](shape=shape)
-    )
+    soap, coulomb, scales = combine(rows, places, **settings, allocate=lambda name, shape: on_disk[name](shape=shape))
     for matrix in (soap, coulomb):
         matrix.flush()
 log.notice("%d x %d kernels, slope %.4g, zeta %.4g", *soap.shape, scales["slope"], scales["zeta"])
