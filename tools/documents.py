@@ -1,12 +1,15 @@
 """``make docs``: writes the files that repeat what another file says, so that the two cannot differ.
 
-The schema gives config/README.md; pyproject.toml and requirements.lock give envs/gapglass.yaml.
+The schema gives config/README.md, pyproject.toml and requirements.lock give envs/gapglass.yaml, and the imports of the library
+give docs/development/rooms.svg.
 """
 
 import re
 import textwrap
 import tomllib
 from pathlib import Path
+
+import rooms
 
 from gapglass.base.files import whole_file
 from gapglass.study.schema import load_schema
@@ -115,6 +118,7 @@ def made_files():
     return {
         ROOT / "config" / "README.md": config_reference(load_schema()),
         ROOT / "envs" / "gapglass.yaml": environment(names, versions),
+        ROOT / "docs/development/rooms.svg": rooms.picture(ROOT / "src/gapglass", ROOT / "pyproject.toml"),
     }
 
 
