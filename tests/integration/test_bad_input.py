@@ -386,7 +386,7 @@ def test_disk_full_while_writing_is_told(tmp_path):
 )
 def test_damaged_result_is_told(name, content, reader, tmp_path):
     (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=rf"{name} is damaged \(.*\); delete it, and the next run makes it anew"):
+    with pytest.raises(UserError, match=rf"{name} is corrupt \(.*\); delete it, and the next run rebuilds it"):
         reader(tmp_path / name)
 
 
