@@ -126,7 +126,7 @@ def import_frames(trajectories, settings):
     table : pandas.DataFrame
         One row per frame.
     summary : dict
-        Counts, species, temperatures, the rejected frames with reasons, the kind of energy and the digest of each file.
+        Counts, species, temperatures, rejected frames with reasons, kinds of energy, and the digest of each file.
 
     Raises
     ------
