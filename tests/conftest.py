@@ -14,14 +14,33 @@ from gapglass.potential import gap_fit
 
 BLYP = ROOT / "resources/teo2-blyp-small/teo2-blyp-small.extxyz.xz"
 HYPERPARAMETERS = {
-    "cutoff": 4.0, "cutoff_width": 0.5, "n_max": 4, "l_max": 3, "atom_sigma": 0.5, "zeta": 4, "delta": 0.5, "n_sparse": 60,
-    "two_body_cutoff": 4.0, "two_body_delta": 2.0, "two_body_theta": 1.0, "two_body_n_sparse": 15,
-    "sigma_energy": 0.002, "sigma_force": 0.1, "sigma_virial": 0.05,
-}  # fmt: skip
+    "cutoff": 4.0,
+    "cutoff_width": 0.5,
+    "n_max": 4,
+    "l_max": 3,
+    "atom_sigma": 0.5,
+    "zeta": 4,
+    "delta": 0.5,
+    "n_sparse": 60,
+    "two_body_cutoff": 4.0,
+    "two_body_delta": 2.0,
+    "two_body_theta": 1.0,
+    "two_body_n_sparse": 15,
+    "sigma_energy": 0.002,
+    "sigma_force": 0.1,
+    "sigma_virial": 0.05,
+}
 STRUCTURE = {
-    "q_max": 12.0, "q_bin": 0.1, "q_direct": "auto", "r_bin": 0.05, "r_max": None, "r_x_min": 1.0, "window": "lorch", "angle_bin": 2.0,
+    "q_max": 12.0,
+    "q_bin": 0.1,
+    "q_direct": "auto",
+    "r_bin": 0.05,
+    "r_max": None,
+    "r_x_min": 1.0,
+    "window": "lorch",
+    "angle_bin": 2.0,
     "coordination_cutoffs": {"Te-O": 2.46},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +65,16 @@ def fitted(tmp_path_factory, blyp_frames):
     folder = tmp_path_factory.mktemp("potential")
     frames = blyp_frames[::3]
     gap_fit.run_fit(
-        frames, HYPERPARAMETERS, folder / "gap.xml", descriptor="soap_turbo", e0=gap_fit.isolated_atom_energies(frames),
-        virials=True, seed=1, max_seconds=300, log_path=folder / "fit.log",
-    )  # fmt: skip
+        frames,
+        HYPERPARAMETERS,
+        folder / "gap.xml",
+        descriptor="soap_turbo",
+        e0=gap_fit.isolated_atom_energies(frames),
+        virials=True,
+        seed=1,
+        max_seconds=300,
+        log_path=folder / "fit.log",
+    )
     return folder / "gap.xml", frames
 
 
