@@ -58,6 +58,6 @@ def test_similarity_affinity_leaves_no_eigengap_where_rbf_does():
     gaps = {}
     for kind in ("rbf", "similarity"):
         _, values = spectral.embedding(spectral.affinity(kernels.distance(kernel), kind), 3)
-        # The second eigenvalue of the random walk, 1 - eigenvalue of the Laplacian, is close to 1 for two groups.
+        # Two groups show in the second eigenvalue of the random walk, 1 - that of the Laplacian.
         gaps[kind] = 1 - values[1]
     assert gaps["similarity"] < 1e-3 < 0.05 < gaps["rbf"]

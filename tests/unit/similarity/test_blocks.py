@@ -37,7 +37,7 @@ def test_every_frame_is_in_one_block_and_no_block_in_two_trajectories():
     [
         (dict(a=(30, 48)), dict(a=(33, 48)), {"a_0003"}),
         (dict(a=(25, 48)), dict(a=(30, 48)), {"a_0002"}),
-        # The shorter blocks at the end are compared with all others; only their rows are recomputed beside the new ones.
+        # The shorter blocks at the end are compared with all others. Only their rows are computed again.
         (dict(a=(25, 48), b=(9, 48)), dict(a=(41, 48), b=(9, 48)), {"a_0002", "a_0003", "a_0004", "b_0000"}),
         (
             dict(a=(30, 48), b=(20, 48)),

@@ -25,7 +25,7 @@ def test_scales_are_found_from_the_data(soap, blyp_frames):
     _, _, scales = both_kernels(moments=moments, self_product=50.0, soap={"degree": 2})
     assert scales["slope"] == 0.02
     matrices = [np.diag([0.0, 1.0, 2.0]) + shift for shift in (0.0, 1.0)]
-    # Rows of one frame are compared with rows of the other; the distance is the sum of |difference| over three columns.
+    # Every row of one frame is compared with every row of the other, as the sum of |difference| over three columns.
     expected = np.median([np.abs(a - b).sum() for a in matrices[0] for b in matrices[1]])
     assert coulomb_environments.row_scale(matrices, seed=3) == expected
     with pytest.raises(UserError, match="frames are alike"):

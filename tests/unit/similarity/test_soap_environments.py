@@ -9,7 +9,7 @@ from gapglass.similarity import soap_environments
 
 @pytest.mark.parametrize("same", [True, False])
 def test_moments_from_monomials_keep_their_bound(rng, same):
-    """The moments agree with those from all pairs of atoms, for frames of different size and blocks of another kind."""
+    """The moments agree with those from all pairs of atoms, for frames of different size and different blocks."""
     spectrum = 10.0 ** -np.linspace(0, 10, 160)
     frames = [(rng.normal(size=(37 + i % 3, 160)) * spectrum + spectrum).astype(np.float32) for i in range(40)]
     turned = np.concatenate([rng.permutation(12), np.arange(12, 160)])
