@@ -11,6 +11,8 @@ from ase.io import read
 from tiny_study import RESULTS, ROOT, SMALLER, change, copy_finished, copy_project, snakemake
 
 from gapglass.potential import gap_fit
+from gapglass.similarity import kernels
+from gapglass.similarity.soap import soap_descriptor
 
 BLYP = ROOT / "resources/teo2-blyp-small/teo2-blyp-small.extxyz.xz"
 HYPERPARAMETERS = {
@@ -105,6 +107,25 @@ def hard_spheres():
                 places = np.vstack([places, place])
         frames.append(Atoms("Te300O600", positions=places, cell=[26] * 3, pbc=True))
     return frames
+
+
+@pytest.fixture(scope="session")
+def soap():
+    """A small SOAP descriptor of Te and O."""
+    settings = {"cutoff": 4.0, "n_max": 4, "l_max": 3, "atom_sigma": 0.5, "radial_basis": "polynomial"}
+    return soap_descriptor(["Te", "O"], settings)
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """150 points in 5 groups: (truth, kernel, distances, energies that belong to the groups)."""
+    from sklearn.datasets import make_blobs
+
+    points, truth = make_blobs(150, centers=[[0, 0], [8, 0], [0, 8], [8, 8], [4, 14]], cluster_std=0.6, random_state=3)
+    squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
+    kernel = np.exp(-squared / 60)
+    energies = truth * 0.1 + np.random.default_rng(0).normal(0, 0.002, 150)
+    return truth, kernel, kernels.distance(kernel), energies
 
 
 @pytest.fixture
