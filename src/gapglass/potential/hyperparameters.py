@@ -15,6 +15,9 @@ SIZES = (
     "two_body_n_sparse",
 )  # memory rises with each of them
 
+# QUIP warns of an unstable radial basis of soap_turbo beyond this n_max.
+MOST_RADIAL_SOAP_TURBO = 8
+
 
 def bounds(setting):
     """Return the smallest and the largest value that a hyperparameter setting allows."""

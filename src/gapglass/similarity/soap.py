@@ -8,6 +8,8 @@ Source: Eq. 1-5 and 9 of doi:10.1111/jace.20128.
 
 import numpy as np
 
+GTO_CUTOFF_ABOVE = 1  # Å; DScribe refuses shorter cutoffs with radial basis gto
+
 
 def soap_descriptor(species, settings):
     """Return the DScribe SOAP object for these species and settings (section ``descriptors.soap``)."""
