@@ -22,6 +22,7 @@ from gapglass.glass.thermo import thermo_rows
 log = logging.getLogger("gapglass")
 
 TEMPLATES = Path(__file__).with_name("templates")
+MOST_STEPS = 2**31 - 1  # LAMMPS counts the steps of one run in 32 bits
 
 # A launcher's words for a rank that was killed: mpich, Open MPI, a shell, Slurm.
 KILLED = re.compile(r"\(signal \d+\)|exited on signal \d+|\bKilled\b|oom[-_ ]kill|out[- ]of[- ]memory", re.IGNORECASE)

@@ -3,6 +3,9 @@
 # The memory of a fit rises with each of these hyperparameters.
 SIZES = ("n_max", "l_max", "cutoff", "n_sparse", "two_body_cutoff", "two_body_n_sparse")
 
+# QUIP warns of an unstable radial basis of soap_turbo beyond this n_max.
+MOST_RADIAL_SOAP_TURBO = 8
+
 
 def bounds(setting):
     """Return the smallest and the largest value that a hyperparameter setting allows."""

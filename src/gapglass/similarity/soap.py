@@ -5,6 +5,8 @@ The spectra come from DScribe, which takes a second to import and is imported on
 
 import numpy as np
 
+GTO_CUTOFF_ABOVE = 1  # Å; DScribe refuses shorter cutoffs with radial basis gto
+
 
 def soap_descriptor(species, settings):
     """Return the DScribe SOAP object of a set of species.

@@ -14,11 +14,10 @@ from ase.data import atomic_masses, atomic_numbers
 
 from gapglass.base.errors import UserError
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
+from gapglass.structure.kinds import Q_KINDS
 from gapglass.structure.transforms import transform_to_r
 from gapglass.structure.weights import TOTALS
 
-Q_KINDS = ("S(Q)", "F(Q)")  # measured over Q
-DENSITY_KINDS = ("T(r)", "g(r)")  # need the number density to become G(r)
 FEWEST_POINTS = 10
 FARTHEST_TAIL = 0.5  # from what a curve tends to: half-way between 0 and 1
 R_RANGE = 20.0  # Å, of a transformed curve where structure.r_max does not say it
