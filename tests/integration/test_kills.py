@@ -240,7 +240,7 @@ def test_verify_knows_cut_off_files_whose_time_is_right(tmp_path):
         assert records._broken(tmp_path / name).startswith("broken: "), name
     (tmp_path / "a.json").write_text(json.dumps({"a": 1}))
     (tmp_path / "d.xml").write_text("<!-- the fit failed, see result.json -->\n")
-    explosion.write_absence(tmp_path / "j.extxyz", {"stage": 2, "step": 7, "time_ps": 0.007})
+    explosion.write_not_made(tmp_path / "j.extxyz", {"stage": 2, "step": 7, "time_ps": 0.007})
     assert not records._broken(tmp_path / "d.xml") and not records._broken(tmp_path / "j.extxyz")
     (tmp_path / "c.extxyz").write_text("1\ncomment\nO 0 0 0\n")
     assert not records._broken(tmp_path / "a.json") and not records._broken(tmp_path / "c.extxyz")
