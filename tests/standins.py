@@ -3,8 +3,8 @@
     .venv/bin/python tests/standins.py trajectories
 
 They hold no physics: atoms on a shaken lattice, energies that follow the temperature of the plateau, random forces.
-Their number of frames and atoms, composition, cell and keys are those that the studies ask for, so that import, plan and
-the cost of bookkeeping are realistic.
+Their number of frames and atoms, composition, cell and keys are those that the studies ask for, so that import, plan
+and the cost of bookkeeping are realistic.
 """
 
 import argparse
@@ -26,7 +26,7 @@ SHAPES = {
 
 
 def gamma_teo2():
-    """Return γ-TeO2, P2_1 2_1 2_1, as the paper's 48-atom 2 x 1 x 2 cell; docs/explanation/method.md has the source."""
+    """Return γ-TeO2, P2_1 2_1 2_1, in the paper's 2 x 1 x 2 cell of 48 atoms (source: docs/explanation/method.md)."""
     cell = crystal(
         ["Te", "O", "O"],
         basis=[(0.9696, 0.1016, 0.1358), (0.759, 0.281, 0.173), (0.855, 0.036, 0.727)],

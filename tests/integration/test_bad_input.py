@@ -1,4 +1,4 @@
-"""Every mistake of the table in bad_input.py is reported: place, remedy, exit status, no traceback, no needless job."""
+"""Every mistake of the table in bad_input.py is reported with place and remedy, no traceback and no needless job."""
 
 import copy
 import fcntl
@@ -268,8 +268,8 @@ def meet(study, way, monkeypatch):
 
 
 def found(study):
-    """Return the files of the results that are no logs, nor kept to be looked at."""
-    files = (path for path in study.folder.glob("results/**/*") if path.is_file())
+    """Return the results: the files that are neither logs, nor kept from a failed run, nor the record of the version."""
+    files = (path for path in study.folder.glob("results/**/*") if path.is_file() and path.name != "version.json")
     return {str(path) for path in files if not {"logs", "benchmarks", "failed"} & set(path.parts)}
 
 

@@ -16,7 +16,7 @@ from tiny_study import RESULTS, SMALLER, change, copy_project, numbers, snakemak
 
 from gapglass.study import resources
 
-# Without accounting the plug-in has to ask squeue. The other options shorten waits that the profile sets for slow queues.
+# Without accounting the plug-in has to ask squeue. The other options shorten waits that slow queues need.
 PROFILE = (
     *("--profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"),
@@ -53,7 +53,7 @@ def jobs(state=""):
 
 @pytest.fixture(scope="module")
 def submitted(tmp_path_factory):
-    """A run through Slurm in which one job was cancelled, one exceeded its memory, and the node was drained for a while.
+    """A run through Slurm: one job was cancelled, one exceeded its memory, and the node was drained for a while.
 
     Yields the folder and what Snakemake said.
     """
