@@ -63,8 +63,8 @@ def test_potential_is_one_file_without_the_training_set(fitted):
 
 
 def test_soap_works_too_and_the_seed_decides(tmp_path, blyp_frames, hyperparameters):
-    frames = blyp_frames[::6]
-    hyperparameters["n_sparse"] = 20
+    frames = blyp_frames[::12]
+    hyperparameters |= {"n_max": 3, "l_max": 2, "n_sparse": 20}
     energies = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         folder = tmp_path / name
