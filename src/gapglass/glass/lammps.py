@@ -17,6 +17,7 @@ from gapglass.glass.thermo import thermo_rows
 log = logging.getLogger("gapglass")
 
 TEMPLATES = Path(__file__).with_name("templates")
+MOST_STEPS = 2**31 - 1  # LAMMPS counts the steps of one run in 32 bits
 
 # How mpich, Open MPI, shells and Slurm report a rank that was killed.
 KILLED = re.compile(r"\(signal \d+\)|exited on signal \d+|\bKilled\b|oom[-_ ]kill|out[- ]of[- ]memory", re.IGNORECASE)

@@ -1,8 +1,4 @@
-"""The configuration: read, checked against the schema, completed with defaults, checked for sense.
-
-Every problem is found before any work starts and told with the key, the value seen, what is
-allowed and a fix. The schema is ``workflow/schemas/config.schema.yaml``.
-"""
+"""The findings of jsonschema in words, and the problems of a configuration that jsonschema does not report."""
 
 import difflib
 import math
@@ -12,7 +8,7 @@ from gapglass.study.schema import resolve
 
 
 def not_finite(value, path=()):
-    """Yield the places of numbers that are not finite; comparisons with them pass every bound."""
+    """Yield the path of every number that is not finite: NaN passes every comparison with a bound."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from not_finite(item, (*path, key))
@@ -24,7 +20,7 @@ def not_finite(value, path=()):
 
 
 def keys_without_name(value, path=()):
-    """Yield the places of keys that YAML reads as numbers or truth values, with the key."""
+    """Yield the path of every key that YAML reads as a number or truth value, and the key itself."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         if isinstance(value, dict) and not isinstance(key, str):
@@ -34,6 +30,7 @@ def keys_without_name(value, path=()):
 
 
 def key_name(path):
+    """Return the name of a key in messages, glass.cycle[0].time, from its path of keys and indices."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
@@ -41,7 +38,7 @@ def key_name(path):
 
 
 def _allowed(node):
-    """Say in words what a schema node allows."""
+    """Return in words what a node of the schema allows."""
     if "$ref" in node or "anyOf" in node:
         options = node.get("anyOf", [])
         return " or ".join(_allowed(option) for option in options)
@@ -69,18 +66,20 @@ def _allowed(node):
 
 
 def explain(error, schema):
-    """Turn one finding of jsonschema into lines that name key, value, allowed values and a fix."""
+    """Return one finding of jsonschema as lines that name the key, its value, the allowed values and a fix.
+
+    Parameters
+    ----------
+    error : jsonschema.ValidationError
+    schema : dict
+
+    Returns
+    -------
+    list of str
+    """
     key = key_name(error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.schema.get("additionalProperties"), bool):
-        known = list(error.schema.get("properties", {}))
-        lines = []
-        for name in error.instance:
-            if name not in known:
-                where = key_name([*error.absolute_path, name])
-                close = difflib.get_close_matches(str(name), known, 1)
-                fix = f"did you mean `{close[0]}`?" if close else "remove it"
-                lines.append(f"`{where}` is not a known key; {fix} Known here: {', '.join(known)}")
-        return lines
+        return _unknown_keys(error)
     if error.validator == "required":
         name = re.match(r"'(.*)' is a required", error.message).group(1)
         return [f"`{key_name([*error.absolute_path, name])}` is missing; add it"]
@@ -91,3 +90,16 @@ def explain(error, schema):
         mantissa, exponent = re.split("[eE]", error.instance)
         fix = f"YAML reads this as text, write {mantissa}.0e{exponent}"
     return [f"`{key}` is {error.instance!r}; allowed: {allowed}{unit}; {fix}"]
+
+
+def _unknown_keys(error):
+    """Return a line for every key that the schema does not know, with the known key that resembles it most."""
+    known = list(error.schema.get("properties", {}))
+    lines = []
+    for name in error.instance:
+        if name not in known:
+            where = key_name([*error.absolute_path, name])
+            close = difflib.get_close_matches(str(name), known, 1)
+            fix = f"did you mean `{close[0]}`?" if close else "remove it"
+            lines.append(f"`{where}` is not a known key; {fix} Known here: {', '.join(known)}")
+    return lines

@@ -1,8 +1,4 @@
-"""The configuration: read, checked against the schema, completed with defaults, checked for sense.
-
-Every problem is found before any work starts and told with the key, the value seen, what is
-allowed and a fix. The schema is ``workflow/schemas/config.schema.yaml``.
-"""
+"""Checks of the files that a configuration names, before the first job."""
 
 import os
 import re
@@ -13,35 +9,43 @@ from gapglass.frames import readers
 
 
 def check_files(config):
-    """Refuse files of trajectories and experiments that cannot be read, or are of codes that do not go together, before any job starts.
+    """Refuse files of trajectories and experiments that cannot be read, and trajectories of different codes.
+
+    Parameters
+    ----------
+    config : dict
+        The completed configuration.
 
     Raises
     ------
     UserError
+        Listing every such file, or from ``readers.check_families``.
     """
     problems = [
-        f"  - `{key}[{index}].file` is {entry['file']}; {problem}"
-        for key, entries in (
-            ("trajectories", config["trajectories"]),
-            ("structure.experiments", config["structure"]["experiments"]),
-        )
-        for index, entry in enumerate(entries)
-        if (problem := _file_problem(entry["file"]))
-    ]
-    problems += [
-        f"  - `trajectories[{index}].companions.{what}` is {file}; {problem}"
-        for index, entry in enumerate(config["trajectories"])
-        for what, file in entry["companions"].items()
-        if (problem := _file_problem(file))
+        f"  - `{key}` is {file}; {problem}" for key, file in _named(config) if (problem := _file_problem(file))
     ]
     if problems:
         raise UserError("\n".join(["files are looked for relative to " + str(Path.cwd()), *problems]))
     readers.check_families(config["trajectories"], config["import"]["energies_agree"])
 
 
+def _named(config):
+    """Yield the key and the name of every file that a configuration names."""
+    sections = {
+        "trajectories": config["trajectories"],
+        "structure.experiments": config["structure"]["experiments"],
+    }
+    for section, entries in sections.items():
+        for index, entry in enumerate(entries):
+            yield f"{section}[{index}].file", entry["file"]
+    for index, entry in enumerate(config["trajectories"]):
+        for what, file in entry["companions"].items():
+            yield f"trajectories[{index}].companions.{what}", file
+
+
 def _file_problem(name):
-    """Return what is wrong with a user's file, None where it can be read."""
-    # Snakemake takes {} for wildcards and <> for variables; a line break would tear logs and tables apart
+    """Return in words why a user's file cannot be read, None where it can."""
+    # Snakemake reads {} as wildcards and <> as variables; a line break would split the lines of logs and tables.
     if re.search(r"[{}<>\x00-\x1f\x7f]", name):
         return "{, }, <, > and line breaks cannot be in the name; rename the file"
     path = Path(name)

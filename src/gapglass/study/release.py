@@ -1,4 +1,4 @@
-"""Which version of gapglass made a results folder: a run that meets results of another version says so before it begins."""
+"""The version of gapglass that wrote a results folder, and the notice of a run that finds results of another one."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,7 +7,7 @@ from gapglass import __version__
 from gapglass.base import files
 
 RECORD = "version.json"
-BEFORE_RECORDS = "0.1"  # versions that kept no record
+BEFORE_RECORDS = "0.1"  # stands for the versions that wrote no record
 
 
 def made_by(folder):
@@ -25,19 +25,19 @@ def made_by(folder):
 
 
 def counted(rules):
-    """Return "2 fit_trial, 1 import_frames" for a list of rule names."""
+    """Return the number of jobs of each rule, "2 fit_trial, 1 import_frames", for a list of rule names."""
     return ", ".join(f"{count} {rule}" for rule, count in sorted(Counter(rules).items())) or "none"
 
 
 def notice(folder, planned, kept):
-    """Return what a run says about results of another version, None where there is nothing to say.
+    """Return the notice of a run that finds results of another version, None where it finds none.
 
     Parameters
     ----------
     folder : path-like
         results/{study}.
     planned, kept : list of str
-        The rule of every job that will run, and of every job whose results are kept.
+        The rule of every job that will run, and of every job whose results stay as they are.
     """
     earlier = made_by(folder)
     if earlier in (None, __version__):
@@ -48,8 +48,10 @@ def notice(folder, planned, kept):
         f"  Jobs that run again, and overwrite their results: {counted(planned)}\n"
         f"  Jobs whose results are kept: {counted(kept)}\n"
         "  Where the loop or the number of frames decides, later jobs are planned during the run.\n"
-        "  To keep the old results, stop the run now and move that folder away, or give the study another name (`study:`).\n"
-        "  To rebuild only what other input or settings demand, run snakemake with --rerun-triggers mtime params input."
+        "  To keep the old results, stop the run now and move that folder away, or give the study another name "
+        "(`study:`).\n"
+        "  To rebuild only what other input or settings demand, run snakemake with --rerun-triggers mtime params "
+        "input."
     )
 
 

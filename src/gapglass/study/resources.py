@@ -1,8 +1,9 @@
-"""What a job will cost in memory and time, foretold from its size; and what the jobs of a run did cost, beside what they asked for.
+"""Prediction of the memory and the time of a job from the size of its input, as Snakemake requests them from a queue.
 
-Memory in MB of 10**6 bytes, Snakemake's unit, of the whole job: Python, Snakemake and what the script starts. Times in minutes.
-Times were measured on two cores of a server of 2023 and are asked for threefold: cores differ, and an hour too much costs nothing.
-Memory of gap_fit alone: ``gapglass.memory``; of clustering: ``gapglass.many_frames``.
+Memory is in MB of 10**6 bytes, Snakemake's unit, and includes Python, Snakemake and the programs that the script
+starts. Times are in minutes. They were measured on two cores of a server of 2023, and a job requests three times as
+much, because cores differ and an unused hour of a request costs nothing. The memory of gap_fit itself is predicted by
+``gapglass.potential.memory``, that of clustering by ``gapglass.clustering.spectral``.
 """
 
 import math
@@ -15,15 +16,15 @@ from gapglass.potential import memory
 from gapglass.similarity import blocks
 
 BASE_MB = 1000  # Python with its imports, and the two Snakemakes that run a job under Slurm
-SHORTEST = 10  # minutes
-SAFETY = 3
-ATOMS_PER_MB = 7000  # of frames in extended XYZ: position and force
+SHORTEST = 10  # minutes; no job requests less
+SAFETY = 3  # requested over measured time
+ATOMS_PER_MB = 7000  # in extended XYZ with positions and forces
 MANY_SPECIES = 4  # few glasses have more
 COMPRESSED = {".gz", ".bz2", ".xz"}
 
 
 def minutes(seconds):
-    """Return the minutes to ask for, for work of so many seconds here."""
+    """Return the minutes to request for work that takes so many seconds on the machine of the measurements."""
     return max(SHORTEST, math.ceil(SAFETY * seconds / 60))
 
 
@@ -34,13 +35,13 @@ def import_frames(paths):
 
 
 def of_frames(path, seconds_per_atom, mb_per_mb=10):
-    """Return (MB, minutes) for a job that goes through all frames once, with so many seconds for an atom."""
+    """Return (MB, minutes) for a job that reads all frames once and takes so many seconds for an atom."""
     size = Path(path).stat().st_size / 1e6
     return math.ceil(BASE_MB + mb_per_mb * size), minutes(10 + size * ATOMS_PER_MB * seconds_per_atom)
 
 
 def compute_descriptors(table, *, soap, block_frames, **_):
-    """Return (MB, minutes) for the fingerprints of one block.
+    """Return (MB, minutes) for the descriptors of one block.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def compute_descriptors(table, *, soap, block_frames, **_):
     """
     n_atoms = files.read_table(table)["n_atoms"]
     atoms = min(n_atoms.max() * blocks.length(n_atoms.max(), block_frames), n_atoms.sum())
-    # the polynomial basis is integrated numerically, several times slower than gto
+    # DScribe integrates the polynomial basis numerically, which takes several times as long as gto.
     each = 1e-3 * (soap["cutoff"] / 5) ** 3 * (1 if soap["radial_basis"] == "polynomial" else 0.2)
     n_features = (soap["n_max"] * MANY_SPECIES) ** 2 / 2 * (soap["l_max"] + 1)
     return math.ceil(BASE_MB + 16 * n_atoms.max() * n_features / 1e6), minutes(10 + atoms * each)
@@ -72,27 +73,29 @@ def compute_kernel_row(folders, kernels):
     found = [list(Path(folder).glob("*.npz")) for folder in folders]
     n_all, n_block = sum(map(len, found)), len(found[-1])
     size = found[-1][0].stat().st_size if n_block else 0
-    # environments are compared one by one; what their fingerprints take together grows with their number
+    # The time grows with the size of the descriptors. Kernels over environments compare every pair of environments,
+    # which takes about a hundred times as long as one comparison of two frames.
     each = 2e-8 if "environments" in (kernels["soap"]["averaging"], kernels["coulomb"]["averaging"]) else 2e-10
     return math.ceil(BASE_MB + 3 * size * n_all / 1e6), minutes(10 + 1e-3 * n_all + n_block * n_all * size * each)
 
 
 def assemble_kernels(table):
-    """Return (MB, minutes) for putting both kernels together, which grow with the square of the number of frames."""
+    """Return (MB, minutes) for combining the rows of both kernels, whose size is the square of the frames' number."""
     return _of_pairs(len(files.read_table(table)))
 
 
 def map_frames(kernel):
-    """Return (MB, minutes) for drawing the frames in the plane, from the size of a kernel's file."""
+    """Return (MB, minutes) for the two-dimensional map of the frames, from the size of a kernel's file."""
     return _of_pairs(math.sqrt(Path(kernel).stat().st_size / 8))
 
 
 def _of_pairs(n_frames):
+    """Return (MB, minutes) for work on three matrices with a number for every pair of frames."""
     return math.ceil(BASE_MB + 3 * 8 * n_frames**2 / 1e6), minutes(20 + 2e-7 * n_frames**2)
 
 
 def cluster_frames(table, clustering):
-    """Return (MB, minutes) for clustering with one delta: distances, eigenvectors, then k-means for every number of clusters.
+    """Return (MB, minutes) for clustering with one delta: distances, eigenvectors, and k-means for every N_c.
 
     Parameters
     ----------
@@ -107,7 +110,7 @@ def cluster_frames(table, clustering):
 
 
 def _fit(counts, hyperparameters, inputs, config):
-    """Return (MB, minutes) of a job with one fit: gap_fit compares every vector that it stores with every sparse point."""
+    """Return (MB, minutes) of a job with one fit, in which gap_fit compares every vector with every sparse point."""
     potential, limit = config["potential"], config["active_learning"]["max_fit_time"]
     virials = potential["virials"] and files.read_json(inputs.summary)["virials"]
     needed = memory.FitMemory(counts, descriptor=potential["descriptor"], virials=virials).mb(hyperparameters)
@@ -130,7 +133,7 @@ def fit_trial(inputs, trial, config):
     Raises
     ------
     FileNotFoundError
-        When one of the files has not been made yet.
+        When one of the files does not exist yet.
     """
     proposal = files.read_json(inputs.decision)["proposals"][trial - 1]
     counts = files.read_table(inputs.neighbours).iloc[files.read_json(inputs.database)["train"]]
@@ -143,7 +146,7 @@ def fit_all_frames(inputs, config):
 
 
 def fit_learning_point(inputs, size, config):
-    """Return the most (MB, minutes) that a point of a learning curve may take: which frames it chooses is not known before.
+    """Return the most (MB, minutes) that a point of a learning curve may take, whichever frames its strategy chooses.
 
     Parameters
     ----------
@@ -171,7 +174,7 @@ def run_stage(n_atoms, stage, glass, speed):
     glass : dict
         Section ``glass`` of the configuration.
     speed : path-like
-        speed.json of the model; while it is not there, 2 ms for an atom and step on one rank are taken.
+        speed.json of the model. While it does not exist, the prediction takes 2 ms for an atom and step on one rank.
     """
     n_steps = stage["time"] * 1000 / glass["timestep"]
     rate = files.read_json(speed)["steps_per_second"] if Path(speed).exists() else None

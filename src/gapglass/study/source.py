@@ -1,7 +1,6 @@
-"""The configuration: read, checked against the schema, completed with defaults, checked for sense.
+"""Configuration files read strictly: YAML or JSON without a key twice, without Python objects, without empty files.
 
-Every problem is found before any work starts and told with the key, the value seen, what is
-allowed and a fix. The schema is ``workflow/schemas/config.schema.yaml``.
+This module and ``schema`` are the only ones that import yaml.
 """
 
 import json
@@ -13,7 +12,7 @@ from gapglass.base.errors import UserError, system_problem
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML without Python objects, in which a key that stands twice is an error: YAML itself would take the last."""
+    """YAML without Python objects, in which a repeated key is an error; YAML itself would take the last value."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -34,6 +33,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _pairs(pairs):
+    """Return a JSON object as a dictionary; raise UserError where a key is repeated."""
     keys = [key for key, _ in pairs]
     for key in keys:
         if keys.count(key) > 1:
@@ -42,7 +42,7 @@ def _pairs(pairs):
 
 
 def read_source(path):
-    """Return what a configuration file says, keys and values, before any check of them.
+    """Return the keys and values of a configuration file, before any check of their meaning.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ def read_source(path):
     Raises
     ------
     UserError
-        Naming file, line and fix: absent, a folder, unreadable, not UTF-8, empty, not YAML, a key twice, Python in it.
+        Naming file, line and fix, when the file is absent, a folder, unreadable, not UTF-8, empty or not YAML, when a
+        key is repeated, or when the file would run Python code.
     """
     path = Path(path)
     try:
@@ -69,7 +70,7 @@ def read_source(path):
             if path.suffix == ".json"
             else yaml.load(text, Loader=_StrictLoader)
         )
-        json.dumps(data, default=str)  # refuses what contains itself
+        json.dumps(data, default=str)  # raises ValueError for an anchor that contains itself
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except yaml.YAMLError as error:
@@ -90,11 +91,13 @@ def read_source(path):
 
 
 def _position(error):
+    """Return the line and column of an error of YAML for a message, an empty text where it has none."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     return f", line {mark.line + 1}, column {mark.column + 1}," if mark else ""
 
 
 def _yaml_problem(error):
+    """Return an error of YAML in words, with a fix."""
     problem = getattr(error, "problem", None) or str(error)
     if "\\t" in problem:
         return "a tab; indent with spaces"
