@@ -96,7 +96,7 @@ def _evaluated(potential, frames):
 def steps_per_second(potential, plugin, frame, folder):
     """Return the steps of LAMMPS per CPU second on one rank."""
     order = np.argsort(frame.numbers, kind="stable")
-    packing._write_data(folder / "start.data", frame[order], ["O", "Te"])
+    packing.write_data(folder / "start.data", frame[order], ["O", "Te"])
     text = MD.format(
         plugin=plugin, potential=potential, label=gap_xml.potential_label(potential), steps=STEPS[len(frame)]
     )

@@ -84,7 +84,7 @@ def cristobalite():
 def start(name, n_atoms, path):
     """Write the start of a trajectory as LAMMPS data: the crystal, or random positions without overlaps at 2.2 g/cm³."""
     if name == "sio2-cristobalite":
-        packing._write_data(path, cristobalite(), SPECIES)
+        packing.write_data(path, cristobalite(), SPECIES)
     else:
         packing.pack(path, n_atoms, GLASS, CLOSEST, derive(SEED, name))
 
@@ -99,7 +99,7 @@ def single_point(atoms, folder):
     folder : path-like
         For LAMMPS' files.
     """
-    packing._write_data(Path(folder) / "start.data", atoms, SPECIES)
+    packing.write_data(Path(folder) / "start.data", atoms, SPECIES)
     text = HEAD.format(potential=potential_file(), timestep_ps=TIMESTEP / 1000) + PLATEAU.format(
         number=0, before=1, temperature=1, ramp=0, rest=0, every=1, steps=0
     )
@@ -154,7 +154,7 @@ def generate(name, target, *, n_frames=None, ramp=None):
     with tempfile.TemporaryDirectory(prefix="vashishta-") as folder, whole_file(target) as temporary:
         folder = Path(folder)
         start(name, n_atoms, folder / "start.data")
-        first = packing._read_data(folder / "start.data", SPECIES)
+        first = packing.read_data(folder / "start.data", SPECIES)
         lammps.run(folder, text, ranks=1)
         # one format for the whole frame: ASE's writer takes several times as long
         line = "".join(f"{symbol} %.8f %.8f %.8f %.8f %.8f %.8f\n" for symbol in first.symbols)

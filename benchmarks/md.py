@@ -60,7 +60,7 @@ run {steps}
 def with_lammps(atoms, potential, plugin, steps, ranks):
     """Return seconds a step, the plug-in's own share (%) of QUIP's time, that of all LAMMPS, and the first forces (eV/Å)."""
     with tempfile.TemporaryDirectory() as folder:
-        packing._write_data(Path(folder) / "start.data", atoms, ["O", "Si"])
+        packing.write_data(Path(folder) / "start.data", atoms, ["O", "Si"])
         label = gap_xml.potential_label(potential)
         text = INPUT.format(plugin=plugin, potential=potential, label=label, temperature=TEMPERATURE, steps=steps)
         rows = lammps.run(folder, text, ranks=ranks)

@@ -11,17 +11,38 @@ from ase.io import read
 from tiny_study import RESULTS, ROOT, SMALLER, change, copy_finished, copy_project, snakemake
 
 from gapglass.potential import gap_fit
+from gapglass.similarity import kernels
+from gapglass.similarity.soap import soap_descriptor
 
 BLYP = ROOT / "resources/teo2-blyp-small/teo2-blyp-small.extxyz.xz"
 HYPERPARAMETERS = {
-    "cutoff": 4.0, "cutoff_width": 0.5, "n_max": 4, "l_max": 3, "atom_sigma": 0.5, "zeta": 4, "delta": 0.5, "n_sparse": 60,
-    "two_body_cutoff": 4.0, "two_body_delta": 2.0, "two_body_theta": 1.0, "two_body_n_sparse": 15,
-    "sigma_energy": 0.002, "sigma_force": 0.1, "sigma_virial": 0.05,
-}  # fmt: skip
+    "cutoff": 4.0,
+    "cutoff_width": 0.5,
+    "n_max": 4,
+    "l_max": 3,
+    "atom_sigma": 0.5,
+    "zeta": 4,
+    "delta": 0.5,
+    "n_sparse": 60,
+    "two_body_cutoff": 4.0,
+    "two_body_delta": 2.0,
+    "two_body_theta": 1.0,
+    "two_body_n_sparse": 15,
+    "sigma_energy": 0.002,
+    "sigma_force": 0.1,
+    "sigma_virial": 0.05,
+}
 STRUCTURE = {
-    "q_max": 12.0, "q_bin": 0.1, "q_direct": "auto", "r_bin": 0.05, "r_max": None, "r_x_min": 1.0, "window": "lorch", "angle_bin": 2.0,
+    "q_max": 12.0,
+    "q_bin": 0.1,
+    "q_direct": "auto",
+    "r_bin": 0.05,
+    "r_max": None,
+    "r_x_min": 1.0,
+    "window": "lorch",
+    "angle_bin": 2.0,
     "coordination_cutoffs": {"Te-O": 2.46},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +67,16 @@ def fitted(tmp_path_factory, blyp_frames):
     folder = tmp_path_factory.mktemp("potential")
     frames = blyp_frames[::3]
     gap_fit.run_fit(
-        frames, HYPERPARAMETERS, folder / "gap.xml", descriptor="soap_turbo", e0=gap_fit.isolated_atom_energies(frames),
-        virials=True, seed=1, max_seconds=300, log_path=folder / "fit.log",
-    )  # fmt: skip
+        frames,
+        HYPERPARAMETERS,
+        folder / "gap.xml",
+        descriptor="soap_turbo",
+        e0=gap_fit.isolated_atom_energies(frames),
+        virials=True,
+        seed=1,
+        max_seconds=300,
+        log_path=folder / "fit.log",
+    )
     return folder / "gap.xml", frames
 
 
@@ -79,6 +107,25 @@ def hard_spheres():
                 places = np.vstack([places, place])
         frames.append(Atoms("Te300O600", positions=places, cell=[26] * 3, pbc=True))
     return frames
+
+
+@pytest.fixture(scope="session")
+def soap():
+    """A small SOAP descriptor of Te and O."""
+    settings = {"cutoff": 4.0, "n_max": 4, "l_max": 3, "atom_sigma": 0.5, "radial_basis": "polynomial"}
+    return soap_descriptor(["Te", "O"], settings)
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """150 points in 5 groups: (truth, kernel, distances, energies that belong to the groups)."""
+    from sklearn.datasets import make_blobs
+
+    points, truth = make_blobs(150, centers=[[0, 0], [8, 0], [0, 8], [8, 8], [4, 14]], cluster_std=0.6, random_state=3)
+    squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
+    kernel = np.exp(-squared / 60)
+    energies = truth * 0.1 + np.random.default_rng(0).normal(0, 0.002, 150)
+    return truth, kernel, kernels.distance(kernel), energies
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
-"""Stand-in trajectories of exactly the shapes of the paper's three data sets, for trying config/studies without the data.
+"""Stand-in trajectories of exactly the shapes of the paper's three data sets, to try config/studies without the data.
 
     .venv/bin/python tests/standins.py trajectories
 
-They are no physics: atoms on a shaken lattice, energies that follow the temperature of the plateau, random forces. Their number of frames
-and atoms, composition, cell and keys are what the studies ask for, so import, plan and cost of bookkeeping are those of the real thing.
+They hold no physics: atoms on a shaken lattice, energies that follow the temperature of the plateau, random forces.
+Their number of frames and atoms, composition, cell and keys are those that the studies ask for, so that import, plan
+and the cost of bookkeeping are realistic.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from ase.units import kB
 
 AMU_PER_A3_IN_G_PER_CM3 = 1.66053907
 
-# name: species and their numbers, density (g/cm³) of the 300 K plateau, frames, temperatures (K) of the plateaus, one after the other
+# name: atoms of each species, density (g/cm³) of the 300 K plateau, frames, temperatures (K) of the plateaus in order
 SHAPES = {
     "aste3": ({"As": 60, "Te": 180}, 5.7, 937, (650, 500, 300)),
     "teo2": ({"Te": 160, "O": 320}, 5.6, 1200, (1000, 750, 500, 300)),
@@ -25,7 +26,7 @@ SHAPES = {
 
 
 def gamma_teo2():
-    """Return γ-TeO2, P2_1 2_1 2_1, as the paper's 48-atom 2 x 1 x 2 cell (coordinates in docs/explanation/method.md)."""
+    """Return γ-TeO2, P2_1 2_1 2_1, in the paper's 2 x 1 x 2 cell of 48 atoms (source: docs/explanation/method.md)."""
     cell = crystal(
         ["Te", "O", "O"],
         basis=[(0.9696, 0.1016, 0.1358), (0.759, 0.281, 0.173), (0.855, 0.036, 0.727)],
@@ -36,7 +37,7 @@ def gamma_teo2():
 
 
 def lattice(counts, density, rng):
-    """Return symbols, positions (Å) and edges (Å) of atoms spread at random over the sites of a simple cubic lattice in a cube."""
+    """Return symbols, positions (Å) and edges (Å) of atoms at random sites of a simple cubic lattice in a cube."""
     symbols = [symbol for symbol, count in counts.items() for _ in range(count)]
     mass = sum(atomic_masses[atomic_numbers[symbol]] for symbol in symbols)
     edge = (mass * AMU_PER_A3_IN_G_PER_CM3 / density) ** (1 / 3)

@@ -1,8 +1,9 @@
-"""A Snakemake logger for one person at one terminal: the usual lines, and below them a bar for the whole run.
+"""A Snakemake logger for one person at one terminal: the usual lines, and below them a progress bar for the whole run.
 
-`make run` uses it; elsewhere `snakemake --logger gapglass`. Where the output is not a terminal there is no bar.
-The scripts write their own lines (active-learning decisions, ns/day) from their own processes; they clear the bar first
-(gapglass/log.py) and the bar comes back below them. snakemake-logger-plugin-rich overwrites such lines, see docs/dependencies.md.
+`make run` uses it; without make, use `snakemake --logger gapglass`. The bar needs a terminal. The scripts write their
+own lines (active-learning decisions, ns/day) from their own processes: they first clear the bar (gapglass.base.log),
+and this logger redraws it below them. snakemake-logger-plugin-rich overwrites such lines, see
+docs/development/dependencies.md.
 """
 
 import shutil
@@ -19,7 +20,7 @@ CLEAR = "\r\x1b[K"
 
 
 class LogHandler(LogHandlerBase):
-    """Snakemake's own stream handler with a bar below it."""
+    """The stream handler of Snakemake with a progress bar below its lines."""
 
     def __post_init__(self):
         stream = sys.stdout if self.common_settings.stdout else sys.stderr
@@ -40,7 +41,7 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False
 
     def emit(self, record):
-        """Note what the record says of the run, then write its line above the bar."""
+        """Update the state of the run from the record, then write the line of the record above the bar."""
         event = getattr(record, "event", None)
         if event == LogEvent.PROGRESS:
             self.done, self.total = record.done, record.total
@@ -55,7 +56,7 @@ class LogHandler(LogHandlerBase):
             self.lines.emit(record)
 
     def close(self):
-        """Take the bar away."""
+        """Remove the bar."""
         if getattr(self, "has_bar", False):
             self.has_bar = False
             with self.drawing:
@@ -69,8 +70,9 @@ class LogHandler(LogHandlerBase):
         filled = round(20 * share)
         seconds = int(time.monotonic() - self.begun)
         rules = ", ".join(rule + (f" x{n}" if n > 1 else "") for rule, n in Counter(self.running.values()).items())
-        text = f"[{'#' * filled}{'.' * (20 - filled)}] {self.done} of {self.total or '?'} steps, {seconds // 60}:{seconds % 60:02d}  {rules}"
-        return text[: width - 1]
+        bar = "#" * filled + "." * (20 - filled)
+        clock = f"{seconds // 60}:{seconds % 60:02d}"
+        return f"[{bar}] {self.done} of {self.total or '?'} steps, {clock}  {rules}"[: width - 1]
 
     def _redraw(self):
         while self.has_bar:

@@ -1,4 +1,4 @@
-"""Every mistake of the table in bad_input.py is told: place, fix, exit status, no traceback, and nothing begun that could be spared."""
+"""Every mistake of the table in bad_input.py is reported with place and remedy, no traceback and no needless job."""
 
 import copy
 import fcntl
@@ -118,9 +118,12 @@ def import_frames(study):
     folder = RESULTS / "frames"
     outputs = {"frames": folder / "frames.extxyz", "table": folder / "table.csv", "summary": folder / "import.json"}
     parameters = Parameters(
-        trajectories=done["trajectories"], settings=done["import"], composition=done["glass"]["composition"], e0=done["potential"]["e0"],
+        trajectories=done["trajectories"],
+        settings=done["import"],
+        composition=done["glass"]["composition"],
+        e0=done["potential"]["e0"],
         same_order=done["descriptors"]["coulomb"]["permutation"] == "none",
-    )  # fmt: skip
+    )
     return script("import_frames", params=parameters, output=Named(**outputs))
 
 
@@ -150,9 +153,12 @@ def pack_atoms(study):
     closest = {"closest_distance_angstrom": {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}}
     Path("import.json").write_text(json.dumps(closest))
     return script(
-        "pack_atoms", params=Parameters(settings=glass, seed=1), wildcards=SimpleNamespace(atoms=str(glass["sizes"][0]), replica="1"),
-        input=SimpleNamespace(summary="import.json"), output=Named(RESULTS / "packed.data"),
-    )  # fmt: skip
+        "pack_atoms",
+        params=Parameters(settings=glass, seed=1),
+        wildcards=SimpleNamespace(atoms=str(glass["sizes"][0]), replica="1"),
+        input=SimpleNamespace(summary="import.json"),
+        output=Named(RESULTS / "packed.data"),
+    )
 
 
 def estimate_speed(study):
@@ -160,19 +166,27 @@ def estimate_speed(study):
     (RESULTS / "glass").mkdir(parents=True)
     (RESULTS / "glass/packed.data").write_text("")
     return script(
-        "estimate_speed", params=Parameters(settings=glass, cycle=glass["cycle"]), wildcards=SimpleNamespace(atoms="48"),
-        input=SimpleNamespace(packed=RESULTS / "glass/packed.data", potential="gap.xml", plugin="quip.so"), output=Named("speed.json"),
-    )  # fmt: skip
+        "estimate_speed",
+        params=Parameters(settings=glass, cycle=glass["cycle"]),
+        wildcards=SimpleNamespace(atoms="48"),
+        input=SimpleNamespace(packed=RESULTS / "glass/packed.data", potential="gap.xml", plugin="quip.so"),
+        output=Named("speed.json"),
+    )
 
 
 HERE = {
-    "check": check, "import_frames": import_frames, "import_experiment": import_experiment, "check_lammps": check_lammps,
-    "build_plugin": build_plugin, "pack_atoms": pack_atoms, "estimate_speed": estimate_speed,
-}  # fmt: skip
+    "check": check,
+    "import_frames": import_frames,
+    "import_experiment": import_experiment,
+    "check_lammps": check_lammps,
+    "build_plugin": build_plugin,
+    "pack_atoms": pack_atoms,
+    "estimate_speed": estimate_speed,
+}
 
 
 def in_this_process(study, way, monkeypatch):
-    """Return exit status and output of one of the ways above, without the rights of root where the case asks for it."""
+    """Return exit status and output of one of the ways above, without the rights of root if the case demands it."""
     for name, value in study.environment.items():
         monkeypatch.setenv(name, value)
     for place, name, value in study.patches:
@@ -254,8 +268,8 @@ def meet(study, way, monkeypatch):
 
 
 def found(study):
-    """Return the files of the results that are no logs, nor kept to be looked at."""
-    files = (path for path in study.folder.glob("results/**/*") if path.is_file())
+    """Return the results: the files that are neither logs, nor kept from a failed run, nor the record of the version."""
+    files = (path for path in study.folder.glob("results/**/*") if path.is_file() and path.name != "version.json")
     return {str(path) for path in files if not {"logs", "benchmarks", "failed"} & set(path.parts)}
 
 
@@ -386,7 +400,7 @@ def test_disk_full_while_writing_is_told(tmp_path):
 )
 def test_damaged_result_is_told(name, content, reader, tmp_path):
     (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=rf"{name} is damaged \(.*\); delete it, and the next run makes it anew"):
+    with pytest.raises(UserError, match=rf"{name} is corrupt \(.*\); delete it, and the next run rebuilds it"):
         reader(tmp_path / name)
 
 

@@ -1,7 +1,7 @@
-"""The pages for users: every command in them is run as a new user would, every link leads somewhere, every snippet is valid.
+"""The pages for users: every command runs as for a new user, every link leads somewhere, every snippet is valid.
 
-A command that would take too long is run on the tiny study instead, or planned only; how, stands in ``COMMANDS``, where every command of
-every page must have its line.
+A command that would take too long runs on the tiny study instead, or is only planned. ``COMMANDS`` says how, and must
+hold every command of every page.
 """
 
 import re
@@ -25,8 +25,8 @@ PAGES = [
 PAGES += [ROOT / "config/README.md"]
 TINY = "--configfile config/tiny.yaml"
 
-# Command as it stands -> what the test runs in a finished tiny study: True for the command itself, a string for another in its place,
-# None where it can only be tried elsewhere (the reason beside it).
+# Command of a page -> what the test runs in a finished tiny study: True for the command itself, a string for another
+# command, None where the test cannot run it here (the comment gives the reason).
 SLURM = (
     "--slurm-no-account --slurm-status-command squeue --slurm-init-seconds-before-status-checks 2 --latency-wait 20"
 )
@@ -35,7 +35,8 @@ COMMANDS = {
     "make setup": None,  # the first step of every other make command
     "make test": None,  # this
     "pip install .": None,  # tested in an environment of its own
-    ".venv/bin/snakemake --software-deployment-method conda --configfile my_study.yaml": None,  # conda's channels cannot be reached
+    # conda's channels cannot be reached
+    ".venv/bin/snakemake --software-deployment-method conda --configfile my_study.yaml": None,
     "make run CONFIG=my_study.yaml": True,
     "make run CONFIG=my_study.yaml ARGS=--dry-run": True,
     "make run ARGS=learning_curves": "make run CONFIG=config/tiny.yaml ARGS='learning_curves --dry-run'",
@@ -45,20 +46,26 @@ COMMANDS = {
     ".venv/bin/gapglass check my_study.yaml": True,
     ".venv/bin/snakemake --dry-run": True,
     ".venv/bin/snakemake clusters --configfile my_study.yaml": True,
-    **{f".venv/bin/snakemake {stage}": f".venv/bin/snakemake {stage} --configfile config/tiny.yaml"
-       for stage in ("clusters", "potential", "glass", "structure", "figures")},
+    **{
+        f".venv/bin/snakemake {stage}": f".venv/bin/snakemake {stage} --configfile config/tiny.yaml"
+        for stage in ("clusters", "potential", "glass", "structure", "figures")
+    },
     ".venv/bin/gapglass verify config/tiny.yaml": True,
     "rm -r results/tiny/potentials/optimal/iteration_02 results/tiny/potentials/optimal/summary.json": True,
     ".venv/bin/snakemake potential --configfile config/tiny.yaml": True,
-    ".venv/bin/snakemake --profile profiles/slurm --configfile my_study.yaml":
-        f".venv/bin/snakemake --profile profiles/slurm {SLURM} --configfile my_study.yaml --dry-run",
+    ".venv/bin/snakemake --profile profiles/slurm --configfile my_study.yaml": (
+        f".venv/bin/snakemake --profile profiles/slurm {SLURM} --configfile my_study.yaml --dry-run"
+    ),
     "tmux new -s glass": None,  # a program of its own
-    ".venv/bin/snakemake --profile profiles/my_site --configfile my_study.yaml":
-        "cp -r profiles/slurm profiles/my_site && .venv/bin/snakemake --profile profiles/my_site --configfile my_study.yaml --dry-run",
-    '.venv/bin/snakemake --executor cluster-generic --jobs 20 --latency-wait 60 --configfile config/tiny.yaml --default-resources '
-    'mem_mb=2000 runtime=30 --cluster-generic-submit-cmd "sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb} '
-    '--time={resources.runtime}" clusters': None,  # tests/integration/test_slurm.py, where there is a Slurm
-}  # fmt: skip
+    ".venv/bin/snakemake --profile profiles/my_site --configfile my_study.yaml": (
+        "cp -r profiles/slurm profiles/my_site && "
+        ".venv/bin/snakemake --profile profiles/my_site --configfile my_study.yaml --dry-run"
+    ),
+    # tests/integration/test_slurm.py runs it where there is a Slurm
+    ".venv/bin/snakemake --executor cluster-generic --jobs 20 --latency-wait 60 --configfile config/tiny.yaml "
+    '--default-resources mem_mb=2000 runtime=30 --cluster-generic-submit-cmd "sbatch --parsable '
+    '--cpus-per-task={threads} --mem={resources.mem_mb} --time={resources.runtime}" clusters': None,
+}
 
 
 def blocks(kind):

@@ -1,4 +1,4 @@
-"""Faults on the tiny study: whatever is killed, filled, deleted or cut short, the final numbers are those of an undisturbed run."""
+"""Kills, full disks and damaged results: the final numbers are always those of an undisturbed run."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def test_snakemake_killed_in_three_stages(study, finished):
 
 
 def resume_after_a_kill_in_stage_2(study, finished, *others):
-    """Kill a run in stage 2 of the quench and where the logs of ``others`` begin; the last run ends with the same numbers."""
+    """Kill a run in stage 2 of the quench, then where each log of ``others`` begins; compare the final numbers."""
     kill_when(study, "glass/optimal/48/1/stage_2/.running-*/log.lammps")
     assert not (study / RESULTS / "glass/optimal/48/1/final.extxyz").exists()
     for log in others:
@@ -120,7 +120,7 @@ def test_a_program_ends_with_the_script_that_started_it():
 def test_programs_and_scripts_killed_and_a_second_controller_refused(study, finished):
     """Each kill ends the run with a message; the next run goes on.
 
-    First the controller alone is killed: its jobs go on beside those of the next run, so that two writers meet at one file.
+    First the controller alone is killed: its jobs go on beside those of the next run, and both write the same files.
     """
     process = start(study, log=study / "run.log")
     wait_for(study, "logs/import_frames.log", process)
@@ -240,7 +240,7 @@ def test_verify_knows_cut_off_files_whose_time_is_right(tmp_path):
         assert records._broken(tmp_path / name).startswith("broken: "), name
     (tmp_path / "a.json").write_text(json.dumps({"a": 1}))
     (tmp_path / "d.xml").write_text("<!-- the fit failed, see result.json -->\n")
-    explosion.write_absence(tmp_path / "j.extxyz", {"stage": 2, "step": 7, "time_ps": 0.007})
+    explosion.write_not_made(tmp_path / "j.extxyz", {"stage": 2, "step": 7, "time_ps": 0.007})
     assert not records._broken(tmp_path / "d.xml") and not records._broken(tmp_path / "j.extxyz")
     (tmp_path / "c.extxyz").write_text("1\ncomment\nO 0 0 0\n")
     assert not records._broken(tmp_path / "a.json") and not records._broken(tmp_path / "c.extxyz")
@@ -267,9 +267,16 @@ def test_a_killed_fit_is_not_a_failed_one(ending, raised, tmp_path, blyp_frames,
     monkeypatch.setattr(gap_fit, "gap_fit_program", lambda: str(program))
     with pytest.raises(raised) as caught:
         gap_fit.run_fit(
-            blyp_frames[:3], hyperparameters, tmp_path / "gap.xml", descriptor="soap_turbo", e0=gap_fit.isolated_atom_energies(blyp_frames),
-            virials=True, seed=1, max_seconds=60, log_path=tmp_path / "fit.log",
-        )  # fmt: skip
+            blyp_frames[:3],
+            hyperparameters,
+            tmp_path / "gap.xml",
+            descriptor="soap_turbo",
+            e0=gap_fit.isolated_atom_energies(blyp_frames),
+            virials=True,
+            seed=1,
+            max_seconds=60,
+            log_path=tmp_path / "fit.log",
+        )
     assert not (tmp_path / "gap.xml").exists()
     if raised is ProgramKilled:
         assert "SIGKILL" in str(caught.value) and "max_fit_memory" in str(caught.value)

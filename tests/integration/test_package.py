@@ -1,4 +1,4 @@
-"""The installable package, and the workflow where others use it: from workflow/Snakefile, as a module, on older results."""
+"""The installable package, and other uses of the workflow: from workflow/Snakefile, as a module, on older results."""
 
 import json
 import shutil

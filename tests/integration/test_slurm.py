@@ -1,4 +1,4 @@
-"""The tiny study through a real Slurm with the profile: equal numbers, memory and time asked for, jobs lost and made again.
+"""The tiny study through a real Slurm with the profile: equal numbers, requested memory and time, lost jobs repeated.
 
 Needs a Slurm; `tests/integration/slurm/slurm start` starts one on this machine, as .ci/run does.
 """
@@ -16,7 +16,7 @@ from tiny_study import RESULTS, SMALLER, change, copy_project, numbers, snakemak
 
 from gapglass.study import resources
 
-# without accounting the plug-in has to ask squeue; the rest saves waiting, the profile is for queues that are slow to answer
+# Without accounting the plug-in has to ask squeue. The other options shorten waits that slow queues need.
 PROFILE = (
     *("--profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"),
@@ -53,7 +53,7 @@ def jobs(state=""):
 
 @pytest.fixture(scope="module")
 def submitted(tmp_path_factory):
-    """A run through Slurm in which one job was cancelled, one took more memory than it had asked for, and the node was drained for a while.
+    """A run through Slurm: one job was cancelled, one exceeded its memory, and the node was drained for a while.
 
     Yields the folder and what Snakemake said.
     """

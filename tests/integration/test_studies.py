@@ -1,4 +1,4 @@
-"""The paper's three studies (config/studies): settings, the whole plan on stand-ins of the paper's shapes, sizes of the training sets."""
+"""The paper's three studies (config/studies): settings, plans on stand-ins of the paper's shapes, training sets."""
 
 import json
 import re
@@ -84,7 +84,7 @@ def snakemake(folder, name, *arguments):
 
 @pytest.fixture(scope="module", params=STUDIES)
 def planned(request, project):
-    """A study imported for real and planned to its end: name, settings, import summary, jobs of each rule, planned files."""
+    """A study that is imported and planned to its end: name, settings, import summary, jobs of each rule, files."""
     name, settings = request.param, study(request.param)
     snakemake(project, name, "--cores", "2", f"results/{name}/frames/import.json")
     imported = json.loads((project / f"results/{name}/frames/import.json").read_text())

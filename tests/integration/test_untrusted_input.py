@@ -27,23 +27,40 @@ from gapglass.similarity.kernels import read_distance
 from gapglass.study import config
 
 SNAKEMAKE = [
-    str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(ROOT / "Snakefile"), "--workflow-profile",
-    str(ROOT / "profiles/default"), "--cores", "1", "--nocolor",
-]  # fmt: skip
+    str(Path(sys.executable).with_name("snakemake")),
+    "--snakefile",
+    str(ROOT / "Snakefile"),
+    "--workflow-profile",
+    str(ROOT / "profiles/default"),
+    "--cores",
+    "1",
+    "--nocolor",
+]
 TINY = yaml.safe_load((ROOT / "config/tiny.yaml").read_text())
 CURVE = {"name": "one", "file": "curve.txt", "kind": "S(Q)", "radiation": "xray", "q_max": 12.0, "source": "a paper"}
 FORBIDDEN = re.compile(
     r"\bpickle\b|\bmarshal\b|\bshelve\b|\bjoblib\b|(?<![.\w])eval\(|(?<![.\w])exec\(|os\.(system|popen|exec|spawn)|shell\s*=\s*True"
-    r"|yaml\.(load|full_load|unsafe_load|load_all)\((?!text, Loader=_StrictLoader\))|allow_pickle\s*=\s*True|read_pickle|__import__"
+    r"|yaml\.(load|full_load|unsafe_load|load_all)\((?!text, Loader=_StrictLoader\))"
+    r"|allow_pickle\s*=\s*True|read_pickle|__import__"
     r"|\|\s*safe\b|Markup\(|autoescape\s*=\s*False"
 )
 # words in a sentence; LAMMPS input is no HTML, and render() refuses what LAMMPS would read as more than a name
 ALLOWED = {"so nothing is pickled", "keep_trailing_newline=True, autoescape=False)"}
 SAMPLES = (
-    "pickle.load(f)", "eval(text)", "exec(text)", "os.system(command)", "os.popen(c)", "subprocess.run(c, shell=True)", "yaml.load(text)",
-    "yaml.load(text, Loader=yaml.Loader)", "yaml.unsafe_load(t)", "np.load(path, allow_pickle=True)", "pd.read_pickle(path)",
-    "{{ notice | safe }}", "jinja2.Environment(autoescape=False)",
-)  # fmt: skip
+    "pickle.load(f)",
+    "eval(text)",
+    "exec(text)",
+    "os.system(command)",
+    "os.popen(c)",
+    "subprocess.run(c, shell=True)",
+    "yaml.load(text)",
+    "yaml.load(text, Loader=yaml.Loader)",
+    "yaml.unsafe_load(t)",
+    "np.load(path, allow_pickle=True)",
+    "pd.read_pickle(path)",
+    "{{ notice | safe }}",
+    "jinja2.Environment(autoescape=False)",
+)
 
 
 def sources():
@@ -76,9 +93,28 @@ def test_programs_are_started_from_lists():
 
 
 NAMES = [
-    "../x", "..", ".", "/abs", "a/b", "a;rm -rf x", "$(touch pwned)", "`touch pwned`", "a b", "a\nb", "a\n", "", "{x}", "{wildcards}",
-    "<script>", "a'b", 'a"b', "-rf", "a\x00b", "a|b", "*",
-]  # fmt: skip
+    "../x",
+    "..",
+    ".",
+    "/abs",
+    "a/b",
+    "a;rm -rf x",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "a b",
+    "a\nb",
+    "a\n",
+    "",
+    "{x}",
+    "{wildcards}",
+    "<script>",
+    "a'b",
+    'a"b',
+    "-rf",
+    "a\x00b",
+    "a|b",
+    "*",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -125,8 +161,13 @@ def test_gap_fit_is_given_a_list(hyperparameters):
 
 STAGE = {"temperature": 300.0, "temperature_start": None, "time": 0.05, "ensemble": "nvt", "pressure": 0.0}
 SETTINGS = {
-    "composition": {"Te": 1, "O": 2}, "timestep": 1.0, "ranks": 2, "sample_interval": 5, "min_distance": 1.0, "max_temperature_factor": 3.0,
-}  # fmt: skip
+    "composition": {"Te": 1, "O": 2},
+    "timestep": 1.0,
+    "ranks": 2,
+    "sample_interval": 5,
+    "min_distance": 1.0,
+    "max_temperature_factor": 3.0,
+}
 
 
 @pytest.mark.parametrize(
@@ -258,10 +299,12 @@ def test_hostile_trajectory_is_read_and_not_run(tmp_path, blyp_frames):
     frames = [frame.copy() for frame in blyp_frames[::5][:12]]
     for frame in frames:
         frame.info |= {
-            "note": "__import__('os').system('touch pwned')", "cmd": "$(touch pwned)",
+            "note": "__import__('os').system('touch pwned')",
+            "cmd": "$(touch pwned)",
             "obj": '!!python/object/apply:os.system ["touch pwned"]',
-            "json": {"__class__": "os.system", "py/object": "os.system"}, "html": "<script>alert(1)</script>",
-        }  # fmt: skip
+            "json": {"__class__": "os.system", "py/object": "os.system"},
+            "html": "<script>alert(1)</script>",
+        }
     store.write_frames(tmp_path / HOSTILE_FILE, frames)
     status, output = run(tmp_path, *SNAKEMAKE, "results/tiny/frames/import.json", "--configfile", "study.yaml")
     assert status == 0, output
@@ -294,17 +337,39 @@ def report_files(folder):
 
     none = {"train": 1.0, "test": None, "holdout": None}
     imported = {
-        "n_frames": 12, "n_atoms": [48], "species": ["O", "Te"], "n_rejected": 1, "energy_source": ["REF_energy"], "virials": True,
-        "trajectories": {"glass": 12}, "rejected": [{"trajectory": "glass", "source_index": 3, "reasons": [SCRIPT]}],
-    }  # fmt: skip
+        "n_frames": 12,
+        "n_atoms": [48],
+        "species": ["O", "Te"],
+        "n_rejected": 1,
+        "energy_source": ["REF_energy"],
+        "virials": True,
+        "trajectories": {"glass": 12},
+        "rejected": [{"trajectory": "glass", "source_index": 3, "reasons": [SCRIPT]}],
+    }
     potential = {
-        "converged": True, "reason": SCRIPT, "iterations": 1, "n_fits": 1, "n_train": 9, "n_frames_reference": 12, "fraction": 0.7,
-        "n_test": 3, "descriptor": "soap", "rmse_energy_mev_per_atom": none, "rmse_force_ev_per_angstrom": none, "energy_tolerance": 2,
-    }  # fmt: skip
+        "converged": True,
+        "reason": SCRIPT,
+        "iterations": 1,
+        "n_fits": 1,
+        "n_train": 9,
+        "n_frames_reference": 12,
+        "fraction": 0.7,
+        "n_test": 3,
+        "descriptor": "soap",
+        "rmse_energy_mev_per_atom": none,
+        "rmse_force_ev_per_angstrom": none,
+        "energy_tolerance": 2,
+    }
     thermo = table(
-        "glass/optimal/48/1/thermo.csv", stage=[1], time_ps=[1.0], temperature_k=[300.0], potential_energy_ev=[-1.0], pressure_gpa=[0.0],
-        density_g_per_cm3=[5.5], min_distance_angstrom=[1.7],
-    )  # fmt: skip
+        "glass/optimal/48/1/thermo.csv",
+        stage=[1],
+        time_ps=[1.0],
+        temperature_k=[300.0],
+        potential_energy_ev=[-1.0],
+        pressure_gpa=[0.0],
+        density_g_per_cm3=[5.5],
+        min_distance_angstrom=[1.7],
+    )
     r_x = {
         "r_x_percent": [9.0],
         "r_x_percent_error": [1.0],
@@ -320,21 +385,38 @@ def report_files(folder):
         table("r_x.csv", model=["optimal_48"], against=["reference"], **r_x),
         table("coordination.csv", model=["reference"], **pair, coordination_number=[4.0], standard_error=[0.1]),
         table("l_fold.csv", model=["reference"], **pair, percent_4_fold=[90.0]),
-        table("closest_approach.csv", model=["reference"], pair=["O-Te"], closest_distance_angstrom=[1.7], first_peak_angstrom=[1.9],
-              first_minimum_angstrom=[2.4]),
+        table(
+            "closest_approach.csv",
+            model=["reference"],
+            pair=["O-Te"],
+            closest_distance_angstrom=[1.7],
+            first_peak_angstrom=[1.9],
+            first_minimum_angstrom=[2.4],
+        ),
         table("cost.csv", **{name: ["import_frames" if name == "rule" else 1.0] for name in costs.COLUMNS}),
-    ]  # fmt: skip
+    ]
     return SimpleNamespace(
-        figures=[], tables=tables, thermo=[thermo], histories=[], imported=document("import.json", **imported),
+        figures=[],
+        tables=tables,
+        thermo=[thermo],
+        histories=[],
+        imported=document("import.json", **imported),
         kernels=document("kernels.json", slope=1.0, zeta=1.0),
         best=document("best.json", delta=0.5, n_clusters=3, d_tol=0.1, mean_sigma_energy_mev_per_atom=1.0),
-        delta=table("delta.csv", delta=[0.5], n_clusters=[3], mean_sigma_energy_mev_per_atom=[1.0],
-                    weighted_sigma_energy_mev_per_atom=[1.0], n_singletons=[0], converged=[True]),
+        delta=table(
+            "delta.csv",
+            delta=[0.5],
+            n_clusters=[3],
+            mean_sigma_energy_mev_per_atom=[1.0],
+            weighted_sigma_energy_mev_per_atom=[1.0],
+            n_singletons=[0],
+            converged=[True],
+        ),
         potentials=[document("potentials/optimal/summary.json", **potential)],
         speed=[document("speed.json", atoms=48, ns_per_day=1.0)],
         outcomes=[document("glass/optimal/48/1/outcome.json", exploded=False)],
         gr=[table("structure/optimal_48/gr.csv", r_angstrom=[1.0])],
-    )  # fmt: skip
+    )
 
 
 def test_text_of_the_user_is_no_html(tmp_path):

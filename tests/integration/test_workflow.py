@@ -21,9 +21,21 @@ from gapglass.study import config
 
 LISTED = catalogue.listed(config.read(ROOT / "config/tiny.yaml"))
 SUMMARY_FIELDS = {
-    "converged", "reason", "iterations", "n_frames_reference", "n_train", "n_test", "fraction", "rmse_energy_mev_per_atom",
-    "rmse_force_ev_per_angstrom", "energy_tolerance", "hyperparameters", "n_fits", "seed", "versions",
-}  # fmt: skip
+    "converged",
+    "reason",
+    "iterations",
+    "n_frames_reference",
+    "n_train",
+    "n_test",
+    "fraction",
+    "rmse_energy_mev_per_atom",
+    "rmse_force_ev_per_angstrom",
+    "energy_tolerance",
+    "hyperparameters",
+    "n_fits",
+    "seed",
+    "versions",
+}
 
 
 def test_every_promised_file_is_there(finished):
@@ -182,7 +194,7 @@ def test_snakemake_report_works(finished):
 
 
 def test_report_names_the_settings_of_each_result(small, tmp_path):
-    """After a change of one key, the results that it does not touch still name the settings that they were made with."""
+    """After a change of one key, results that do not depend on it still name the settings that made them."""
     folder = copy_finished(small, tmp_path / "changed")
     before = {(row["rule"], row["settings"]): row["last"] for row in settings_of(folder / RESULTS / "logs")}
     change(folder, {"structure": {"coordination_cutoffs": {"Te-O": 2.5}}})
@@ -244,9 +256,10 @@ def test_learning_curves_enter_the_report(small, tmp_path):
 
 
 def test_experiment_is_compared_and_drawn(small, tmp_path):
-    """The reference's own S(q), given as a measured F(Q), lies nearer to the reference than to the model; no other job runs.
+    """The reference's own S(q), given as a measured F(Q), is nearer to the reference than to the model.
 
-    R_X is not 0: a measured curve is integrated by the trapezoid rule, and the bins of so small a cell hold unlike numbers of vectors.
+    No other job runs. R_X is not 0, because a measured curve is integrated by the trapezoid rule, and the bins of so
+    small a cell hold unlike numbers of vectors.
     """
     folder = copy_finished(small, tmp_path / "measured")
     sq = pd.read_csv(folder / RESULTS / "structure/reference/sq.csv", comment="#")

@@ -1,4 +1,4 @@
-"""Put the rows together, find slope and zeta, normalise, and write both kernels."""
+"""Combine the rows: find slope and zeta, normalise, and write both kernels."""
 
 from contextlib import ExitStack
 from functools import partial

@@ -1,22 +1,12 @@
-"""Collect the clusterings of all deltas and keep the one with the lowest energy spread."""
-
-import pandas as pd
+"""Compare the clusterings of all deltas and keep the one with the lowest energy spread."""
 
 from gapglass.base import files, log
-from gapglass.clustering import scan
+from gapglass.clustering.delta import choose_delta, compare_deltas
 
 log.configure(snakemake.log[0], "choose_delta", snakemake.params)
-columns = [
-    "delta",
-    "n_clusters",
-    "mean_sigma_energy_mev_per_atom",
-    "weighted_sigma_energy_mev_per_atom",
-    "n_singletons",
-    "converged",
-]
 summaries = [files.read_json(path) for path in snakemake.input.summaries]
-table = pd.DataFrame(summaries)[columns]
-best = scan.choose_delta(table, snakemake.params.choose_from, snakemake.params.choose_by)
+table = compare_deltas(summaries)
+best = choose_delta(table, snakemake.params.choose_from, snakemake.params.choose_by)
 place = int(best.name)
 log.notice(
     "delta %g: %d clusters, mean energy spread %.1f meV/atom",

@@ -1,10 +1,9 @@
-"""Cluster the frames for one delta; write labels, the whole scan over N_c and a summary."""
+"""Cluster the frames for one delta; write labels, the scan over N_c and a summary."""
 
 import pandas as pd
 
 from gapglass.base import files, log
-from gapglass.clustering import scan as clustering_scan, spectral
-from gapglass.clustering.scan import energy_spread
+from gapglass.clustering import scan, spectral
 from gapglass.similarity import kernels
 
 log.configure(snakemake.log[0], f"cluster_frames delta {snakemake.wildcards.delta}", snakemake.params)
@@ -14,7 +13,7 @@ energies = table["energy_ev_per_atom"].to_numpy()
 delta = float(snakemake.wildcards.delta)
 distances = kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, delta)
 solver = spectral.solver(len(distances), settings.solver)
-labels, scan, converged = clustering_scan.scan(
+labels, steps, converged = scan.scan(
     distances,
     energies,
     d_tol=settings.d_tol,
@@ -24,28 +23,17 @@ labels, scan, converged = clustering_scan.scan(
     method=settings.assign_labels,
     solver=solver,
 )
-spread, weighted, singletons = energy_spread(labels, energies)
-summary = {
-    "delta": delta,
-    "n_clusters": int(labels.max() + 1),
-    "mean_sigma_energy_mev_per_atom": spread,
-    "weighted_sigma_energy_mev_per_atom": weighted,
-    "n_singletons": singletons,
-    "converged": converged,
-    "d_tol": settings.d_tol,
-    "affinity": settings.affinity,
-    "solver": solver,
-    "seed": settings.seed,
-}
+summary = scan.summarise(labels, energies, converged)
 log.notice(
     "%d clusters, mean energy spread %.1f meV/atom (%d frames, %s solver)",
     summary["n_clusters"],
-    spread,
+    summary["mean_sigma_energy_mev_per_atom"],
     len(labels),
     solver,
 )
 if not converged:
     log.notice("no N_c up to %d meets d_tol %g; the cap is taken", summary["n_clusters"], settings.d_tol)
 files.write_table(snakemake.output.labels, pd.DataFrame({"frame": table["frame"], "cluster": labels}))
-files.write_table(snakemake.output.scan, scan)
-files.write_json(snakemake.output.summary, summary)
+files.write_table(snakemake.output.scan, steps)
+used = {"d_tol": settings.d_tol, "affinity": settings.affinity, "solver": solver, "seed": settings.seed}
+files.write_json(snakemake.output.summary, {"delta": delta, **summary, **used})

@@ -1,4 +1,4 @@
-"""Collect the points of the learning curves; means and standard errors over the draws; comparison with random choice."""
+"""Collect the learning curves: means and standard errors over the draws, and the comparison with random choice."""
 
 from gapglass.active_learning import learning_curves
 from gapglass.base import files, log

@@ -1,4 +1,4 @@
-"""Compare a block of frames with itself and those before it."""
+"""Compare a block of frames with itself and all blocks before it."""
 
 import os
 

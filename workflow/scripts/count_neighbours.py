@@ -1,4 +1,4 @@
-"""Count atoms and neighbours of every frame."""
+"""Count atoms and neighbours of every frame, from which the memory of fits is predicted."""
 
 from gapglass.base import files, log
 from gapglass.frames import geometry, store

@@ -15,5 +15,5 @@ for name in ("potential", "train", "test", "predictions", "forces", "ledger"):
         shutil.copyfile(snakemake.input[name], temporary)
 files.write_table(snakemake.output.history, history)
 files.write_json(snakemake.output.summary, summary)
-# alone, because other fits take them and nothing else of the summary
+# The hyperparameters have a file of their own, because other fits take them and nothing else of the summary.
 files.write_json(snakemake.output.hyperparameters, summary["hyperparameters"])

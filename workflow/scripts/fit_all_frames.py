@@ -28,8 +28,8 @@ cost, energies, forces = fit.fit_and_test(
 )
 if cost.pop("status") != "ok":
     raise UserError(
-        f"the fit on all {len(frames)} frames failed: {cost['reason']}; take all_frames out of potential.variants, raise "
-        "the limit that it names, or allow smaller n_max, l_max or cutoff in potential.hyperparameters"
+        f"the fit on all {len(frames)} frames failed: {cost['reason']}; take all_frames out of potential.variants, "
+        "raise the limit that it names, or allow smaller n_max, l_max or cutoff in potential.hyperparameters"
     )
 del cost["reason"]
 database = {"train": list(range(len(frames))), "test": [], "holdout": []}

@@ -1,4 +1,4 @@
-"""Fit one proposal and test it; a fit that fails is recorded with its reason."""
+"""Fit one proposal and test it; record the reason of a fit that fails."""
 
 from gapglass.base import files, log, seeds
 from gapglass.frames import store

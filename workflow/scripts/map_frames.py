@@ -1,4 +1,4 @@
-"""Place the frames in the plane by multidimensional scaling of the distance of the best delta."""
+"""Two-dimensional map of the frames by multidimensional scaling of the distances for the best delta."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ delta = files.read_json(snakemake.input.best)["delta"]
 soap, coulomb = (np.load(snakemake.input[name], mmap_mode="r") for name in ("soap", "coulomb"))
 chosen = mds.mapped_frames(len(soap))
 if len(chosen) < len(soap):
-    log.notice("%d of %d frames are drawn in the plane, in even steps", len(chosen), len(soap))
+    log.notice("%d of %d frames, at even steps, are on the map", len(chosen), len(soap))
 part = np.ix_(chosen, chosen)
 positions, stress = mds.two_dimensional_map(
     kernels.hybrid_distance(soap[part], coulomb[part], delta), snakemake.params.seed

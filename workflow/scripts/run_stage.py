@@ -18,6 +18,6 @@ stages.run_stage(
     plugin=snakemake.input.plugin or None,
     before=snakemake.params.before,
     density=density,
-    earlier=files.read_json(snakemake.input.earlier) if snakemake.input.earlier else explosion.SOUND,
+    earlier=files.read_json(snakemake.input.earlier) if snakemake.input.earlier else explosion.NOT_EXPLODED,
     seed=seeds.derive(snakemake.params.seed, "glass", atoms, replica),
 )

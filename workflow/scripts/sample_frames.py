@@ -1,4 +1,4 @@
-"""Enlarge the database of the iteration before (or begin one) by frames from every cluster."""
+"""Enlarge the database of the iteration before, or begin one, with frames from every cluster."""
 
 from gapglass.base import files, log
 from gapglass.frames import store

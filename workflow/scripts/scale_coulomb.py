@@ -1,4 +1,4 @@
-"""Find zeta for the Coulomb kernel over environments: its rows cannot be made without it."""
+"""Find zeta for the Coulomb kernel over environments; the rows of this kernel depend on it."""
 
 from gapglass.base import files, log, seeds
 from gapglass.similarity import blocks, coulomb, coulomb_environments

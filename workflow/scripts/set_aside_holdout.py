@@ -1,4 +1,4 @@
-"""Set the common hold-out of the learning curves aside."""
+"""Set aside the common hold-out of the learning curves."""
 
 from gapglass.base import files, log
 from gapglass.selection import learning_curves

@@ -1,11 +1,12 @@
-"""The active-learning loop as a chain of small decisions.
+"""Summary and history of a potential: sizes and errors of its iterations, from their decisions and evaluations.
 
-A decision closes one round of fits and says what comes next: ``fit`` the proposals it holds, ``enlarge`` the database,
-or ``stop``. Round 0 opens an iteration. Decisions are plain dictionaries, written as JSON without times, so that
-equal input gives equal bytes. Source: section 2.4 of doi:10.1111/jace.20128.
+Source: section 2.4 of doi:10.1111/jace.20128.
 """
 
 import pandas as pd
+
+PARTS = ("train", "test", "holdout")
+ERRORS = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
 
 
 def summarise_all_frames(hyperparameters, errors, n_frames):
@@ -16,10 +17,15 @@ def summarise_all_frames(hyperparameters, errors, n_frames):
     hyperparameters : dict
         Those of the optimal potential.
     errors : dict
-        train, test, holdout -> RMSE; only train has any.
+        train, test, holdout -> RMSE of energy and force; those of test and holdout are None.
     n_frames : int
+
+    Returns
+    -------
+    summary : dict
+    history : pandas.DataFrame
+        One row.
     """
-    names = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
     summary = {
         "converged": True,
         "reason": "every frame is in the training set, there is nothing to enlarge",
@@ -29,13 +35,13 @@ def summarise_all_frames(hyperparameters, errors, n_frames):
         "n_test": 0,
         "fraction": 1.0,
         "fraction_database": 1.0,
-        **{name: {part: errors[part][name] for part in errors} for name in names},
+        **_by_quantity(errors),
         "energy_tolerance": None,
         "hyperparameters": hyperparameters,
         "n_fits": 1,
     }
     row = {"iteration": 1, "n_train": n_frames, "n_test": 0, "fraction": 1.0, "n_fits_so_far": 1}
-    row |= {f"{name}_{part}": errors[part][name] for part in errors for name in names}
+    row |= {f"{name}_{part}": errors[part][name] for part in errors for name in ERRORS}
     return summary, pd.DataFrame([row])
 
 
@@ -52,31 +58,14 @@ def summarise(decisions, evaluations):
     Returns
     -------
     summary : dict
-        See docs/files.md; sizes and errors are those of the delivered potential.
+        See docs/reference/files.md; sizes and errors are those of the delivered potential.
     history : pandas.DataFrame
         One row per iteration with a potential.
     """
     last = decisions[-1]
     delivered = last["delivered"]
     evaluated = {evaluation["iteration"]: evaluation for evaluation in evaluations}
-    rows = []
-    for decision in decisions:
-        if decision["iteration"] not in evaluated:
-            continue
-        row = {
-            "iteration": decision["iteration"],
-            "n_train": decision["n_train"],
-            "n_test": decision["n_test"],
-            "fraction": (decision["n_train"] + decision["n_test"]) / decision["n_frames_reference"],
-            "n_fits_so_far": decision["n_fits"],
-        }
-        for part in ("train", "test", "holdout"):
-            for name, value in evaluated[decision["iteration"]][part].items():
-                row[f"{name}_{part}"] = value
-        rows.append(row)
     source = next(decision for decision in decisions if decision["iteration"] == delivered["iteration"])
-    errors = evaluated[delivered["iteration"]]
-    parts = ("train", "test", "holdout")
     summary = {
         "converged": last["reason"] == "energy tolerance met",
         "reason": last["reason"],
@@ -87,10 +76,31 @@ def summarise(decisions, evaluations):
         "n_test": source["n_test"],
         "fraction": source["n_train"] / source["n_frames_reference"],
         "fraction_database": (source["n_train"] + source["n_test"]) / source["n_frames_reference"],
-        "rmse_energy_mev_per_atom": {part: errors[part]["rmse_energy_mev_per_atom"] for part in parts},
-        "rmse_force_ev_per_angstrom": {part: errors[part]["rmse_force_ev_per_angstrom"] for part in parts},
+        **_by_quantity(evaluated[delivered["iteration"]]),
         "energy_tolerance": last["energy_tolerance"],
         "hyperparameters": delivered["hyperparameters"],
         "n_fits": last["n_fits"],
     }
+    rows = [
+        _history_row(decision, evaluated[decision["iteration"]])
+        for decision in decisions
+        if decision["iteration"] in evaluated
+    ]
     return summary, pd.DataFrame(rows)
+
+
+def _by_quantity(errors):
+    """Return errors that are grouped by set (train, test, holdout) grouped by quantity instead."""
+    return {name: {part: errors[part][name] for part in PARTS} for name in ERRORS}
+
+
+def _history_row(decision, errors):
+    """Return the row of the history for the decision that closed an iteration and the errors of its best potential."""
+    row = {
+        "iteration": decision["iteration"],
+        "n_train": decision["n_train"],
+        "n_test": decision["n_test"],
+        "fraction": (decision["n_train"] + decision["n_test"]) / decision["n_frames_reference"],
+        "n_fits_so_far": decision["n_fits"],
+    }
+    return row | {f"{name}_{part}": value for part in PARTS for name, value in errors[part].items()}

@@ -1,16 +1,17 @@
-"""Learning curves: error of a potential against the number of training frames, for several ways of choosing them.
+"""Learning curves: error of a potential against its number of training frames, for several strategies of choice.
 
-Every potential has the same hyperparameters and is tested on one hold-out that no selection may touch.
+Every potential has the same hyperparameters and is tested on one hold-out that no selection may use. The module
+averages over the draws and compares strategies by Welch's t test, doi:10.1093/biomet/34.1-2.28.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ttest_ind_from_stats
 
 from gapglass.base.errors import UserError
 from gapglass.potential.evaluation import rmse
 
-SIGNIFICANCE = 0.05  # of a difference that is called better or worse (Welch's t test)
+SIGNIFICANCE = 0.05  # p value below which a difference is called better or worse
+QUANTITIES = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
 
 
 def group_of(table, liquid_from=None):
@@ -21,7 +22,12 @@ def group_of(table, liquid_from=None):
     table : pandas.DataFrame
         frames/table.csv.
     liquid_from : float, optional
-        Reference frames at this temperature (K) and above are liquid; by default above the middle of the temperatures.
+        Reference frames at this temperature (K) and above are liquid. By default, those above the middle of the
+        temperatures are liquid.
+
+    Returns
+    -------
+    numpy.ndarray of str, shape (n_frames,)
     """
     temperatures = table.loc[table["role"] == "reference", "temperature_k"]
     middle = (temperatures.min() + temperatures.max()) / 2
@@ -30,7 +36,7 @@ def group_of(table, liquid_from=None):
 
 
 def table(points, groups, n_atoms):
-    """Return the results of all points as one table, a row per strategy, n_train, draw and group; failed fits have none.
+    """Return the results of all points as one table.
 
     Parameters
     ----------
@@ -38,6 +44,11 @@ def table(points, groups, n_atoms):
         strategy, n_train, draw, status, reason and ``frame_errors``.
     groups : numpy.ndarray of str, shape (n_holdout,)
     n_atoms : numpy.ndarray of int, shape (n_holdout,)
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per strategy, n_train, draw and group; a failed fit has no row.
 
     Raises
     ------
@@ -75,12 +86,13 @@ def summarise(results):
     Returns
     -------
     pandas.DataFrame
-        A row per strategy, n_train and group: the means, columns ``*_error`` (standard error; NaN for one draw), n_draws.
+        A row per strategy, n_train and group: the means, columns ``*_error`` (standard error; NaN for one draw),
+        n_draws.
     """
     rows = []
     for (strategy, size, group), part in results.groupby(["strategy", "n_train", "group"], sort=False):
         row = {"strategy": strategy, "n_train": size, "group": group, "n_draws": len(part)}
-        for name in ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"):
+        for name in QUANTITIES:
             row[name] = part[name].mean()
             row[f"{name}_error"] = part[name].std(ddof=1) / np.sqrt(len(part))
         rows.append(row)
@@ -99,8 +111,8 @@ def compare(summary, baseline="random"):
     Returns
     -------
     pandas.DataFrame
-        strategy, n_train, group, quantity, difference (negative is better), difference_error, p_value (Welch's t test), verdict:
-        ``better`` or ``worse`` where p_value is below 0.05, else ``undecided``.
+        strategy, n_train, group, quantity, difference (negative is better), difference_error, p_value (Welch's t
+        test), verdict: ``better`` or ``worse`` where p_value is below 0.05, else ``undecided``.
     """
     base = summary[summary["strategy"] == baseline].set_index(["n_train", "group"])
     rows = []
@@ -108,18 +120,9 @@ def compare(summary, baseline="random"):
         if (row["n_train"], row["group"]) not in base.index:
             continue
         other = base.loc[(row["n_train"], row["group"])]
-        for name in ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"):
+        for name in QUANTITIES:
             difference, error = row[name] - other[name], f"{name}_error"
-            means = [
-                value
-                for one in (row, other)
-                for value in (one[name], one[error] * np.sqrt(one["n_draws"]), one["n_draws"])
-            ]
-            p_value = (
-                ttest_ind_from_stats(*means, equal_var=False).pvalue
-                if min(row["n_draws"], other["n_draws"]) > 1
-                else np.nan
-            )
+            p_value = _p_value(row, other, name)
             verdict = ("better" if difference < 0 else "worse") if p_value < SIGNIFICANCE else "undecided"
             rows.append(
                 {
@@ -135,20 +138,37 @@ def compare(summary, baseline="random"):
     return pd.DataFrame(rows, columns=columns)
 
 
+def _p_value(row, other, name):
+    """Return the p value of Welch's t test for one quantity in two rows of a summary, NaN where one has one draw."""
+    if min(row["n_draws"], other["n_draws"]) <= 1:
+        return np.nan
+    # scipy.stats takes half a second to load, and the report imports this module also for a study without curves.
+    from scipy.stats import ttest_ind_from_stats
+
+    means = [
+        value
+        for one in (row, other)
+        for value in (one[name], one[f"{name}_error"] * np.sqrt(one["n_draws"]), one["n_draws"])
+    ]
+    return ttest_ind_from_stats(*means, equal_var=False).pvalue
+
+
 def verdict(summary):
-    """Return sentences that say how cluster sampling fares against each other strategy, energy and force, on all frames."""
+    """Return sentences that state how cluster sampling compares with each other strategy, on all frames.
+
+    There is one sentence per strategy for the energy, then one per strategy for the forces.
+    """
     lines = []
     against = compare(summary, "clusters")
-    # the table says how the other fares, the sentence how cluster sampling does
+    # The table states how the other strategy compares, the sentence how cluster sampling does.
     words = {"better": "worse with", "worse": "better with", "undecided": "no difference seen with"}
-    for quantity, name in (("rmse_energy_mev_per_atom", "energy"), ("rmse_force_ev_per_angstrom", "force")):
-        for strategy, part in against[(against["group"] == "all") & (against["quantity"] == quantity)].groupby(
-            "strategy", sort=False
-        ):
-            said = []
+    for quantity, name in zip(QUANTITIES, ("energy", "force"), strict=True):
+        rows = against[(against["group"] == "all") & (against["quantity"] == quantity)]
+        for strategy, part in rows.groupby("strategy", sort=False):
+            statements = []
             for kind in ("worse", "better", "undecided"):
                 sizes = sorted(part.loc[part["verdict"] == kind, "n_train"])
                 if sizes:
-                    said.append(f"{words[kind]} {', '.join(str(int(size)) for size in sizes)} frames")
-            lines.append(f"{name}, cluster sampling against {strategy.replace('_', ' ')}: {'; '.join(said)}")
+                    statements.append(f"{words[kind]} {', '.join(str(int(size)) for size in sizes)} frames")
+            lines.append(f"{name}, cluster sampling against {strategy.replace('_', ' ')}: {'; '.join(statements)}")
     return lines

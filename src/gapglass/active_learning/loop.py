@@ -1,8 +1,8 @@
 """The active-learning loop as a chain of small decisions.
 
 A decision closes one round of fits and says what comes next: ``fit`` the proposals it holds, ``enlarge`` the database,
-or ``stop``. Round 0 opens an iteration. Decisions are plain dictionaries, written as JSON without times, so that
-equal input gives equal bytes. Source: section 2.4 of doi:10.1111/jace.20128.
+or ``stop``. Round 0 opens an iteration. Decisions are plain dictionaries, written as JSON without times, so that equal
+input gives equal bytes. Source: section 2.4 of doi:10.1111/jace.20128.
 """
 
 from gapglass.active_learning.proposals import of_iteration, propose, rounds_of, successes
@@ -35,7 +35,7 @@ def following(decision):
 
 
 def before(read_decision, iteration, number):
-    """Return the decisions that lead to the one of (iteration, round), itself left out."""
+    """Return the decisions before the one of (iteration, round), in order."""
     taken = []
     if (iteration, number) == (1, 0):
         return taken
@@ -47,7 +47,7 @@ def before(read_decision, iteration, number):
 
 
 def trials(decisions):
-    """Return (iteration, round, trial) of every fit that these decisions asked for, trials counted from 1."""
+    """Return (iteration, round, trial) of every fit that these decisions propose; trials count from 1."""
     return [
         (decision["iteration"], decision["round"] + 1, trial)
         for decision in decisions
@@ -57,7 +57,7 @@ def trials(decisions):
 
 
 def decide(iteration, number, ledger, database, settings, space, seed):
-    """Close a round and say what comes next.
+    """Close a round and choose what comes next.
 
     Parameters
     ----------
@@ -75,21 +75,16 @@ def decide(iteration, number, ledger, database, settings, space, seed):
     Returns
     -------
     dict
-        iteration, round, action, reason, proposals, best (entry or None, of this iteration), delivered (entry or None),
-        energy_tolerance and the sizes.
+        iteration, round, action, reason, proposals, best (entry or None, of this iteration), delivered (entry or
+        None), the sizes and, unless the action is fit, energy_tolerance.
 
     Raises
     ------
     UserError
-        When every fit of the loop so far failed at the end of an iteration, or even the smallest fit of the first iteration is above
-        the limit of memory.
+        When every fit of the loop so far failed at the end of an iteration, or even the smallest fit of the first
+        iteration is above the memory limit.
     """
-    here = of_iteration(ledger, iteration)
-    best = next(iter(successes(here)), None)
-    whole = not database["holdout"]
-    possible = space.allows(space.smallest())
-    if not possible and not successes(ledger):
-        raise UserError(space.limit.refusal(space.smallest()))
+    best = next(iter(successes(of_iteration(ledger, iteration))), None)
     decision = {
         "iteration": iteration,
         "round": number,
@@ -100,38 +95,46 @@ def decide(iteration, number, ledger, database, settings, space, seed):
         "best": best,
         "proposals": [],
     }
+    possible = space.allows(space.smallest())
+    if not possible and not successes(ledger):
+        raise UserError(space.limit.refusal(space.smallest()))
     if best and best["rmse_energy_mev_per_atom"] <= settings["energy_tolerance"]:
         decision |= {"action": "stop", "reason": "energy tolerance met"}
     else:
-        proposals = []
         if possible and number < rounds_of(iteration, settings):
-            proposals = propose(iteration, number + 1, ledger, settings, space, seed)
-        if proposals:
-            decision |= {"action": "fit", "reason": "proposals to try", "proposals": proposals}
-        elif not successes(ledger):
-            reasons = "\n".join(f"  - {entry['reason']}" for entry in here[:5])
-            raise UserError(
-                f"all {len(here)} fits of iteration {iteration} failed:\n{reasons}\nMend potential.hyperparameters."
-            )
-        elif not possible:
-            decision |= {
-                "action": "stop",
-                "reason": "a fit on more frames needs more than max_fit_memory, energy tolerance not met",
-            }
-        elif whole:
-            decision |= {
-                "action": "stop",
-                "reason": "the database is the whole reference set and the energy tolerance is not met",
-            }
-        elif settings["max_iterations"] is not None and iteration >= settings["max_iterations"]:
-            decision |= {"action": "stop", "reason": "max_iterations reached and the energy tolerance is not met"}
+            decision["proposals"] = propose(iteration, number + 1, ledger, settings, space, seed)
+        if decision["proposals"]:
+            decision |= {"action": "fit", "reason": "proposals to try"}
         else:
-            decision |= {"action": "enlarge", "reason": "budget of the iteration spent, energy tolerance not met"}
+            decision |= _close_iteration(iteration, ledger, database, settings, possible)
     if decision["action"] != "fit":
-        # kept out of the decisions that fits depend on: another tolerance must not redo them
+        # A decision that fits depend on does not hold the tolerance, so another tolerance does not repeat those fits.
         decision["energy_tolerance"] = settings["energy_tolerance"]
     decision["delivered"] = _delivered(ledger) if decision["action"] == "stop" else None
     return decision
+
+
+def _close_iteration(iteration, ledger, database, settings, possible):
+    """Return action and reason where an iteration has spent its proposals without meeting the energy tolerance.
+
+    ``possible`` tells whether the memory limit allows any fit on this database. Raise ``UserError`` when no fit of the
+    loop succeeded.
+    """
+    if not successes(ledger):
+        here = of_iteration(ledger, iteration)
+        reasons = "\n".join(f"  - {entry['reason']}" for entry in here[:5])
+        raise UserError(
+            f"all {len(here)} fits of iteration {iteration} failed:\n{reasons}\nMend potential.hyperparameters."
+        )
+    if not possible:
+        reason = "a fit on more frames needs more than max_fit_memory, energy tolerance not met"
+    elif not database["holdout"]:
+        reason = "the database is the whole reference set and the energy tolerance is not met"
+    elif settings["max_iterations"] is not None and iteration >= settings["max_iterations"]:
+        reason = "max_iterations reached and the energy tolerance is not met"
+    else:
+        return {"action": "enlarge", "reason": "budget of the iteration spent, energy tolerance not met"}
+    return {"action": "stop", "reason": reason}
 
 
 def _delivered(ledger):
@@ -141,10 +144,10 @@ def _delivered(ledger):
 
 
 def announce(decision, energy_tolerance):
-    """Tell the decision and how far the error is from the tolerance (meV/atom) in one line on the terminal."""
+    """Report the decision and how far the error is from the tolerance (meV/atom) in one line on the terminal."""
     best = decision["best"]
     error = f"best test RMSE {best['rmse_energy_mev_per_atom']:.2f} meV/atom" if best else "no fit yet"
-    following = {
+    next_step = {
         "fit": f"fit {len(decision['proposals'])} proposals",
         "enlarge": "enlarge the database",
         "stop": f"stop: {decision['reason']}",
@@ -159,12 +162,15 @@ def announce(decision, energy_tolerance):
         error,
         energy_tolerance,
         decision["n_fits"],
-        following[decision["action"]],
+        next_step[decision["action"]],
     )
 
 
 def ledger_entry(result):
-    """Return what a decision needs of a trial's result; times and memory stay out, so that equal fits give equal bytes."""
+    """Return the part of a trial's result that decisions use.
+
+    Times and memory are left out, so that equal fits give equal bytes.
+    """
     keys = ("iteration", "round", "trial", "hyperparameters", "status", "reason")
     errors = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
     return {key: result[key] for key in keys} | {key: result.get(key) for key in errors}

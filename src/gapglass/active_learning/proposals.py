@@ -1,8 +1,6 @@
-"""The active-learning loop as a chain of small decisions.
+"""The hyperparameters that each round of the loop proposes, and the results from which the surrogate learns.
 
-A decision closes one round of fits and says what comes next: ``fit`` the proposals it holds, ``enlarge`` the database,
-or ``stop``. Round 0 opens an iteration. Decisions are plain dictionaries, written as JSON without times, so that
-equal input gives equal bytes. Source: section 2.4 of doi:10.1111/jace.20128.
+Source: section 2.4 of doi:10.1111/jace.20128.
 """
 
 from gapglass.active_learning.search import objective
@@ -28,10 +26,10 @@ def of_iteration(ledger, iteration):
 
 
 def surrogate_results(ledger, iteration, space):
-    """Return what the surrogate learns from: this iteration's fits, and the last one's moved to the present level.
+    """Return the results from which the surrogate learns: this iteration's fits and, shifted, those of the last one.
 
-    A failed fit counts as twice the worst error seen. Results of the last iteration belong to a smaller database; they are
-    shifted by the mean change of the sets that were fitted again.
+    A failed fit counts as twice the worst error seen. The results of the last iteration belong to a smaller database;
+    the function shifts them by the mean change of the sets that were fitted again.
 
     Returns
     -------
@@ -68,7 +66,7 @@ def propose(iteration, number, ledger, settings, space, seed):
     n_points = settings["proposals_per_round"]
     if iteration > 1 and number == 1:
         best = successes(of_iteration(ledger, iteration - 1))
-        # the database has grown since: what was within the limit of memory may not be any more
+        # The database has grown since, so a set that was within the memory limit may be above it now.
         again = [entry["hyperparameters"] for entry in best if space.allows(entry["hyperparameters"])]
         return again[:n_points] or space.explore(n_points, derive(seed, "explore", iteration))
     if iteration == 1 and number <= settings["exploration_rounds"]:

@@ -1,16 +1,16 @@
-"""Bayesian optimisation of the potential's hyperparameters, behind ``explore``, ``exploit`` and a plain list of results.
+"""Bayesian optimisation of the potential's hyperparameters; the only module that imports scikit-optimize.
 
-The surrogate is scikit-optimize's Gaussian process, rebuilt from the ledger at every call, so nothing is pickled
-and a resumed run proposes what the uninterrupted one would have.
+The surrogate is scikit-optimize's Gaussian process. It is rebuilt from the ledger at every call, so nothing is
+pickled, and a resumed run proposes what the uninterrupted one would have proposed. scikit-optimize is imported by the
+first proposal, because it takes a second to load and most decisions of the loop need none. Sources: section 2.4 of
+doi:10.1111/jace.20128; constant liar: doi:10.1007/978-3-642-10701-6_6.
 """
 
 import math
 import warnings
+from functools import cached_property
 
 import numpy as np
-from skopt import Optimizer
-from skopt.sampler import Lhs
-from skopt.space import Categorical, Integer, Real, Space
 
 from gapglass.potential.hyperparameters import SIZES
 
@@ -22,8 +22,8 @@ class SearchSpace:
     ----------
     settings : dict
         Section ``potential.hyperparameters``: name -> number, {low, high, scale} or {choices}.
-    limit : gapglass.memory.MemoryLimit, optional
-        Sets that it does not allow are never proposed.
+    limit : gapglass.potential.memory.MemoryLimit, optional
+        The space never proposes a set that the limit does not allow.
 
     Attributes
     ----------
@@ -37,13 +37,19 @@ class SearchSpace:
         self.settings, self.limit = settings, limit
         self.fixed = {name: value for name, value in settings.items() if not isinstance(value, dict)}
         self.tuned = [name for name in settings if name not in self.fixed]
-        self.space = Space([_dimension(settings[name], name) for name in self.tuned]) if self.tuned else None
+
+    @cached_property
+    def space(self):
+        """The tuned hyperparameters as a ``skopt.space.Space``."""
+        from skopt.space import Space
+
+        return Space([_dimension(self.settings[name], name) for name in self.tuned])
 
     def complete(self, point):
         """Return the full set of hyperparameters for one point of the tuned ones, as plain Python numbers."""
         tuned = {
-            dimension.name: _plain(value) if isinstance(dimension, Categorical) else _rounded(value)
-            for value, dimension in zip(point, self.space.dimensions, strict=True)
+            name: _plain(value) if "choices" in self.settings[name] else _rounded(value)
+            for name, value in zip(self.tuned, point, strict=True)
         }
         return {**self.fixed, **tuned}
 
@@ -52,7 +58,7 @@ class SearchSpace:
         return [hyperparameters[name] for name in self.tuned]
 
     def key(self, hyperparameters):
-        """Return what makes two sets the same: the tuned values."""
+        """Return the tuned values as a tuple: two sets are the same when their keys are equal."""
         return tuple(self.point(hyperparameters))
 
     def smallest(self):
@@ -60,13 +66,15 @@ class SearchSpace:
         return {**self.fixed, **{name: _lower(self.settings[name], None, 0.0) for name in self.tuned}}
 
     def allows(self, hyperparameters):
-        """Return True for a set whose fit stays within the limit of memory."""
+        """Return True for a set whose fit stays within the memory limit."""
         return self.limit is None or self.limit(hyperparameters)
 
     def explore(self, n_points, seed):
-        """Return ``n_points`` sets that fill the space (Latin hypercube), repeats removed."""
+        """Return ``n_points`` sets that fill the space (Latin hypercube); repeats are replaced, see ``distinct``."""
         if not self.tuned:
             return [dict(self.fixed)]
+        from skopt.sampler import Lhs
+
         points = Lhs().generate(self.space.dimensions, max(n_points, 2), random_state=seed)
         return self.distinct([self.complete(point) for point in points[:n_points]], [], seed)
 
@@ -78,21 +86,24 @@ class SearchSpace:
         results : list of (dict, float)
             Hyperparameters and objective (smaller is better, finite).
         n_points : int
-            Proposed together by the constant-liar strategy.
+            Number of sets, which the constant-liar strategy proposes together.
         seed : int
 
         Returns
         -------
         list of dict
-            Fewer than ``n_points`` when a finite space is exhausted, empty when nothing is to tune.
+            Fewer than ``n_points`` when a finite space is exhausted, empty when there is nothing to tune.
         """
         if not self.tuned:
             return []
+        from skopt import Optimizer
+
         optimizer = Optimizer(
             self.space.dimensions, base_estimator="GP", n_initial_points=1, acq_func="EI", random_state=seed
         )
         with warnings.catch_warnings():
-            # Repeats are dealt with below, and a few points make the length scales sit on their bounds.
+            # The optimizer warns of repeats, which ``distinct`` replaces, and of length scales that reach their bounds
+            # while it has seen only a few points.
             warnings.simplefilter("ignore")
             optimizer.tell(
                 [self._inside(self.point(parameters)) for parameters, _ in results], [value for _, value in results]
@@ -102,9 +113,17 @@ class SearchSpace:
         return self.distinct([self.complete(point) for point in points], known, seed)
 
     def distinct(self, proposals, known, seed, tries=200):
-        """Bring proposals within the limit of memory, and replace those that repeat a known set or each other by random new ones.
+        """Return the proposals within the memory limit, without repeats of a known set or of each other.
 
-        A proposal for which no new one is found is dropped.
+        A random new set replaces a repeat. The method drops a proposal for which it finds no new set.
+
+        Parameters
+        ----------
+        proposals, known : list of dict
+            Complete sets of hyperparameters.
+        seed : int
+        tries : int
+            Number of random sets that are tried for one proposal.
         """
         seen = {self.key(parameters) for parameters in known}
         random = np.random.RandomState(seed)
@@ -120,9 +139,10 @@ class SearchSpace:
         return result
 
     def _within_limit(self, hyperparameters, steps=50):
-        """Return a set as it is where the limit of memory allows it, else as near to it as the limit allows.
+        """Return a set unchanged where the memory limit allows it, else the nearest set that the limit allows.
 
-        What sets the memory is lowered step by step, everything else stays as the surrogate wanted it.
+        The method lowers step by step the values that set the memory, and leaves the others as the surrogate proposed
+        them.
         """
         if self.allows(hyperparameters):
             return hyperparameters
@@ -134,15 +154,18 @@ class SearchSpace:
         return {**hyperparameters, **lowered}
 
     def _inside(self, point):
-        """Pull rounded values back into their ranges."""
-        low_high = [dimension.bounds for dimension in self.space.dimensions]
+        """Return a point whose values, which rounding may have moved out of their ranges, are clipped to them."""
+        settings = [self.settings[name] for name in self.tuned]
         return [
-            value if isinstance(dimension, Categorical) else min(max(value, bound[0]), bound[1])
-            for value, dimension, bound in zip(point, self.space.dimensions, low_high, strict=True)
+            value if "choices" in setting else min(max(value, setting["low"]), setting["high"])
+            for value, setting in zip(point, settings, strict=True)
         ]
 
 
 def _dimension(setting, name):
+    """Return the skopt dimension of a tuned hyperparameter."""
+    from skopt.space import Categorical, Integer, Real
+
     if "choices" in setting:
         return Categorical(setting["choices"], transform="normalize", name=name)
     prior = "log-uniform" if setting["scale"] == "log" else "uniform"
@@ -163,17 +186,17 @@ def _lower(setting, value, share):
 
 
 def _plain(value):
-    """Turn a numpy number into a plain one."""
+    """Return a numpy number as a plain Python one."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _rounded(value):
-    """Turn a numpy number into a plain one, reals to four digits so that files and logs stay readable."""
+    """Return a number as a plain Python one, reals to four digits, so that files and logs stay readable."""
     if isinstance(value, (int, np.integer)):
         return int(value)
     return float(f"{float(value):.4g}")
 
 
 def objective(rmse):
-    """Return what the surrogate models for a test RMSE: its logarithm, on which fits spread evenly."""
+    """Return the quantity that the surrogate models for a test RMSE: its logarithm, in which fits spread evenly."""
     return math.log(max(rmse, 1e-6))

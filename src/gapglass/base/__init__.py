@@ -1,1 +1,1 @@
-"""What every room stands on and no science: errors, files, logs, programs, seeds, units."""
+"""The ground floor of the library, which contains no science: errors, files, logs, programs, seeds and units."""

@@ -1,4 +1,4 @@
-"""What a user can mend, told in one message."""
+"""The errors that a user can mend: each is reported as one message without a traceback."""
 
 import errno
 import os
@@ -14,12 +14,14 @@ class UserError(Exception):
 
 
 class ProgramKilled(UserError):
-    """An external program was ended from outside: by the scheduler, for want of memory, by hand.
+    """An external program was ended from outside: by the scheduler, for want of memory, or by hand.
 
-    It tells nothing of what the program was asked to do, so it is never taken for a result; the job fails and is run again.
+    Such an end says nothing about the work that the program was given, so it never counts as a result: the job fails,
+    and the next run repeats it.
     """
 
 
+# Advice for the errors of the operating system that a user can mend.
 FIXES = {
     errno.ENOSPC: "free space there, or start the run in a folder on a larger disk",
     errno.EDQUOT: "free space within your quota, or start the run in a folder without one",
@@ -27,9 +29,9 @@ FIXES = {
     errno.EACCES: "give yourself the right to it (chmod, chown), or start the run in a folder of your own",
     errno.EPERM: "give yourself the right to it (chmod, chown, chattr), or start the run in a folder of your own",
     errno.EROFS: "this disk is read-only; start the run in a folder that can be written",
-    errno.ENOTDIR: "a file stands where a folder is needed; move it away",
-    errno.EEXIST: "a file stands where a folder is needed; move it away",
-    errno.EISDIR: "a folder stands where a file is needed; name the file",
+    errno.ENOTDIR: "there is a file where a folder is needed; move it away",
+    errno.EEXIST: "there is a file where a folder is needed; move it away",
+    errno.EISDIR: "there is a folder where a file is needed; name the file",
     errno.ENOENT: "mend the path",
     errno.ENAMETOOLONG: "shorten the name",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
@@ -38,18 +40,18 @@ FIXES = {
 
 
 def system_problem(error, path=None):
-    """Say in one line what the operating system refused, where, and what helps.
+    """Describe in one line what the operating system refused, where, and what helps.
 
     Parameters
     ----------
     error : OSError
     path : path-like, optional
-        The place, where the error does not name it or names a temporary file.
+        The place to report, if the error names none or a temporary file.
 
     Returns
     -------
     str or None
-        None for an error that no user can mend.
+        None for an error that a user cannot mend.
     """
     fix = FIXES.get(error.errno)
     place = path or error.filename

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under a temporary name, then renamed."""
+"""Files that are complete or absent: each is written under a temporary name and then renamed."""
 
 import json
 import os
@@ -9,7 +9,6 @@ from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from gapglass.base.errors import UserError, system_problem
 
@@ -32,14 +31,14 @@ def whole_file(path):
         with _replacement(path) as temporary:
             yield temporary
     except OSError as error:
-        problem = system_problem(error, path if _tells_nothing(error.filename) else error.filename)
+        problem = system_problem(error, path if _is_unknown_to_users(error.filename) else error.filename)
         if problem is None:
             raise
         raise UserError(problem) from error
 
 
-def _tells_nothing(name):
-    """Say whether a file name is none, or one of ours that no user knows."""
+def _is_unknown_to_users(name):
+    """Return whether an error names no file or a temporary file."""
     return name is None or TEMPORARY in str(name)
 
 
@@ -58,7 +57,10 @@ def _replacement(path):
 
 
 def remove_leftovers(folder):
-    """Remove what killed jobs left half-written below a folder; for the start of a run, when no other is at work there."""
+    """Remove the temporary files that killed jobs left below a folder.
+
+    Call it only at the start of a run, while no other run is at work in the folder.
+    """
     for path in Path(folder).rglob(f"{TEMPORARY}*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -73,7 +75,7 @@ def _umask():
 
 
 def _plain(value):
-    """Turn numpy scalars and arrays into what the json module writes."""
+    """Return numpy scalars and arrays as the types that the json module writes."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -82,20 +84,32 @@ def _plain(value):
 
 
 def write_json(path, data):
-    """Write ``data`` as sorted, indented JSON; NaN and infinity are refused, they are not JSON."""
+    """Write ``data`` as sorted, indented JSON.
+
+    Raises
+    ------
+    ValueError
+        When ``data`` contains NaN or infinity, which JSON cannot represent.
+    """
     text = json.dumps(data, indent=2, sort_keys=True, default=_plain, allow_nan=False)
     with whole_file(path) as temporary:
         temporary.write_text(text + "\n")
 
 
 @contextmanager
-def damage_is_told(path):
-    """Turn what a parser says of a file that gapglass has written, and somebody has changed since, into a message."""
+def reporting_corruption(path):
+    """Report a file of gapglass that a parser refuses as corrupt: somebody has changed it since it was written.
+
+    Raises
+    ------
+    UserError
+        When the block raises ``ValueError``, from which the errors of json and of the pandas parsers derive.
+    """
     try:
         yield
-    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except ValueError as error:
         raise UserError(
-            f"{path} is damaged ({' '.join(str(error).split())}); delete it, and the next run makes it anew"
+            f"{path} is corrupt ({' '.join(str(error).split())}); delete it, and the next run rebuilds it"
         ) from error
 
 
@@ -105,9 +119,9 @@ def read_json(path):
     Raises
     ------
     UserError
-        When it is no JSON.
+        When the file is not valid JSON.
     """
-    with damage_is_told(path):
+    with reporting_corruption(path):
         return json.loads(Path(path).read_text())
 
 
@@ -118,8 +132,8 @@ def write_json_lines(path, rows):
 
 
 def read_json_lines(path):
-    """Read one JSON document per line, like ``read_json``."""
-    with damage_is_told(path):
+    """Read one JSON document per line, with the errors of ``read_json``."""
+    with reporting_corruption(path):
         return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
@@ -129,7 +143,7 @@ def write_table(path, table, header=()):
     Read it back with ``read_table`` or ``pandas.read_csv(path, comment="#")``.
     """
     with whole_file(path) as temporary, temporary.open("w") as stream:
-        # a line of its own each: what a user wrote into one (a source, say) must not pass for rows
+        # Each entry stays on one line, so that a line break in a user's text cannot turn into a row of the table.
         stream.writelines(f"# {' '.join(str(line).split())}\n" for line in header)
         table.to_csv(stream, index=False, float_format="%.10g", lineterminator="\n")
 
@@ -141,12 +155,14 @@ def read_header(path):
 
 
 def read_table(path):
-    """Read a CSV written by ``write_table``.
+    """Read a CSV written by ``write_table`` into a pandas table.
 
     Raises
     ------
     UserError
-        When it is no table.
+        When the file is not a table.
     """
-    with damage_is_told(path):
+    import pandas as pd  # a third of a second, which jobs without tables do not pay
+
+    with reporting_corruption(path):
         return pd.read_csv(path, comment="#")

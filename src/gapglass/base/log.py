@@ -1,4 +1,4 @@
-"""One logging set-up for every script: full log in a file, short lines on the terminal."""
+"""One set-up of logging for every script: the full log in a file, short lines on the terminal."""
 
 import json
 import logging
@@ -11,37 +11,64 @@ from pathlib import Path
 from gapglass.base.errors import REINSTALL, UserError, system_problem
 from gapglass.base.versions import versions
 
-NOTICE = 25  # between INFO and WARNING: the lines that a person at the terminal wants
+NOTICE = 25  # between INFO and WARNING: lines for a person at the terminal
 logging.addLevelName(NOTICE, "NOTICE")
 SETTINGS = "settings: "
 
 
 def configure(path, step, settings=None):
-    """Send everything of level INFO to ``path`` and NOTICE and above to the terminal.
+    """Send messages of level INFO and above to a file, and those of level NOTICE and above to the terminal as well.
 
-    ``step`` stands before each terminal line, ``settings`` (the job's parameters, by name) in the log, from which the report takes them.
-    An uncaught ``UserError``, and what the operating system refuses (disk full, no permission), is shown as one message; any other
-    exception as its last line, with its traceback in a file beside ``path``: Snakemake shows the whole log of a job that fails.
+    The log also reports an uncaught exception. A ``UserError`` and an error of the operating system (disk full, no
+    permission) become one message. For any other exception the log has the last line and a file beside ``path`` has
+    the traceback, because Snakemake shows the whole log of a job that fails.
+
+    Parameters
+    ----------
+    path : path-like
+        Log file.
+    step : str
+        Name of the job, which begins each line on the terminal.
+    settings : mapping, optional
+        Parameters of the job by name; the report reads them from the log.
+
+    Returns
+    -------
+    logging.Logger
     """
     path = Path(path)
     logger = logging.getLogger("gapglass")
     logger.setLevel(logging.INFO)
     logger.handlers.clear()
-    on_terminal = logging.StreamHandler()
-    on_terminal.setLevel(NOTICE)
-    # Snakemake may show a progress bar in the terminal's last line; it comes back by itself below ours.
+    logger.addHandler(_terminal_handler(step))
+    sys.excepthook = _reporter(logger, path)
+    # The hook is in place by now, so it also reports a log file that cannot be written.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    in_file = logging.FileHandler(path, mode="w")
+    in_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(in_file)
+    logger.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))
+    if settings is not None:
+        logger.info("%s%s", SETTINGS, json.dumps(dict(settings.items()), sort_keys=True, default=str))
+    # Snakemake sets this variable from the threads of the rule; numba, BLAS and OpenMP obey it.
+    logger.info("threads: OMP_NUM_THREADS %s on %s", os.environ.get("OMP_NUM_THREADS", "not set"), platform.node())
+    return logger
+
+
+def _terminal_handler(step):
+    handler = logging.StreamHandler()
+    handler.setLevel(NOTICE)
+    # Snakemake's progress bar, if any, occupies the last line of the terminal; Snakemake redraws it below this line.
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-    on_terminal.setFormatter(logging.Formatter(f"{clear}[{step}] %(message)s"))
-    logger.addHandler(on_terminal)
+    handler.setFormatter(logging.Formatter(f"{clear}[{step}] %(message)s"))
+    return handler
+
+
+def _reporter(logger, path):
+    """Return a ``sys.excepthook`` that logs an uncaught exception as one message."""
 
     def report(kind, error, trace):
-        problem = str(error) if issubclass(kind, UserError) else None
-        if isinstance(error, OSError):
-            problem = system_problem(error)
-        elif isinstance(error, MemoryError):
-            problem = f"the memory of this machine is used up ({error}); run fewer jobs at once (--cores 1), or a smaller problem"
-        elif isinstance(error, ImportError):
-            problem = f"{error}: the Python environment {sys.prefix} is not complete; {REINSTALL}"
+        problem = _problem_of_user(error)
         if problem is not None:
             logger.error("%s", problem)
             return
@@ -52,23 +79,30 @@ def configure(path, step, settings=None):
             details = "no file, because it could not be written"
         logger.error(
             "%s: %s. This is a mistake of gapglass, not yours: please report it with the traceback (%s)",
-            kind.__name__, " ".join(str(error).split()), details,
-        )  # fmt: skip
+            kind.__name__,
+            " ".join(str(error).split()),
+            details,
+        )
 
-    sys.excepthook = report
-    # a log that cannot be written is told like any other file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    in_file = logging.FileHandler(path, mode="w")
-    in_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(in_file)
-    logger.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))
-    if settings is not None:
-        logger.info("%s%s", SETTINGS, json.dumps(dict(settings.items()), sort_keys=True, default=str))
-    # set by Snakemake from the rule's threads; numba, BLAS and OpenMP obey them
-    logger.info("threads: OMP_NUM_THREADS %s on %s", os.environ.get("OMP_NUM_THREADS", "not set"), platform.node())
-    return logger
+    return report
+
+
+def _problem_of_user(error):
+    """Return the message of an exception that a user can mend, None for any other."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        return system_problem(error)
+    if isinstance(error, MemoryError):
+        return (
+            f"the memory of this machine is used up ({error}); "
+            "run fewer jobs at once (--cores 1), or a smaller problem"
+        )
+    if isinstance(error, ImportError):
+        return f"{error}: the Python environment {sys.prefix} is not complete; {REINSTALL}"
+    return None
 
 
 def notice(message, *values):
-    """Log a line that is also shown on the terminal."""
+    """Log a line that also appears on the terminal."""
     logging.getLogger("gapglass").log(NOTICE, message, *values)

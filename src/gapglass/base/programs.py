@@ -1,4 +1,4 @@
-"""Finding the external programs, the memory that they take, and how they end."""
+"""External programs: where they are installed, how much memory they take, and how they end."""
 
 import ctypes
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gapglass.base.errors import REINSTALL, ProgramKilled, UserError
 
-# What schedulers, the kernel and people send. A segmentation fault is not among them: that is the program's own.
+# Signals that schedulers, the kernel and people send. A program causes a segmentation fault itself.
 FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU}
 
 
@@ -19,7 +19,7 @@ def program(name):
     Raises
     ------
     UserError
-        When it is absent.
+        When the program is absent.
     """
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name)
@@ -29,7 +29,10 @@ def program(name):
 
 
 def peak_so_far_mb(pid):
-    """Return the peak resident memory of a running process (MB; pid "self" for this one), 0 where the system does not tell."""
+    """Return the peak resident memory of a running process in MB, 0 where the system does not report it.
+
+    ``pid`` is a process id, or "self" for this process.
+    """
     try:
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     except OSError:
@@ -38,7 +41,10 @@ def peak_so_far_mb(pid):
 
 
 def die_with_parent():
-    """Make the kernel end this process with its parent; for ``preexec_fn``, so that a killed job leaves no program running behind it."""
+    """Make the kernel end this process together with its parent.
+
+    Pass it as ``preexec_fn``, so that a killed job leaves no program running.
+    """
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
@@ -50,16 +56,21 @@ def refuse_killed(name, status, output, hint):
     ----------
     name : str
     status : int
-        As ``subprocess`` gives it: minus the signal's number.
+        Return code of ``subprocess``: minus the number of the signal.
     output : str
-        What the program printed.
+        Output of the program.
     hint : str
-        What helps when it was memory.
+        Advice for a program that ran out of memory.
+
+    Raises
+    ------
+    ProgramKilled
     """
     if -status in FROM_OUTSIDE:
         sent = signal.Signals(-status).name
         raise ProgramKilled(
-            f"{name} was ended from outside ({sent}): by hand, by the scheduler, or for want of memory ({hint}). Run again."
+            f"{name} was ended from outside ({sent}): by hand, by the scheduler, or for want of memory ({hint}). "
+            "Run again."
         )
     if "No space left on device" in output or "Disk quota exceeded" in output:
         raise ProgramKilled(f"{name} found no space left on the disk; make room and run again")

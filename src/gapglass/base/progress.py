@@ -1,4 +1,4 @@
-"""One logging set-up for every script: full log in a file, short lines on the terminal."""
+"""Progress of long loops in the log and on the terminal, and time spans in words."""
 
 import time
 
@@ -23,7 +23,7 @@ class Progress:
         self.start = self.last = time.monotonic()
 
     def update(self, done):
-        """Tell that ``done`` of the steps are finished."""
+        """Report that ``done`` of the steps are finished."""
         now = time.monotonic()
         if done >= self.total or now - self.last < self.interval:
             return
@@ -33,7 +33,7 @@ class Progress:
 
 
 def duration(seconds):
-    """Write a time span as a person says it: 42 s, 3 min 05 s, 2 h 10 min, 3.2 days."""
+    """Return a time span in seconds as a person writes it: 42 s, 3 min 05 s, 2 h 10 min, 3.2 days."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     if seconds < 3600:

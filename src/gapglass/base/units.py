@@ -1,7 +1,6 @@
-"""Reading trajectories, checking every frame, and the canonical frames that all later steps use.
+"""Conversion to the units of gapglass (eV, Å, fs, K), and the signs of stress, pressure and virial.
 
-Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), time_ps, REF_energy (eV)
-and, where given, REF_virial (eV, 3 x 3 or its nine numbers, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
+The constants are those of ``ase.units`` (CODATA 2014). virial = -stress x volume = pressure x volume.
 """
 
 import numpy as np
@@ -33,7 +32,7 @@ PRESSURE_EV_PER_ANGSTROM3 = {
     "Hartree/Bohr^3": units.Hartree / units.Bohr**3,
     "Ry/Bohr^3": units.Rydberg / units.Bohr**3,
 }
-# an atomic unit of velocity, time etc. is that of Hartree units
+# The atomic unit of time is that of Hartree atomic units, hbar / Hartree.
 TIME_FS = {"fs": 1.0, "ps": 1000.0, "a.u.": units._aut * 1e15}
 
 
@@ -63,7 +62,7 @@ def velocities(value, length_unit, time_unit):
 
 
 def virial_from_stress(stress, volume, unit="eV/A^3"):
-    """Return the virial (eV, 3 x 3) of a stress that is positive under tension, the sign of ASE.
+    """Return the virial (eV, 3 x 3) of a stress that is positive under tension, as in ASE.
 
     Parameters
     ----------
@@ -77,12 +76,23 @@ def virial_from_stress(stress, volume, unit="eV/A^3"):
 
 
 def virial_from_pressure(pressure, volume, unit="eV/A^3"):
-    """Return the virial (eV, 3 x 3) of a pressure tensor, positive where the atoms push the cell apart, as most codes print it."""
+    """Return the virial (eV, 3 x 3) of a pressure tensor, which is positive under compression, as most codes print it.
+
+    Parameters
+    ----------
+    pressure : array-like, nine numbers
+    volume : float
+        Å³.
+    unit : str
+        Key of ``PRESSURE_EV_PER_ANGSTROM3``.
+    """
     return np.asarray(pressure, float).reshape(3, 3) * (PRESSURE_EV_PER_ANGSTROM3[unit] * volume)
 
 
 def kinetic_virial(masses, velocities_angstrom_per_fs):
-    """Return sum m v v (eV, 3 x 3): the share of the motion in a pressure tensor x volume, which is no part of the virial of a label.
+    """Return sum m v v (eV, 3 x 3), the kinetic contribution to a pressure tensor x volume.
+
+    The virial of a label does not include it.
 
     Parameters
     ----------
@@ -101,7 +111,7 @@ def tensor(six, order):
     ----------
     six : sequence of float
     order : str
-        Which they are, for example "xx yy zz yz xz xy", the order of ASE and Voigt.
+        Their components, for example "xx yy zz yz xz xy", the order of ASE and of Voigt.
     """
     full = np.empty((3, 3))
     for value, name in zip(six, order.split(), strict=True):

@@ -1,4 +1,4 @@
-"""One logging set-up for every script: full log in a file, short lines on the terminal."""
+"""Versions of gapglass and of the packages on which the results depend."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +12,7 @@ PACKAGES = (
 
 
 def versions():
-    """Return the versions of gapglass, Python and the packages that decide the numbers."""
+    """Return the versions of gapglass, Python and the packages on which the results depend, by name."""
     found = {"gapglass": __version__, "python": sys.version.split()[0]}
     for name in PACKAGES:
         try:

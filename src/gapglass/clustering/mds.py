@@ -1,22 +1,23 @@
-"""What changes when there are many frames: kernels read from disk in pieces, distances in single precision, a Lanczos solver.
-
-Below the limits everything is exact and in double precision. The error beyond them is measured in docs/performance.md. Kernels
-stay in double precision always: a SOAP kernel is so near 1 that single precision would leave three digits of a distance.
-"""
+"""Two-dimensional map of the frames: multidimensional scaling of their distances, by scikit-learn."""
 
 import numpy as np
 from sklearn.manifold import MDS
 
-MAPPED_AT_MOST = 2000  # frames drawn in the plane: multidimensional scaling takes many passes over all their distances
+MAPPED_AT_MOST = 2000  # frames on the map, because multidimensional scaling passes many times over all distances
 
 
 def mapped_frames(n_frames):
-    """Return the frames that are drawn in the plane: all, or of many every so many-th."""
+    """Return the numbers of the frames on the map: all, or at most 2000 at even steps."""
     return np.arange(0, n_frames, -(-n_frames // MAPPED_AT_MOST))
 
 
 def two_dimensional_map(distances, seed):
-    """Return coordinates in the plane whose distances resemble ``distances`` (multidimensional scaling).
+    """Return points in the plane whose distances approximate the given ones (multidimensional scaling).
+
+    Parameters
+    ----------
+    distances : numpy.ndarray, shape (n, n)
+    seed : int
 
     Returns
     -------

@@ -1,7 +1,4 @@
-"""Choosing frames: nested databases drawn from every cluster, and the other ways that learning curves compare them with.
-
-Source: section 2.4 of doi:10.1111/jace.20128; sizes: iteration n takes n x I_perc of the frames.
-"""
+"""Density clusters of the RMSD between frames (doi:10.1038/s41524-020-00367-7), a strategy of the learning curves."""
 
 from itertools import pairwise
 
@@ -14,13 +11,13 @@ from gapglass.base.errors import UserError
 def rmsd(frames):
     """Return the root mean square deviation between frames after the best superposition.
 
-    Positions are unwrapped along the trajectory first; atoms correspond by their order. Source of the superposition: Kabsch,
-    doi:10.1107/S0567739476001873.
+    Positions are first unwrapped along the trajectory. Atoms of two frames correspond by their order. Source of the
+    superposition: Kabsch, doi:10.1107/S0567739476001873.
 
     Parameters
     ----------
     frames : list of ase.Atoms
-        Of one trajectory, in the order of time.
+        Frames of one trajectory in the order of time.
 
     Returns
     -------
@@ -36,7 +33,7 @@ def rmsd(frames):
     result = np.empty((len(frames), len(frames)))
     for i, reference in enumerate(centred):
         u, singular, v = np.linalg.svd(np.einsum("ja,njb->nab", reference, centred))
-        singular[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(v))  # a reflection is no superposition
+        singular[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(v))  # Reflections are excluded.
         squared = (norms[i] + norms - 2 * singular.sum(axis=1)) / centred.shape[1]
         result[i] = np.sqrt(np.clip(squared, 0, None))
     np.fill_diagonal(result, 0.0)
@@ -44,21 +41,21 @@ def rmsd(frames):
 
 
 def rmsd_clusters(frames, min_cluster_size):
-    """Return HDBSCAN clusters of the RMSD between frames, trajectory by trajectory; -1 is noise.
+    """Return the HDBSCAN clusters of the RMSD between the frames of each trajectory; -1 is noise.
 
-    The selection of Sivaraman et al., doi:10.1038/s41524-020-00367-7, after its description: density clusters of the RMSD,
-    frames called noise dropped. Frames of different trajectories have no common order of atoms and are never compared.
+    This follows the description of the selection by Sivaraman et al., doi:10.1038/s41524-020-00367-7. Frames of
+    different trajectories have no common order of atoms and are never compared.
 
     Parameters
     ----------
     frames : list of ase.Atoms
-        Canonical frames.
+        Canonical frames; ``info["trajectory"]`` names the trajectory.
     min_cluster_size : int
 
     Returns
     -------
     numpy.ndarray of int, shape (n_frames,)
-        Trajectories shorter than ``min_cluster_size`` are noise.
+        All frames of a trajectory with fewer than ``min_cluster_size`` frames are noise.
 
     Raises
     ------

@@ -1,8 +1,7 @@
-"""Spectral clustering with the number of clusters found automatically, and the choice of delta.
+"""The number of clusters N_c: clusterings for N_c = 2, 3, ... until the mean distance between clusters converges.
 
-One eigendecomposition serves the whole scan over N_c: the embedding for N_c clusters is the first N_c eigenvectors.
-With the dense solver labels equal those of scikit-learn's ``SpectralClustering(affinity="precomputed")`` with the same seed.
-Source: Eq. 12-14 and section 2.4 of doi:10.1111/jace.20128.
+One eigendecomposition serves the whole scan: the embedding for N_c clusters is the first N_c eigenvectors.
+Source: Eq. 13, 14 and section 2.4 of doi:10.1111/jace.20128.
 """
 
 import numpy as np
@@ -12,7 +11,16 @@ from gapglass.clustering.spectral import affinity, assign, embedding
 
 
 def mean_cluster_distance(distances, labels):
-    """Return the mean over all pairs of clusters of the mean distance between their members (Eq. 13, 14), 0 for one cluster."""
+    """Return the mean distance between clusters (Eq. 13, 14); 0 for one cluster.
+
+    The distance of two clusters is the mean distance between their members. The result is the mean over all pairs of
+    clusters.
+
+    Parameters
+    ----------
+    distances : numpy.ndarray, shape (n, n)
+    labels : numpy.ndarray of int, shape (n,)
+    """
     members = (labels[:, None] == np.unique(labels)).astype(distances.dtype)
     if members.shape[1] < 2:
         return 0.0
@@ -24,7 +32,7 @@ def mean_cluster_distance(distances, labels):
 
 
 def energy_spread(labels, energies):
-    """Return how much the energy varies inside the clusters.
+    """Return the variation of the energy inside the clusters.
 
     Parameters
     ----------
@@ -33,14 +41,34 @@ def energy_spread(labels, energies):
 
     Returns
     -------
-    mean, weighted : float, meV/atom
-        Mean over clusters of the standard deviation of the members' energies (the paper's <sigma>_E; a cluster of one
-        frame counts as 0), and the same weighted by cluster size.
-    n_singletons : int
+    dict
+        ``mean_sigma_energy_mev_per_atom``: mean over clusters of the standard deviation of the members' energies (the
+        paper's <sigma>_E), to which a cluster of one frame contributes 0. ``weighted_sigma_energy_mev_per_atom``: the
+        same mean weighted by cluster size. ``n_singletons``: number of clusters of one frame.
     """
     names, sizes = np.unique(labels, return_counts=True)
     spread = np.array([np.std(energies[labels == name]) for name in names]) * 1000
-    return float(spread.mean()), float(np.average(spread, weights=sizes)), int((sizes == 1).sum())
+    return {
+        "mean_sigma_energy_mev_per_atom": float(spread.mean()),
+        "weighted_sigma_energy_mev_per_atom": float(np.average(spread, weights=sizes)),
+        "n_singletons": int((sizes == 1).sum()),
+    }
+
+
+def summarise(labels, energies, converged):
+    """Return the summary of a clustering: number of clusters, energy spread, whether the scan converged.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray of int, shape (n,)
+    energies : numpy.ndarray, shape (n,), eV/atom
+    converged : bool
+
+    Returns
+    -------
+    dict
+    """
+    return {"n_clusters": int(labels.max() + 1), **energy_spread(labels, energies), "converged": converged}
 
 
 def scan(distances, energies, *, d_tol, n_clusters_max, seed, kind="rbf", method="kmeans", solver="dense"):
@@ -52,22 +80,24 @@ def scan(distances, energies, *, d_tol, n_clusters_max, seed, kind="rbf", method
     energies : numpy.ndarray, shape (n,), eV/atom
     d_tol : float
     n_clusters_max : int
-        Cap of N_c; lowered to n - 1 for small data sets.
+        Largest N_c, or n - 1 if that is smaller.
     seed : int
     kind : {"rbf", "similarity"}
         See ``affinity``.
     method : {"kmeans", "cluster_qr", "discretize"}
+        See ``assign``.
     solver : {"dense", "lanczos"}
         See ``embedding``.
 
     Returns
     -------
     labels : numpy.ndarray of int, shape (n,)
-        Of the chosen N_c, clusters numbered by rising mean energy.
+        Labels of the chosen N_c, with clusters numbered by increasing mean energy.
     table : pandas.DataFrame
-        One row per N_c visited: n_clusters, mean_cluster_distance, change, the energy spreads, singletons, eigenvalue.
+        One row per N_c: n_clusters, n_clusters_found, mean_cluster_distance, change_to_next, the energy spread,
+        n_singletons, laplacian_eigenvalue.
     converged : bool
-        False when the cap was reached; the labels are then those of the cap.
+        False when no N_c up to the largest one converged; the labels are then those of the largest.
     """
     cap = min(n_clusters_max, len(distances) - 1)
     vectors, values = embedding(affinity(distances, kind), min(cap + 1, len(distances)), solver, seed)
@@ -75,21 +105,18 @@ def scan(distances, energies, *, d_tol, n_clusters_max, seed, kind="rbf", method
     for n_clusters in range(2, cap + 2):
         labels = assign(vectors, n_clusters, seed, method)
         mean = mean_cluster_distance(distances, labels)
-        spread, weighted, singletons = energy_spread(labels, energies)
         rows.append(
             {
                 "n_clusters": n_clusters,
                 "n_clusters_found": len(np.unique(labels)),
                 "mean_cluster_distance": mean,
                 "change_to_next": np.nan,
-                "mean_sigma_energy_mev_per_atom": spread,
-                "weighted_sigma_energy_mev_per_atom": weighted,
-                "n_singletons": singletons,
+                **energy_spread(labels, energies),
                 "laplacian_eigenvalue": values[n_clusters - 1],
             }
         )
         if previous is not None:
-            # discretize may find fewer clusters than asked for: the same partition again is no convergence
+            # The method discretize may find fewer clusters than asked for. The same partition again is no convergence.
             repeated = rows[-1]["n_clusters_found"] == rows[-2]["n_clusters_found"]
             change = np.inf if repeated else abs(rows[-2]["mean_cluster_distance"] - mean)
             rows[-2]["change_to_next"] = change
@@ -102,24 +129,15 @@ def scan(distances, energies, *, d_tol, n_clusters_max, seed, kind="rbf", method
 
 
 def order_by_energy(labels, energies):
-    """Renumber clusters by rising mean energy, so that numbers and colours mean the same for every delta."""
+    """Return labels renumbered by increasing mean energy, so that numbers and colours are comparable between deltas.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray of int, shape (n,)
+    energies : numpy.ndarray, shape (n,), eV/atom
+    """
     names = np.unique(labels)
     order = np.argsort([energies[labels == name].mean() for name in names], kind="stable")
     new = np.empty(names.max() + 1, dtype=int)
     new[names[order]] = np.arange(len(names))
     return new[labels]
-
-
-def choose_delta(table, choose_from="interior", choose_by="mean"):
-    """Return the row of ``delta.csv`` with the lowest energy spread; ties go to the smaller delta.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    choose_from : {"interior", "all"}
-        Strictly inside 0 < delta < 1 (the paper), or the ends too.
-    choose_by : {"mean", "weighted"}
-        Mean over clusters (the paper) or weighted by cluster size.
-    """
-    allowed = table[(table["delta"] > 0) & (table["delta"] < 1)] if choose_from == "interior" else table
-    return allowed.sort_values([f"{choose_by}_sigma_energy_mev_per_atom", "delta"], kind="stable").iloc[0]

@@ -1,8 +1,4 @@
-"""Reading trajectories, checking every frame, and the canonical frames that all later steps use.
-
-Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), time_ps, REF_energy (eV)
-and, where given, REF_virial (eV, 3 x 3 or its nine numbers, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
-"""
+"""Checks of single frames (labels, cell, repetitions) and of the whole set (number, composition, order of atoms)."""
 
 import bisect
 
@@ -10,20 +6,31 @@ import numpy as np
 
 from gapglass.base.errors import UserError
 
-LOWEST_CELL = 1.0  # Å; lower than any crystal's, and the images within reach would fill the memory
+# Å; the cell of every crystal is higher, and the periodic images of a lower cell would fill the memory.
+LOWEST_CELL = 1.0
 
 
 def problems(atoms, label, settings):
-    """Return the list of what is wrong with a frame, empty when it is sound; ``import_frames`` looks for atoms too close.
+    """Return the reasons to reject a frame, an empty list for a valid frame.
+
+    The distances between the atoms are not among them: ``trajectory.import_frames`` checks these.
 
     Parameters
     ----------
     atoms : ase.Atoms
     label : dict
-        From ``labels``.
+        From ``labels.labels``.
     settings : dict
         Section ``import`` of the configuration.
+
+    Returns
+    -------
+    list of str
     """
+    return _structure_problems(atoms) + _label_problems(label, len(atoms), settings["max_force"])
+
+
+def _structure_problems(atoms):
     found = []
     if not np.isfinite(atoms.positions).all():
         found.append("positions that are not finite numbers")
@@ -36,15 +43,20 @@ def problems(atoms, label, settings):
         found.append(f"not periodic in all directions (pbc {atoms.pbc.tolist()})")
     if (atoms.numbers == 0).any():
         found.append("an unknown species")
+    return found
+
+
+def _label_problems(label, n_atoms, max_force):
+    found = []
     if label["energy"] is None:
         found.append("no energy (REF_energy, or energy in ASE's calculator)")
     elif not np.isfinite(label["energy"]):
         found.append("an energy that is not a finite number")
     if label["forces"] is None:
         found.append("no forces (REF_forces, or forces in ASE's calculator)")
-    elif label["forces"].shape != (len(atoms), 3) or not np.isfinite(label["forces"]).all():
+    elif label["forces"].shape != (n_atoms, 3) or not np.isfinite(label["forces"]).all():
         found.append("forces that are not finite numbers")
-    elif np.abs(label["forces"]).max() > settings["max_force"]:
+    elif np.abs(label["forces"]).max() > max_force:
         found.append(f"a force of {np.abs(label['forces']).max():.1f} eV/Å, above import.max_force")
     if label["virial"] is not None and (label["virial"].size != 9 or not np.isfinite(label["virial"]).all()):
         found.append("a virial that is not nine finite numbers")
@@ -52,10 +64,11 @@ def problems(atoms, label, settings):
 
 
 class Seen:
-    """Frames met so far, to know one that comes again: same species, cell and positions within 1e-4 Å, wrapped or not.
+    """The frames imported so far, in which a repetition is found: the same species, cell and positions within 1e-4 Å.
 
-    Rounded positions would miss one frame in ten where another writer's last digit falls across a rounding edge. So frames are looked up
-    by a number that changes smoothly with the positions and not at all when an atom turns up in another image, and then compared.
+    Positions may be wrapped or not. A digest of rounded positions would miss one repetition in ten, where two programs
+    write a last digit on either side of a rounding edge. So each frame gets a number that changes smoothly with the
+    positions and does not depend on the periodic image of an atom; frames with close numbers are then compared.
     """
 
     TOLERANCE = 1e-4
@@ -64,7 +77,7 @@ class Seen:
         self._places = {}
 
     def find(self, atoms, name):
-        """Return the name of an earlier frame equal to this one, or None and remember this one under ``name``."""
+        """Return the name of an earlier frame equal to ``atoms``, or else None and add ``atoms`` under ``name``."""
         cell = np.asarray(atoms.cell)
         scaled = np.linalg.solve(cell.T, atoms.positions.T).T % 1.0
         weights = np.sin(1.0 + np.arange(scaled.size)).reshape(scaled.shape)
@@ -86,6 +99,24 @@ class Seen:
 
 
 def refuse_unusable_set(summary, total, mixed, settings):
+    """Refuse the imported frames as a whole.
+
+    Parameters
+    ----------
+    summary : dict
+        From ``trajectory.import_frames``.
+    total : int
+        Number of frames that were read.
+    mixed : list of set of str
+        Sets of kinds of energy that occur together although they do not agree.
+    settings : dict
+        Section ``import`` of the configuration.
+
+    Raises
+    ------
+    UserError
+        When too many frames are rejected, the kinds of energy are mixed, or fewer than ten frames are left.
+    """
     if summary["n_rejected"] > settings["max_rejected_fraction"] * total:
         first = "\n".join(
             f"  - {item['trajectory']}, frame {item['source_index']}: {'; '.join(item['reasons'])}"
@@ -93,7 +124,8 @@ def refuse_unusable_set(summary, total, mixed, settings):
         )
         raise UserError(
             f"{summary['n_rejected']} of {total} frames fail the checks, more than import.max_rejected_fraction "
-            f"({settings['max_rejected_fraction']:g}) allows. The first:\n{first}\nMend the trajectories or raise the limit."
+            f"({settings['max_rejected_fraction']:g}) allows. The first:\n{first}\n"
+            "Mend the trajectories or raise the limit."
         )
     if mixed:
         raise UserError(
@@ -102,13 +134,14 @@ def refuse_unusable_set(summary, total, mixed, settings):
         )
     if summary["n_frames"] < 10:
         raise UserError(
-            f"only {summary['n_frames']} of the frames that `trajectories` selects are usable; clustering and a train/test split need at "
-            "least 10. Add trajectories, or select more frames (start, stop, stride, where)."
+            f"only {summary['n_frames']} of the frames that `trajectories` selects are usable; "
+            "clustering and a train/test split need at least 10. "
+            "Add trajectories, or select more frames (start, stop, stride, where)."
         )
 
 
 def check_reference(composition, frames):
-    """Refuse frames of role reference whose formula is not that of the glass: the two structures are compared.
+    """Refuse frames of role reference with another formula than the glass, because the two structures are compared.
 
     Parameters
     ----------
@@ -126,18 +159,19 @@ def check_reference(composition, frames):
         if frame.info["role"] != "reference":
             continue
         counts = {symbol: int((frame.symbols == symbol).sum()) for symbol in set(frame.symbols)}
-        if any(counts.get(symbol, 0) * total != n * len(frame) for symbol, n in composition.items()) or set(
-            counts
-        ) != set(composition):
+        same = set(counts) == set(composition)
+        if not same or any(counts[symbol] * total != n * len(frame) for symbol, n in composition.items()):
             raise UserError(
-                f"trajectory {frame.info['trajectory']!r} has role reference and holds {frame.get_chemical_formula()}, "
-                f"glass.composition is {composition}: their structures cannot be compared. "
-                "Give the trajectory role extra, or mend glass.composition."
+                f"trajectory {frame.info['trajectory']!r} has role reference and holds "
+                f"{frame.get_chemical_formula()}, glass.composition is {composition}: "
+                "their structures cannot be compared. Give the trajectory role extra, or mend glass.composition."
             )
 
 
 def check_atom_order(frames):
-    """Refuse frames of one formula with their atoms in different orders: matrices that are not permuted are compared place by place.
+    """Refuse frames of one formula whose atoms are in different orders.
+
+    Coulomb matrices that are not permuted are compared element by element, so they need the same order of atoms.
 
     Parameters
     ----------
@@ -154,10 +188,12 @@ def check_atom_order(frames):
         if (frame.numbers != known.numbers).any():
             place = int(np.argmax(frame.numbers != known.numbers))
             raise UserError(
-                f"descriptors.coulomb.permutation is none and atom {place} is {known.symbols[place]} in frame {known.info['frame']} "
-                f"(trajectory {known.info['trajectory']!r}) but {frame.symbols[place]} in frame {frame.info['frame']} "
-                f"(trajectory {frame.info['trajectory']!r}): matrices of atoms in different orders cannot be compared. "
-                "Use descriptors.coulomb: {permutation: eigenspectrum, distances: minimum_image}, or sort the atoms alike in all files."
+                f"descriptors.coulomb.permutation is none and atom {place} is {known.symbols[place]} in frame "
+                f"{known.info['frame']} (trajectory {known.info['trajectory']!r}) but {frame.symbols[place]} in frame "
+                f"{frame.info['frame']} (trajectory {frame.info['trajectory']!r}): "
+                "matrices of atoms in different orders cannot be compared. "
+                "Use descriptors.coulomb: {permutation: eigenspectrum, distances: minimum_image}, "
+                "or sort the atoms alike in all files."
             )
 
 
@@ -183,8 +219,9 @@ def check_species(composition, e0, species):
     if not composition <= species:
         absent = ", ".join(sorted(composition - species))
         raise UserError(
-            f"glass.composition names {absent}, absent from the trajectories (which hold {', '.join(sorted(species))}); "
-            "the potential cannot know it. Mend glass.composition or add trajectories with it."
+            f"glass.composition names {absent}, absent from the trajectories "
+            f"(which hold {', '.join(sorted(species))}); the potential cannot know it. "
+            "Mend glass.composition or add trajectories with it."
         )
     if isinstance(e0, dict) and set(e0) != species:
         raise UserError(

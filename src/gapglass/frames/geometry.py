@@ -1,50 +1,57 @@
-"""Structure in real space: pair distributions, running coordination, coordination, bond angles, closest approach.
-
-Conventions: g_ab -> 1 at large r; the atom itself is never its own neighbour; every curve is returned frame by frame, or with a
-standard error from block averages, because successive frames are correlated. Source: section 3.3 of doi:10.1111/jace.20128.
-"""
+"""Geometry of periodic frames: heights of the cell, wrapped positions, closest distances and numbers of neighbours."""
 
 from itertools import combinations_with_replacement, product
 
 import numpy as np
-import pandas as pd
-from scipy.spatial import KDTree
+
+# Å; radii at which pairs are counted. Beyond the last one, their number grows with the volume.
+RADII = np.arange(10, 81) / 10
 
 
 def half_height(atoms):
-    """Return half the smallest perpendicular height of the cell (Å): the range of the minimum image."""
+    """Return half the smallest perpendicular height of the cell (Å), the range of the minimum image convention."""
     cell = np.asarray(atoms.cell)
     areas = [np.linalg.norm(np.cross(cell[i], cell[j])) for i, j in ((1, 2), (2, 0), (0, 1))]
     return float(atoms.get_volume() / max(areas) / 2)
 
 
 def closest_pairs(frame, reach=4.0):
-    """Return the smallest distance (Å) of each pair of species in a periodic frame, {"O-Te": 1.75, ...}, up to ``reach``.
+    """Return the smallest distance (Å) of each pair of species in a periodic frame, {"O-Te": 1.75, ...}.
 
-    Images are included; ``reach`` stands where no two atoms of a pair are closer. Search trees over the atoms and
-    the images within reach: many times faster than a neighbour list, of which only the smallest distances would be used.
+    Periodic images are included. A pair without atoms closer than ``reach`` (Å) gets ``reach``. Search trees over the
+    atoms and their images are many times faster than a neighbour list, because only the smallest distances are needed.
     """
+    from scipy.spatial import KDTree  # a third of a second, which jobs that only need constants do not pay
+
     points, origin = with_images(frame, reach)
     symbols = np.array(frame.symbols)
     trees = {symbol: KDTree(points[symbols[origin] == symbol]) for symbol in sorted(set(frame.symbols))}
     closest = {}
     for first, second in combinations_with_replacement(trees, 2):
         atoms = points[: len(frame)][symbols == first]
-        # among its own species, the closest to an atom is the atom itself
+        # Within its own species, the closest to an atom is the atom itself.
         distances, _ = trees[second].query(atoms, k=[2 if first == second else 1], distance_upper_bound=reach)
         closest[f"{first}-{second}"] = float(min(distances.min(), reach))
     return closest
 
 
 def closest_distance(atoms):
-    """Return the smallest distance (Å) between two atoms, images included, up to the reach of ``closest_pairs``."""
+    """Return the smallest distance (Å) between two atoms, images included, at most the reach of ``closest_pairs``."""
     return min(closest_pairs(atoms).values())
 
 
 def with_images(frame, reach):
-    """Return the positions (Å) of all atoms, wrapped into the cell, then of their images within ``reach`` of it; and whose each is."""
+    """Return the atoms wrapped into the cell, followed by their images within ``reach`` (Å) of the cell.
+
+    Returns
+    -------
+    positions : numpy.ndarray, shape (n_points, 3)
+        Å; the first n_atoms are those of the atoms.
+    origin : numpy.ndarray of int, shape (n_points,)
+        Index of the atom to which each position belongs.
+    """
     cell = np.asarray(frame.cell)
-    margin = reach * np.linalg.norm(np.linalg.inv(cell), axis=0)  # reach over the heights of the cell
+    margin = reach * np.linalg.norm(np.linalg.inv(cell), axis=0)  # as a fraction of the heights of the cell
     wrapped = frame.get_scaled_positions() % 1.0
     shifts = np.array(list(product(*(range(-n, n + 1) for n in np.ceil(margin).astype(int)))))
     shifts = shifts[shifts.any(axis=1)]
@@ -55,12 +62,12 @@ def with_images(frame, reach):
 
 
 def wrapped(atoms):
-    """Return positions (Å) inside the cell; atoms that are inside keep theirs to the last digit.
+    """Return positions (Å) inside the cell, shape (n_atoms, 3).
 
-    Codes write wrapped or unwrapped positions of the same frame.
+    Positions that are inside already do not change in any digit.
     """
     cell = np.asarray(atoms.cell)
-    # the margin keeps an atom on the boundary at 0 whatever its last digit
+    # The margin keeps an atom on the boundary at 0, whatever its last digit is.
     turns = np.floor(np.linalg.solve(cell.T, atoms.positions.T).T + 1e-9)
     outside = turns.any(axis=1)
     positions = atoms.positions.copy()
@@ -68,11 +75,8 @@ def wrapped(atoms):
     return positions
 
 
-RADII = np.arange(10, 81) / 10  # Å, at which pairs are counted; beyond the last, their number grows with the volume
-
-
 def count_neighbours(frames):
-    """Count atoms and pairs of atoms, all that the memory of a fit depends on.
+    """Count the atoms of each species and the pairs within ``RADII``, on which the memory of a fit depends.
 
     Parameters
     ----------
@@ -82,9 +86,12 @@ def count_neighbours(frames):
     Returns
     -------
     pandas.DataFrame
-        A row per frame: n_{symbol}, atoms of each species, and within_{r}, neighbours of all atoms together within r Å (each pair counted
-        from both sides, images included).
+        One row per frame with the columns n_{symbol}, the number of atoms of each species, and within_{r}, the number
+        of neighbours within r Å of all atoms together; images are included and each pair counts twice.
     """
+    import pandas as pd
+    from scipy.spatial import KDTree
+
     species = sorted({symbol for frame in frames for symbol in frame.symbols})
     rows = []
     for frame in frames:

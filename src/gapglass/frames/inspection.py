@@ -1,4 +1,4 @@
-"""What a trajectory file holds, found out before a study is set up: ``python -m gapglass inspect FILE...`` or ``make inspect``."""
+"""Contents of a trajectory file, inspected before a study is set up (``gapglass inspect FILE...``)."""
 
 from collections import Counter
 
@@ -7,13 +7,13 @@ import numpy as np
 from gapglass.base import units
 from gapglass.frames import checks, geometry, labels, readers, trajectory
 from gapglass.frames.plateaus import gaps, plateaus
-from gapglass.frames.readers import records
+from gapglass.frames.readers import bare_name
 
-SHOWN = 5
+SHOWN = 5  # number of gaps, repetitions or formulas in the text
 
 
 def inspect(source):
-    """Read a whole trajectory and return what it holds.
+    """Read a whole trajectory and return what it contains.
 
     Parameters
     ----------
@@ -23,83 +23,111 @@ def inspect(source):
     Returns
     -------
     dict
-        frames, n_atoms, formulas, energies, forces, virials (frames that have them), largest_force_ev_per_angstrom, cell_angstrom
-        (smallest and largest edges and angles), density_g_per_cm3, closest_angstrom, interval_fs,
-        interval_steps, gaps, repeated, plateaus, left_out, notes.
+        frames, n_atoms, formulas, energies, forces, virials (numbers of frames that have them),
+        largest_force_ev_per_angstrom, cell_angstrom (smallest and largest edges and angles), density_g_per_cm3,
+        closest_angstrom, interval_fs, interval_steps, gaps, repeated, temperature_key, plateaus, left_out and notes;
+        file, files, format, title and labels_from describe the files.
 
     Raises
     ------
     UserError
-        When the file cannot be read or holds no frame.
+        When the file cannot be read or contains no frame.
     """
     entry = {"name": source.name, "file": str(source.path), "where": {}, "start": 0, "stop": None, "stride": 1}
-    series = {name: [] for name in ("energy", "step", "time", "kinetic")}
-    kinds, formulas, n_atoms, cells, density, keyed = Counter(), Counter(), Counter(), [], [], {}
-    closest, seen, repeated = {}, checks.Seen(), []
-    forces = virials = frames = 0
-    largest = 0.0
+    contents = _Contents()
     for index, raw in trajectory.read_raw(entry, source):
-        atoms, label = raw.atoms, labels.labels(raw)
-        frames += 1
-        kinds.update(list(raw.energies))
-        formulas[atoms.get_chemical_formula()] += 1
-        n_atoms[len(atoms)] += 1
-        forces += raw.forces is not None
-        virials += raw.virial is not None
-        if raw.forces is not None and len(raw.forces):
-            largest = max(largest, float(np.linalg.norm(raw.forces, axis=1).max()))
-        for name, value in (
-            ("energy", label["energy"]),
-            ("step", raw.step),
-            ("time", raw.time_fs),
-            ("kinetic", raw.temperature_k),
-        ):
-            series[name].append(np.nan if value is None else value / (len(atoms) if name == "energy" else 1))
-        for key, value in atoms.info.items():
-            if "temp" in str(key).lower() and np.isscalar(value) and not isinstance(value, str):
-                keyed.setdefault(key, np.full(index, np.nan).tolist()).append(float(value))
-        if abs(np.linalg.det(np.asarray(atoms.cell))) > 1e-3 and np.isfinite(atoms.positions).all():
-            cells.append(atoms.cell.cellpar())
-            density.append(atoms.get_masses().sum() / atoms.get_volume() * units.AMU_PER_A3_IN_G_PER_CM3)
-            for pair, distance in geometry.closest_pairs(atoms).items():
-                closest[pair] = min(distance, closest.get(pair, distance))
-            earlier = seen.find(atoms, index)
-            if earlier is not None:
-                repeated.append((index, earlier))
-    series = {name: np.array(values, float) for name, values in series.items()}
-    key = next((name for name, values in keyed.items() if len(values) == frames), None)
-    known_time = bool(np.isfinite(series["time"]).all())
-    clock = series["time"] if known_time else series["step"]
-    interval, found_gaps = gaps(clock)
+        contents.add(index, raw)
+    form = readers.FORMATS[source.format]
     return {
         "file": str(source.path),
         "files": [str(path) for path in source.files],
         "format": source.format,
-        "title": readers.FORMATS[source.format].title,
-        "labels_from": readers.FORMATS[source.format].labels_from,
-        "frames": frames,
-        "n_atoms": sorted(n_atoms),
-        "formulas": dict(formulas),
-        "energies": dict(kinds),
-        "forces": forces,
-        "virials": virials,
-        "largest_force_ev_per_angstrom": largest if forces else None,
-        "cell_angstrom": [np.min(cells, axis=0).tolist(), np.max(cells, axis=0).tolist()] if cells else None,
-        "density_g_per_cm3": [min(density), float(np.mean(density)), max(density)] if density else None,
-        "closest_angstrom": closest,
-        "interval_fs": interval if known_time else None,
-        "interval_steps": None if known_time else interval,
-        "gaps": found_gaps,
-        "repeated": repeated,
-        "temperature_key": key,
-        "plateaus": plateaus(series, keyed.get(key), known_time),
+        "title": form.title,
+        "labels_from": form.labels_from,
+        **contents.counts(),
+        **contents.times(),
         "left_out": dict(source.dropped),
         "notes": list(source.notes),
     }
 
 
+class _Contents:
+    """What the frames of one trajectory contain, added frame by frame."""
+
+    def __init__(self):
+        self.frames = self.forces = self.virials = 0
+        self.energies, self.formulas, self.n_atoms = Counter(), Counter(), Counter()
+        self.largest_force = 0.0
+        self.cells, self.densities, self.closest = [], [], {}
+        self.seen, self.repeated = checks.Seen(), []
+        self.series = {"energy": [], "step": [], "time": [], "kinetic": []}
+        self.keyed = {}  # key that may be a temperature -> its values, NaN before the first frame that has it
+
+    def add(self, index, raw):
+        """Add a frame."""
+        atoms = raw.atoms
+        self.frames += 1
+        self.energies.update(list(raw.energies))
+        self.formulas[atoms.get_chemical_formula()] += 1
+        self.n_atoms[len(atoms)] += 1
+        self.forces += raw.forces is not None
+        self.virials += raw.virial is not None
+        if raw.forces is not None and len(raw.forces):
+            self.largest_force = max(self.largest_force, float(np.linalg.norm(raw.forces, axis=1).max()))
+        energy = labels.labels(raw)["energy"]
+        energy = None if energy is None else energy / len(atoms)
+        values = {"energy": energy, "step": raw.step, "time": raw.time_fs, "kinetic": raw.temperature_k}
+        for name, value in values.items():
+            self.series[name].append(np.nan if value is None else value)
+        for key, value in atoms.info.items():
+            if "temp" in str(key).lower() and np.isscalar(value) and not isinstance(value, str):
+                self.keyed.setdefault(key, [np.nan] * index).append(float(value))
+        if abs(np.linalg.det(np.asarray(atoms.cell))) > 1e-3 and np.isfinite(atoms.positions).all():
+            self._add_structure(index, atoms)
+
+    def _add_structure(self, index, atoms):
+        self.cells.append(atoms.cell.cellpar())
+        self.densities.append(atoms.get_masses().sum() / atoms.get_volume() * units.AMU_PER_A3_IN_G_PER_CM3)
+        for pair, distance in geometry.closest_pairs(atoms).items():
+            self.closest[pair] = min(distance, self.closest.get(pair, distance))
+        earlier = self.seen.find(atoms, index)
+        if earlier is not None:
+            self.repeated.append((index, earlier))
+
+    def counts(self):
+        """Return labels, cells and structure for ``inspect``."""
+        cells, densities = self.cells, self.densities
+        return {
+            "frames": self.frames,
+            "n_atoms": sorted(self.n_atoms),
+            "formulas": dict(self.formulas),
+            "energies": dict(self.energies),
+            "forces": self.forces,
+            "virials": self.virials,
+            "largest_force_ev_per_angstrom": self.largest_force if self.forces else None,
+            "cell_angstrom": [np.min(cells, axis=0).tolist(), np.max(cells, axis=0).tolist()] if cells else None,
+            "density_g_per_cm3": [min(densities), float(np.mean(densities)), max(densities)] if densities else None,
+            "closest_angstrom": self.closest,
+            "repeated": self.repeated,
+        }
+
+    def times(self):
+        """Return intervals, gaps, temperatures and plateaus for ``inspect``."""
+        series = {name: np.array(values, float) for name, values in self.series.items()}
+        key = next((name for name, values in self.keyed.items() if len(values) == self.frames), None)
+        known_time = bool(np.isfinite(series["time"]).all())
+        interval, found_gaps = gaps(series["time"] if known_time else series["step"])
+        return {
+            "interval_fs": interval if known_time else None,
+            "interval_steps": None if known_time else interval,
+            "gaps": found_gaps,
+            "temperature_key": key,
+            "plateaus": plateaus(series, self.keyed.get(key), known_time),
+        }
+
+
 def entry_text(found, options=None):
-    """Return items for `trajectories:` of a configuration, one per plateau, ready to paste.
+    """Return an entry for `trajectories:` of a configuration, or one per plateau, ready to paste.
 
     Parameters
     ----------
@@ -108,13 +136,9 @@ def entry_text(found, options=None):
     options : dict, optional
         Keys of the entry that were needed to read the file.
     """
-    name = (
-        "".join(
-            letter if letter.isalnum() else "-" for letter in records.bare_name(found["file"]).split(".")[0]
-        ).strip("-")
-        or "run"
-    )
-    blocks = []
+    stem = bare_name(found["file"]).split(".")[0]
+    name = "".join(letter if letter.isalnum() else "-" for letter in stem).strip("-") or "run"
+    entries = []
     plateaus = [part for part in found["plateaus"] if not part["ramp"]] or found["plateaus"]
     parts = plateaus if found["temperature_key"] is None and len(plateaus) > 1 else [None]
     for part in parts:
@@ -127,16 +151,12 @@ def entry_text(found, options=None):
             lines.append(f"    temperature_key: {found['temperature_key']}")
         else:
             mean = (part or plateaus[0])["temperature_k"]
-            told = (
-                "K; mean of the kinetic temperature, give that of the thermostat"
-                if mean
-                else "K; the file does not tell it"
-            )
-            lines.append(f"    temperature: {f'{mean:.0f}' if mean else '...'}   # {told}")
+            advice = "mean of the kinetic temperature, give that of the thermostat" if mean else "not in the file"
+            lines.append(f"    temperature: {f'{mean:.0f}' if mean else '...'}   # K; {advice}")
         if found["interval_fs"] is None:
-            lines.append("    # interval: ...   # fs between two frames; the file does not tell it")
-        blocks.append("\n".join(lines))
-    return "trajectories:\n" + "\n".join(blocks)
+            lines.append("    # interval: ...   # fs between two frames; not in the file")
+        entries.append("\n".join(lines))
+    return "trajectories:\n" + "\n".join(entries)
 
 
 def _yaml(value):
@@ -148,25 +168,23 @@ def _yaml(value):
 
 
 def text(found, options=None):
-    """Return what ``inspect`` found as lines for a person, with an entry to paste."""
-    frames = found["frames"]
-    rows = [
-        ("format", f"{found['title']} (format: {found['format']})"),
-        *(
-            [("files", ", ".join(records.bare_name(path) for path in found["files"]))]
-            if len(found["files"]) > 1
-            else []
-        ),
-        (
-            "frames",
-            f"{frames}" + "".join(f"; left out: {count} {reason}" for reason, count in found["left_out"].items()),
-        ),
-        (
-            "atoms",
-            " or ".join(map(str, found["n_atoms"]))
-            + ": "
-            + ", ".join(f"{n} x {formula}" for formula, n in list(found["formulas"].items())[:SHOWN]),
-        ),
+    """Return the result of ``inspect`` as lines for a person, followed by an entry to paste.
+
+    Parameters
+    ----------
+    found : dict
+        From ``inspect``.
+    options : dict, optional
+        As for ``entry_text``.
+    """
+    rows = [("format", f"{found['title']} (format: {found['format']})")]
+    if len(found["files"]) > 1:
+        rows.append(("files", ", ".join(bare_name(path) for path in found["files"])))
+    left_out = "".join(f"; left out: {count} {reason}" for reason, count in found["left_out"].items())
+    formulas = ", ".join(f"{n} x {formula}" for formula, n in list(found["formulas"].items())[:SHOWN])
+    rows += [
+        ("frames", f"{found['frames']}{left_out}"),
+        ("atoms", f"{' or '.join(map(str, found['n_atoms']))}: {formulas}"),
         ("labels", _labels(found)),
         ("cell", _cell(found)),
         ("time", _time(found)),
@@ -174,28 +192,23 @@ def text(found, options=None):
     if found["density_g_per_cm3"]:
         low, mean, high = found["density_g_per_cm3"]
         rows.append(("density", f"{mean:.3f} g/cm³" + (f" ({low:.3f} to {high:.3f})" if high - low > 5e-4 else "")))
-    for part in found["plateaus"]:
-        rows.append(("ramp" if part["ramp"] else "plateau", _plateau(part)))
+    rows += [("ramp" if part["ramp"] else "plateau", _plateau(part)) for part in found["plateaus"]]
     if found["closest_angstrom"]:
-        rows.append(
-            (
-                "closest",
-                ", ".join(f"{pair} {distance:.2f}" for pair, distance in sorted(found["closest_angstrom"].items()))
-                + " Å",
-            )
-        )
+        pairs = sorted(found["closest_angstrom"].items())
+        rows.append(("closest", ", ".join(f"{pair} {distance:.2f}" for pair, distance in pairs) + " Å"))
     if found["repeated"]:
-        shown = ", ".join(f"{index} = {first}" for index, first in found["repeated"][:SHOWN])
-        rows.append(
-            (
-                "repeated",
-                f"{len(found['repeated'])} frames ({shown}{', ...' if len(found['repeated']) > SHOWN else ''})",
-            )
-        )
+        shown = _first(f"{index} = {earlier}" for index, earlier in found["repeated"])
+        rows.append(("repeated", f"{len(found['repeated'])} frames ({shown})"))
     rows += [("note", note) for note in found["notes"]]
     width = max(len(name) for name, _ in rows)
     body = "\n".join(f"  {name:{width}}  {value}" for name, value in rows)
     return f"{found['file']}\n{body}\n\n{entry_text(found, options)}\n"
+
+
+def _first(words):
+    """Return the first words of a list, with an ellipsis if there are more."""
+    words = list(words)
+    return ", ".join(words[:SHOWN]) + (", ..." if len(words) > SHOWN else "")
 
 
 def _labels(found):
@@ -220,40 +233,32 @@ def _cell(found):
     if found["cell_angstrom"] is None:
         return "NONE: give `cell`, in Å"
     low, high = (np.array(values) for values in found["cell_angstrom"])
-    shape = (
-        " ".join(f"{value:.3f}" for value in high[:3])
-        + " Å, "
-        + " ".join(f"{value:.1f}" for value in high[3:])
-        + " degrees"
-    )
-    return shape + (
-        ""
-        if np.allclose(low, high, atol=1e-4)
-        else f"; changes, edges from {' '.join(f'{value:.3f}' for value in low[:3])} Å"
-    )
+    edges = " ".join(f"{value:.3f}" for value in high[:3])
+    shape = f"{edges} Å, {' '.join(f'{value:.1f}' for value in high[3:])} degrees"
+    if np.allclose(low, high, atol=1e-4):
+        return shape
+    return f"{shape}; changes, edges from {' '.join(f'{value:.3f}' for value in low[:3])} Å"
 
 
 def _time(found):
-    unit, interval = (
-        ("fs", found["interval_fs"]) if found["interval_fs"] is not None else ("steps", found["interval_steps"])
-    )
+    unit, interval = "fs", found["interval_fs"]
     if interval is None:
-        return "not told by the file"
+        unit, interval = "steps", found["interval_steps"]
+    if interval is None:
+        return "not in the file"
     words = f"{interval:g} {unit} between frames"
     if found["gaps"]:
-        shown = ", ".join(f"{distance:g} {unit} before frame {index}" for index, distance in found["gaps"][:SHOWN])
-        words += f"; {len(found['gaps'])} gaps: {shown}{', ...' if len(found['gaps']) > SHOWN else ''}"
-    return words + ("" if unit == "fs" else "; the time step is not told")
+        shown = _first(f"{distance:g} {unit} before frame {index}" for index, distance in found["gaps"])
+        words += f"; {len(found['gaps'])} gaps: {shown}"
+    return words + ("" if unit == "fs" else "; the time step is not in the file")
 
 
 def _plateau(part):
-    where = f"frames {part['start']} to {part['stop'] - 1}"
-    warm = (
-        "temperature not told"
-        if part["temperature_k"] is None
-        else f"{part['temperature_k']:.0f} K, fluctuation {part['spread_k']:.0f} K"
-    )
-    slope = part["drift_mev_per_atom"]
-    return f"{where}: {warm}" + (
-        "" if slope is None else f", potential energy drifts by {slope:+.2f} meV/atom per {part['drift_per']}"
-    )
+    words = f"frames {part['start']} to {part['stop'] - 1}: "
+    if part["temperature_k"] is None:
+        words += "temperature not in the file"
+    else:
+        words += f"{part['temperature_k']:.0f} K, fluctuation {part['spread_k']:.0f} K"
+    if part["drift_mev_per_atom"] is None:
+        return words
+    return f"{words}, potential energy drifts by {part['drift_mev_per_atom']:+.2f} meV/atom per {part['drift_per']}"

@@ -1,8 +1,4 @@
-"""Reading trajectories, checking every frame, and the canonical frames that all later steps use.
-
-Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), time_ps, REF_energy (eV)
-and, where given, REF_virial (eV, 3 x 3 or its nine numbers, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
-"""
+"""Labels of a raw frame: which energy is taken, and files that cannot have any are refused at once."""
 
 import numpy as np
 from ase import Atoms
@@ -16,15 +12,16 @@ def labels(frame, source="auto"):
 
     Parameters
     ----------
-    frame : readers.RawFrame or ase.Atoms
-        Atoms carry them as REF_* keys or in the calculator.
+    frame : readers.records.RawFrame or ase.Atoms
+        ``ase.Atoms`` have labels as REF_* keys or in their calculator.
     source : {"auto", "REF_energy", "free_energy", "energy"}
-        Which energy to take.
+        Kind of energy to take; auto takes the first of the others that the frame has.
 
     Returns
     -------
     dict
-        energy (eV), energy_source, forces (eV/Å), virial (eV), both in the shape found: ``faults`` judges it. An absent label is None.
+        energy (eV), energy_source, forces (eV/Å) and virial (eV), None if absent. Forces and virial have the shape
+        that was read; ``checks.problems`` checks it.
     """
     raw = records.from_atoms(frame) if isinstance(frame, Atoms) else frame
     wanted = ["REF_energy", "free_energy", "energy"] if source == "auto" else [source]
@@ -38,21 +35,22 @@ def labels(frame, source="auto"):
 
 
 def refuse_unlabelled(source, raw, energy_source="auto"):
-    """Refuse a file that by its kind cannot train a potential, by its first frame.
+    """Refuse a file of a format without labels or cell, which its first frame shows.
 
-    Frames of extended XYZ are judged one by one (``faults``): there any frame may lack a label.
+    Frames of extended XYZ are checked one by one (``checks.problems``), because any of them may lack a label.
 
     Parameters
     ----------
     source : readers.Source
-    raw : readers.RawFrame
+    raw : readers.records.RawFrame
+        The first frame.
     energy_source : str
         ``import.energy_source``.
 
     Raises
     ------
     UserError
-        Naming what is missing and which file would have it.
+        The message names the missing labels and the file that has them.
     """
     form = readers.FORMATS[source.format]
     if form.name == "extxyz":
@@ -60,17 +58,15 @@ def refuse_unlabelled(source, raw, energy_source="auto"):
     label = labels(raw, energy_source)
     missing = [what for what in ("energy", "forces") if label[what] is None]
     if missing:
-        kinds = (
-            f" of the kind {energy_source} (import.energy_source; it has {', '.join(raw.energies)})"
-            if raw.energies
-            else ""
-        )
-        raise source.fault(
-            f"{source.path}, read as {form.title}, has no {' and no '.join(missing)}{kinds if 'energy' in missing else ''}; a study needs "
-            f"both in every frame. What has them: {form.labels_from}"
+        kinds = ""
+        if raw.energies and "energy" in missing:
+            kinds = f" of the kind {energy_source} (import.energy_source; it has {', '.join(raw.energies)})"
+        raise source.error(
+            f"{source.path}, read as {form.title}, has no {' and no '.join(missing)}{kinds}; "
+            f"a study needs both in every frame. What has them: {form.labels_from}"
         )
     if abs(np.linalg.det(np.asarray(raw.atoms.cell))) < 1e-3:
         fix = "give `cell: [a, b, c]` (Å)" if "cell" in form.options else "write it with the cell"
         if "cell" in form.accepts:
             fix += " or the file with the cells as `companions: {cell: ...}`"
-        raise source.fault(f"{source.path}, read as {form.title}, names no cell; {fix}")
+        raise source.error(f"{source.path}, read as {form.title}, names no cell; {fix}")

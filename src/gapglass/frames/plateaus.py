@@ -1,4 +1,4 @@
-"""What a trajectory file holds, found out before a study is set up: ``python -m gapglass inspect FILE...`` or ``make inspect``."""
+"""Time series of a trajectory: gaps in its clock, plateaus and ramps of its temperature, drift of its energy."""
 
 from itertools import pairwise
 
@@ -9,7 +9,21 @@ GAP_FACTOR = 1.5
 
 
 def gaps(clock):
-    """Return the usual distance of two frames in ``clock`` (fs or steps) and [(frame, distance to the one before)] where it differs."""
+    """Return the usual interval between two frames and the gaps.
+
+    Parameters
+    ----------
+    clock : numpy.ndarray, shape (n_frames,)
+        Times (fs) or steps of the frames.
+
+    Returns
+    -------
+    usual : float or None
+        Median interval; None if a time is unknown or there are fewer than two frames.
+    gaps : list of (int, float)
+        Each frame that follows the previous one at another interval (backwards, or ``GAP_FACTOR`` times longer), and
+        that interval.
+    """
     if len(clock) < 2 or not np.isfinite(clock).all():
         return None, []
     distances = np.diff(clock)
@@ -19,7 +33,23 @@ def gaps(clock):
 
 
 def plateaus(series, keyed, known_time):
-    """Return the plateaus of temperature, each with the drift of its energy."""
+    """Return the plateaus of the temperature, each with the drift of its energy.
+
+    Parameters
+    ----------
+    series : dict of numpy.ndarray
+        energy (eV/atom), kinetic (K) and time (fs) of every frame, NaN where unknown.
+    keyed : list of float, optional
+        Temperatures (K) that the frames state; without them, the kinetic temperature is cut by ``segments``.
+    known_time : bool
+        Whether the times of all frames are known.
+
+    Returns
+    -------
+    list of dict
+        start, stop (index behind the last frame), ramp, temperature_k, spread_k (standard deviation),
+        drift_mev_per_atom, and drift_per ("ps" or "frame").
+    """
     if keyed is not None:
         cuts = [0, *(np.flatnonzero(np.diff(keyed) != 0) + 1).tolist(), len(keyed)]
         parts = [(first, last, False) for first, last in pairwise(cuts)]
@@ -49,7 +79,7 @@ def plateaus(series, keyed, known_time):
 
 
 def drift(time, energy):
-    """Return the slope of energies (eV/atom) over time, in meV/atom per unit of time; None for fewer than 3 points."""
+    """Return the slope of energies (eV/atom) over time in meV/atom per unit of time, None for fewer than 3 points."""
     good = np.isfinite(energy) & np.isfinite(time)
     if good.sum() < 3 or np.ptp(np.asarray(time)[good]) == 0:
         return None
@@ -59,23 +89,26 @@ def drift(time, energy):
 def segments(values, first=0):
     """Cut a noisy series of temperatures (K) into plateaus and ramps.
 
-    A stretch is cut where two constants differ by more than the fluctuation around them; where a straight line does better than
-    two constants and rises by more than twice the fluctuation, it is a ramp and stays whole.
+    A segment is cut in two where two constants fit it best and differ by more than the fluctuation around them. If a
+    straight line fits better than two constants and changes by more than twice the fluctuation, the segment is a ramp
+    and is not cut.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (n_frames,)
         NaN where unknown.
+    first : int
+        Index of the first value in the whole series.
 
     Returns
     -------
     list of (int, int, bool)
-        First frame, the frame behind the last, and whether it is a ramp.
+        First frame, index behind the last frame, and whether the segment is a ramp.
     """
     n = len(values)
-    whole = [(first, first + n, False)]
+    one_plateau = [(first, first + n, False)]
     if n < 2 * MIN_PLATEAU_FRAMES:
-        return whole
+        return one_plateau
     filled = np.where(np.isfinite(values), values, np.nanmean(values))
     total, squares = np.cumsum(filled), np.cumsum(filled**2)
     cut = np.arange(MIN_PLATEAU_FRAMES, n - MIN_PLATEAU_FRAMES + 1)
@@ -89,5 +122,5 @@ def segments(values, first=0):
     if around < noise and abs(line[0]) * n > 2 * around:
         return [(first, first + n, True)]
     if step <= 1.2 * noise or step < 0.03 * abs(filled.mean()):
-        return whole
+        return one_plateau
     return segments(values[:at], first) + segments(values[at:], first + at)

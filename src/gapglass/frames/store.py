@@ -1,7 +1,8 @@
-"""Reading trajectories, checking every frame, and the canonical frames that all later steps use.
+"""Files of canonical frames, in extended XYZ.
 
-Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), time_ps, REF_energy (eV)
-and, where given, REF_virial (eV, 3 x 3 or its nine numbers, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
+A canonical frame is an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), REF_energy (eV)
+and, if known, time_ps and REF_virial (eV, virial = -stress x volume, 3 x 3 or its nine numbers), and whose ``arrays``
+hold REF_forces (eV/Å).
 """
 
 import io
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io import iread, read, write
 
 from gapglass.base.files import whole_file
 
@@ -23,20 +23,22 @@ def write_frames(path, frames, keys=None):
     path : path-like
     frames : list of ase.Atoms
     keys : list of str, optional
-        The ``info`` keys to write; all by default. gap_fit takes some keys by name (stress, say), so
-        training files carry only what is meant.
+        The ``info`` keys to write; all by default. gap_fit uses some keys by name, for example stress, so training
+        files get only the intended keys.
 
     Returns
     -------
     list of int
         Byte at which each frame begins.
     """
+    from ase.io import write  # ase.io takes half a second, which jobs that read no frames do not pay
+
     offsets = []
     with whole_file(path) as temporary, temporary.open("w") as stream:
         for frame in frames:
             offsets.append(stream.tell())
             copy = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
-            # gap_fit reads nine numbers in a row; a 3 x 3 array would be written as JSON, which it passes over in silence
+            # gap_fit reads nine numbers in a row; ASE writes a 3 x 3 array as JSON, which gap_fit ignores silently.
             copy.info = {
                 key: value.ravel() if isinstance(value, np.ndarray) else value
                 for key, value in frame.info.items()
@@ -58,8 +60,15 @@ def read_frames(path, indices=None, offsets=None):
     indices : iterable of int, optional
         Only these frames, in this order.
     offsets : sequence of int, optional
-        Byte at which every frame of the file begins (column ``offset_bytes`` of frames/table.csv): only the frames asked for are read.
+        Byte at which every frame of the file begins (column ``offset_bytes`` of frames/table.csv); with it, only the
+        frames in ``indices`` are read.
+
+    Returns
+    -------
+    list of ase.Atoms
     """
+    from ase.io import iread
+
     if offsets is not None and indices is not None:
         with Path(path).open() as stream:
             return [_frame_at(stream, int(offsets[i])) for i in indices]
@@ -68,6 +77,8 @@ def read_frames(path, indices=None, offsets=None):
 
 
 def _frame_at(stream, offset):
+    from ase.io import read
+
     stream.seek(offset)
     first = stream.readline()
     lines = [first, *islice(stream, int(first) + 1)]

@@ -1,15 +1,11 @@
-"""Reading trajectories, checking every frame, and the canonical frames that all later steps use.
-
-Canonical frame: an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), time_ps, REF_energy (eV)
-and, where given, REF_virial (eV, 3 x 3 or its nine numbers, virial = -stress x volume), and whose ``arrays`` hold REF_forces (eV/Å).
-"""
+"""Reading the trajectories of a study, and the import that turns their frames into checked canonical frames."""
 
 import hashlib
 import logging
 from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from ase import Atoms
 
 from gapglass.base.errors import UserError
@@ -30,12 +26,12 @@ def read_raw(entry, source=None):
     entry : dict
         Completed item of ``trajectories``.
     source : readers.Source, optional
-        What ``readers.source_of`` made of the entry; it counts what the reader leaves out.
+        Result of ``readers.source_of`` for the entry; it counts what the reader leaves out.
 
     Raises
     ------
     UserError
-        When the file is absent, unreadable, truncated (extended XYZ), or selects nothing.
+        When the file is absent, unreadable or truncated (extended XYZ), or no frame is selected.
     """
     source = source or readers.source_of(entry)
     path, form = source.path, readers.FORMATS[source.format]
@@ -53,25 +49,25 @@ def read_raw(entry, source=None):
             if position >= entry["start"] and (position - entry["start"]) % entry["stride"] == 0:
                 found += 1
                 yield index, raw
-    except UserError:
+    except (UserError, ImportError):
         raise
-    except Exception as error:  # parsers raise whatever they stumble over, the decompressors errors of their own
+    except Exception as error:  # Parsers and decompressors raise errors of many types.
         hint = ", with Lattice and Properties in every comment line" if form.name == "extxyz" else ""
         raise UserError(
-            f"trajectory {entry['name']!r}: {path} cannot be read as {form.title} after frame {position + 1}: {_reason(error)}. "
-            f"Is the file complete{hint}?"
+            f"trajectory {entry['name']!r}: {path} cannot be read as {form.title} after frame {position + 1}: "
+            f"{_reason(error)}. Is the file complete{hint}?"
         ) from error
     if found < 0:
         hint = f" (keys found in the comment lines: {', '.join(sorted(map(str, keys)))})" if entry["where"] else ""
         left_out = "".join(f"; left out: {count} {reason}" for reason, count in source.dropped.items())
         raise UserError(
-            f"trajectory {entry['name']!r}: {path} gives no frame with where {entry['where']}, start {entry['start']}, "
-            f"stop {entry['stop']}, stride {entry['stride']}{hint}{left_out}"
+            f"trajectory {entry['name']!r}: {path} gives no frame with where {entry['where']}, "
+            f"start {entry['start']}, stop {entry['stop']}, stride {entry['stride']}{hint}{left_out}"
         )
 
 
 def _reason(error):
-    """Return what a reader stumbled over, in one line."""
+    """Return the cause of a reader's error in one line."""
     text = " ".join(str(error).split())[:300]
     if isinstance(error, KeyError):
         return f"{text} is not an element (or key) that it knows"
@@ -81,19 +77,36 @@ def _reason(error):
 
 
 def digest(atoms):
-    """Return the digest of a frame's species, cell and positions to 1e-5 Å: frames with the same digest need not be fingerprinted again."""
+    """Return the SHA-256 digest of a frame's species, cell and positions to 1e-5 Å.
+
+    Frames with the same digest have the same descriptors, so these are not computed again.
+    """
     rounded = np.rint(np.concatenate([np.asarray(atoms.cell).ravel(), atoms.positions.ravel()]) * 1e5).astype(np.int64)
     return hashlib.sha256(atoms.numbers.tobytes() + rounded.tobytes()).hexdigest()
 
 
 def _temperature(entry, atoms):
-    """Return the temperature of a frame (K), NaN where its key holds no number."""
+    """Return the temperature of a frame (K), NaN if the value of its key is not a number."""
     if entry["temperature"] is not None:
         return float(entry["temperature"])
     try:
         return float(atoms.info.get(entry["temperature_key"]))
     except (TypeError, ValueError):
         return np.nan
+
+
+@dataclass
+class _Imported:
+    """The frames imported so far, and what the summary counts."""
+
+    frames: list = field(default_factory=list)
+    rows: list = field(default_factory=list)
+    rejected: list = field(default_factory=list)
+    kinds: dict = field(default_factory=dict)  # name of the trajectory -> kinds of its energies
+    closest: dict = field(default_factory=dict)  # pair of species -> smallest distance (Å)
+    outside: Counter = field(default_factory=Counter)  # name of the trajectory -> frames with atoms outside a cell
+    seen: Seen = field(default_factory=Seen)
+    total: int = 0
 
 
 def import_frames(trajectories, settings):
@@ -109,100 +122,118 @@ def import_frames(trajectories, settings):
     Returns
     -------
     frames : list of ase.Atoms
-        Canonical frames, numbered from 0 in ``info["frame"]``.
+        Canonical frames (see ``gapglass.frames.store``), numbered from 0 in ``info["frame"]``.
     table : pandas.DataFrame
         One row per frame.
     summary : dict
-        Counts, species, temperatures, the rejected frames with reasons, the energy source and the digest of each file.
+        Counts, species, temperatures, rejected frames with reasons, kinds of energy, and the digest of each file.
 
     Raises
     ------
     UserError
         When a file is unusable, too many frames fail, or the kinds of energy are mixed.
     """
-    frames, rows, rejected, sources, seen = [], [], [], {}, Seen()
-    digests, closest, sources_read, outside = {}, {}, {}, Counter()
-    total = 0
+    import pandas as pd  # not at the top, because the inspection of a file uses this module without tables
+
     readers.check_families(trajectories, settings.get("energies_agree", False))
+    imported, sources, digests = _Imported(), {}, {}
     for entry in trajectories:
-        source = sources_read[entry["name"]] = readers.source_of(entry)
-        log.info(
-            "trajectory %s: %s, from %s",
-            entry["name"],
-            readers.FORMATS[source.format].title,
-            ", ".join(map(str, source.files)),
-        )
-        for position, (index, raw) in enumerate(read_raw(entry, source)):
-            if position == 0:
-                refuse_unlabelled(source, raw, settings["energy_source"])
-            total += 1
-            label, atoms = labels(raw, settings["energy_source"]), raw.atoms
-            wrong = problems(atoms, label, settings)
-            pairs = {} if wrong else closest_pairs(atoms)
-            if pairs and min(pairs.values()) < settings["min_distance"]:
-                wrong.append(f"two atoms {min(pairs.values()):.2f} Å apart, below import.min_distance")
-            if _temperature(entry, atoms) < 0:
-                wrong.append(f"a temperature of {_temperature(entry, atoms):g} K")
-            elif not np.isfinite(_temperature(entry, atoms)):
-                keys = ", ".join(sorted(map(str, atoms.info)))
-                wrong.append(f"no number under temperature_key {entry['temperature_key']!r} (its keys: {keys})")
-            if not wrong:
-                inside = wrapped(atoms)
-                outside[entry["name"]] += not np.array_equal(inside, atoms.positions)
-                if settings.get("positions") == "wrapped":
-                    atoms.positions = inside
-                earlier = seen.find(atoms, (entry["name"], index))
-                wrong = [f"a repetition of frame {earlier[1]} of trajectory {earlier[0]!r}"] if earlier else []
-            if wrong:
-                rejected.append({"trajectory": entry["name"], "source_index": index, "reasons": wrong})
-                log.warning("trajectory %s, frame %d rejected: %s", entry["name"], index, "; ".join(wrong))
-                continue
-            sources.setdefault(entry["name"], set()).add(label["energy_source"])
-            frame = _canonical(raw, label, entry, len(frames), position)
-            frames.append(frame)
-            closest = {
-                pair: min(distance, closest.get(pair, distance)) for pair, distance in (closest | pairs).items()
-            }
-            rows.append(_row(frame, entry, index, min(pairs.values()), digest(atoms)))
-        for reason, count in source.dropped.items():
-            log.warning("trajectory %s: left out: %d %s", entry["name"], count, reason)
-        for note in source.notes:
-            log.warning("trajectory %s: %s", entry["name"], note)
-        if outside[entry["name"]] and settings.get("positions") != "wrapped":
-            log.info(
-                "trajectory %s: %d frames have atoms outside their cell, which matters to descriptors.coulomb.distances as_given alone; "
-                "import.positions: wrapped brings them back",
-                entry["name"],
-                outside[entry["name"]],
-            )
+        source = sources[entry["name"]] = readers.source_of(entry)
+        title, files = readers.FORMATS[source.format].title, ", ".join(map(str, source.files))
+        log.info("trajectory %s: %s, from %s", entry["name"], title, files)
+        _import_trajectory(entry, source, settings, imported)
+        _log_findings(source, imported.outside[entry["name"]], settings)
         for path in source.files:
             with path.open("rb") as stream:
                 digests[str(path)] = hashlib.file_digest(stream, "sha256").hexdigest()
-    summary = {
-        "n_frames": len(frames),
-        "n_rejected": len(rejected),
-        "rejected": rejected,
-        "species": sorted({symbol for frame in frames for symbol in frame.symbols}),
-        "n_atoms": sorted({len(frame) for frame in frames}),
-        "temperatures_k": sorted({frame.info["temperature"] for frame in frames}),
-        "trajectories": {e["name"]: sum(f.info["trajectory"] == e["name"] for f in frames) for e in trajectories},
-        "energy_source": sorted(set().union(*sources.values())),
-        "formats": {name: source.format for name, source in sources_read.items()},
-        "left_out": {name: dict(source.dropped) for name, source in sources_read.items() if source.dropped},
-        "virials": bool(frames) and all("REF_virial" in frame.info for frame in frames),
-        "closest_distance_angstrom": closest,
-        "sha256": digests,
-    }
+    summary = _summary(imported, trajectories, sources, digests)
+    mixed = [kinds for kinds in imported.kinds.values() if len(kinds) > 1]
+    if not mixed and not settings.get("energies_agree") and len(summary["energy_source"]) > 1:
+        mixed = [set(summary["energy_source"])]
+    refuse_unusable_set(summary, imported.total, mixed, settings)
+    return imported.frames, pd.DataFrame(imported.rows), summary
+
+
+def _import_trajectory(entry, source, settings, imported):
+    """Add the valid frames of one trajectory, and the reasons why others are rejected, to ``imported``."""
+    name = entry["name"]
+    for position, (index, raw) in enumerate(read_raw(entry, source)):
+        if position == 0:
+            refuse_unlabelled(source, raw, settings["energy_source"])
+        imported.total += 1
+        label, atoms = labels(raw, settings["energy_source"]), raw.atoms
+        reasons, pairs = _reasons_to_reject(entry, atoms, label, settings)
+        if not reasons:
+            inside = wrapped(atoms)
+            imported.outside[name] += not np.array_equal(inside, atoms.positions)
+            if settings.get("positions") == "wrapped":
+                atoms.positions = inside
+            earlier = imported.seen.find(atoms, (name, index))
+            reasons = [f"a repetition of frame {earlier[1]} of trajectory {earlier[0]!r}"] if earlier else []
+        if reasons:
+            imported.rejected.append({"trajectory": name, "source_index": index, "reasons": reasons})
+            log.warning("trajectory %s, frame %d rejected: %s", name, index, "; ".join(reasons))
+            continue
+        imported.kinds.setdefault(name, set()).add(label["energy_source"])
+        frame = _canonical(raw, label, entry, len(imported.frames), position)
+        imported.frames.append(frame)
+        for pair, distance in pairs.items():
+            imported.closest[pair] = min(distance, imported.closest.get(pair, distance))
+        imported.rows.append(_row(frame, entry, index, min(pairs.values()), digest(atoms)))
+
+
+def _reasons_to_reject(entry, atoms, label, settings):
+    """Return the reasons to reject a frame, and the closest distances of its pairs unless its structure is invalid."""
+    reasons = problems(atoms, label, settings)
+    pairs = {} if reasons else closest_pairs(atoms)
+    if pairs and min(pairs.values()) < settings["min_distance"]:
+        reasons.append(f"two atoms {min(pairs.values()):.2f} Å apart, below import.min_distance")
+    temperature = _temperature(entry, atoms)
+    if temperature < 0:
+        reasons.append(f"a temperature of {temperature:g} K")
+    elif not np.isfinite(temperature):
+        keys = ", ".join(sorted(map(str, atoms.info)))
+        reasons.append(f"no number under temperature_key {entry['temperature_key']!r} (its keys: {keys})")
+    return reasons, pairs
+
+
+def _log_findings(source, n_outside, settings):
+    """Log what the reader left out and found, and how many frames have atoms outside their cell."""
+    for reason, count in source.dropped.items():
+        log.warning("trajectory %s: left out: %d %s", source.name, count, reason)
+    for note in source.notes:
+        log.warning("trajectory %s: %s", source.name, note)
+    if n_outside and settings.get("positions") != "wrapped":
+        log.info(
+            "trajectory %s: %d frames have atoms outside their cell, which matters to "
+            "descriptors.coulomb.distances as_given alone; import.positions: wrapped brings them back",
+            source.name,
+            n_outside,
+        )
+
+
+def _summary(imported, trajectories, sources, digests):
+    frames = imported.frames
     n_virials = sum("REF_virial" in frame.info for frame in frames)
     if 0 < n_virials < len(frames):
         log.warning(
             "%d of %d frames have a virial; virials are fitted only where all have one", n_virials, len(frames)
         )
-    mixed = [kinds for kinds in sources.values() if len(kinds) > 1]
-    if not mixed and not settings.get("energies_agree") and len(summary["energy_source"]) > 1:
-        mixed = [set(summary["energy_source"])]
-    refuse_unusable_set(summary, total, mixed, settings)
-    return frames, pd.DataFrame(rows), summary
+    return {
+        "n_frames": len(frames),
+        "n_rejected": len(imported.rejected),
+        "rejected": imported.rejected,
+        "species": sorted({symbol for frame in frames for symbol in frame.symbols}),
+        "n_atoms": sorted({len(frame) for frame in frames}),
+        "temperatures_k": sorted({frame.info["temperature"] for frame in frames}),
+        "trajectories": {e["name"]: sum(f.info["trajectory"] == e["name"] for f in frames) for e in trajectories},
+        "energy_source": sorted(set().union(*imported.kinds.values())),
+        "formats": {name: source.format for name, source in sources.items()},
+        "left_out": {name: dict(source.dropped) for name, source in sources.items() if source.dropped},
+        "virials": bool(frames) and n_virials == len(frames),
+        "closest_distance_angstrom": imported.closest,
+        "sha256": digests,
+    }
 
 
 def _canonical(raw, label, entry, number, position):
@@ -243,6 +274,6 @@ def _row(frame, entry, index, min_distance, digest):
         "min_distance_angstrom": min_distance,
         "volume_angstrom3": volume,
         "density_g_per_cm3": frame.get_masses().sum() / volume * AMU_PER_A3_IN_G_PER_CM3,
-        # a letter first, or a table reader takes some digests for numbers
+        # A table reader would take some digests for numbers if they did not begin with a letter.
         "digest": f"x{digest[:16]}",
     }

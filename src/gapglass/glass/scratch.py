@@ -1,7 +1,4 @@
-"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
-
-Source: section 2.5 of doi:10.1111/jace.20128.
-"""
+"""The working folder of a LAMMPS run, which disappears after a success and stays as ``failed`` after a failure."""
 
 import shutil
 import tempfile
@@ -9,13 +6,17 @@ from pathlib import Path
 
 
 def clear(folder):
-    """Remove what an earlier attempt left: folders of a killed run, files of a failed one."""
+    """Remove the working folders of killed runs and the folder ``failed`` of an earlier attempt."""
     for left in (*folder.glob(".running-*"), folder / "failed"):
         shutil.rmtree(left, ignore_errors=True)
 
 
 class Scratch:
-    """A folder beside the target for LAMMPS' files; kept when the run fails, so that its log can be read."""
+    """Context manager that yields a working folder for LAMMPS beside the file ``target``.
+
+    Remains of earlier attempts are removed first. When the block raises an error, the folder is renamed to ``failed``,
+    so that its log and dumps can be read; otherwise it is deleted.
+    """
 
     def __init__(self, target):
         self.parent = Path(target).parent

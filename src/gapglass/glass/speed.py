@@ -1,7 +1,4 @@
-"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
-
-Source: section 2.5 of doi:10.1111/jace.20128.
-"""
+"""The speed of molecular dynamics with a potential, from a short run before the quench."""
 
 import shutil
 from pathlib import Path
@@ -12,15 +9,20 @@ from gapglass.glass import explosion, lammps, thermo
 from gapglass.glass.scratch import Scratch
 from gapglass.glass.stages import failure, stage_input
 
+N_STEPS = 20
+
 
 def estimate(data, potential, plugin, settings, cycle):
-    """Run a few steps and say how long the thermal cycle will take.
+    """Run 20 steps of the first stage and estimate the time of the thermal cycle.
 
     Parameters
     ----------
     data : path-like
-        Packed start configuration; scratch files go beside it.
-    potential, plugin : path-like
+        Packed start configuration. The working folder is created beside it.
+    potential : path-like
+        gap.xml.
+    plugin : path-like or None
+        None for a LAMMPS that has pair_style quip itself.
     settings : dict
         Section ``glass`` without the cycle.
     cycle : list of dict
@@ -29,14 +31,16 @@ def estimate(data, potential, plugin, settings, cycle):
     Returns
     -------
     dict
-        steps_per_second, ns_per_day, hours for the whole cycle; all None, with the ``reason``, where the atoms fly apart in these steps.
+        steps_per_second, ns_per_day, and hours for the complete cycle. If the atoms fly apart in these steps, all
+        three are None and ``reason`` says why.
 
     Raises
     ------
     UserError
         When LAMMPS fails for another reason.
     """
-    trial = {**cycle[0], "time": 20 * settings["timestep"] / 1000}
+    trial = {**cycle[0], "time": N_STEPS * settings["timestep"] / 1000}
+    # The guards of the quench would stop a run whose speed can still be measured.
     relaxed = {**settings, "min_distance": 1e-3, "max_temperature_factor": 1e6}
     try:
         with Scratch(data) as folder:
@@ -48,18 +52,17 @@ def estimate(data, potential, plugin, settings, cycle):
             steps_per_second = thermo.rate((folder / "screen.txt").read_text())
     except lammps.LammpsFailed as error:
         if error.kind not in explosion.KINDS:
-            raise failure(error, "the first 20 steps", Path(data).parent / "failed") from error
-        notice("no estimate of the speed: the atoms fly apart in the first 20 steps (%s)", error)
-        reason = f"the atoms fly apart in the first 20 steps: {error}"
-        return {"steps_per_second": None, "ns_per_day": None, "hours": None, "reason": reason}
+            raise failure(error, f"the first {N_STEPS} steps", Path(data).parent / "failed") from error
+        reason = f"the atoms fly apart in the first {N_STEPS} steps"
+        notice("no estimate of the speed: %s (%s)", reason, error)
+        return {"steps_per_second": None, "ns_per_day": None, "hours": None, "reason": f"{reason}: {error}"}
     total = sum(stage["time"] for stage in cycle) * 1000 / settings["timestep"]
     result = {
         "steps_per_second": steps_per_second,
         "ns_per_day": steps_per_second * settings["timestep"] * 86400e-6,
         "hours": total / steps_per_second / 3600,
     }
-    notice(
-        "%.2f ns/day on %d rank(s): the cycle of %d steps will take about %s",
-        result["ns_per_day"], settings["ranks"], total, duration(result["hours"] * 3600),
-    )  # fmt: skip
+    left = duration(result["hours"] * 3600)
+    message = "%.2f ns/day on %d rank(s): the cycle of %d steps will take about %s"
+    notice(message, result["ns_per_day"], settings["ranks"], total, left)
     return result

@@ -1,4 +1,4 @@
-"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
+"""The stages of the thermal cycle of a melt-quench: LAMMPS inputs, runs, outcomes, and the glass at the end.
 
 Source: section 2.5 of doi:10.1111/jace.20128.
 """
@@ -24,23 +24,25 @@ from gapglass.potential.gap_xml import potential_label
 
 log = logging.getLogger("gapglass")
 
+FILES = {"trajectory": "trajectory.lammpstrj", "log": "log.lammps", "restart": "final.restart"}  # LAMMPS' own names
+
 
 def steps_of(stage, timestep):
-    """Return the number of steps of a stage at a time step in fs."""
+    """Return the number of steps of a stage at a time step in fs, at least one."""
     return max(1, round(stage["time"] * 1000 / timestep))
 
 
 def stage_density(stage, table, temperature):
-    """Return the density (g/cm³) to which a stage brings the cell, None where it keeps the cell.
+    """Return the density (g/cm³) to which a stage brings the cell, None if the stage keeps the cell.
 
     Parameters
     ----------
     stage : dict
-        Item of ``glass.cycle``; for ``density: reference`` the mean over the reference frames is taken.
+        Item of ``glass.cycle``; ``density: reference`` is the mean density of the reference frames.
     table : path-like or None
-        frames/table.csv; needed for ``reference`` only.
+        frames/table.csv, needed for ``reference`` only.
     temperature : float or None
-        Of the reference frames (K).
+        Temperature of the reference frames (K).
 
     Raises
     ------
@@ -55,8 +57,9 @@ def stage_density(stage, table, temperature):
     if chosen.empty:
         known = ", ".join(f"{value:g}" for value in sorted(frames["temperature_k"].unique()))
         raise UserError(
-            f"glass.cycle asks for density: reference, and {table} has no frame of role reference at {temperature:g} K "
-            f"(there are {known} K); set structure.reference_temperature, or give the stage its density in g/cm³"
+            f"glass.cycle asks for density: reference, and {table} has no frame of role reference at "
+            f"{temperature:g} K (there are {known} K); set structure.reference_temperature, or give the stage its "
+            "density in g/cm³"
         )
     return float(chosen["density_g_per_cm3"].mean())
 
@@ -77,18 +80,18 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
     plugin : path-like or None
         None for a LAMMPS that has pair_style quip itself.
     restart : bool
-        Continue from start.restart, else begin from start.data.
+        Whether the stage continues from start.restart or begins from start.data.
     velocity_seed : int or None
-        Draw new velocities.
+        Seed of new velocities; None keeps those of the restart.
     before : float, optional
-        Temperature at the end of the stage before (K): a quench begins as hot as that.
+        Temperature at the end of the previous stage (K). The guard against a runaway temperature allows for it,
+        because a quench begins as hot as that.
     density : float, optional
-        g/cm³ to which the cell is brought, positions scaled with it.
+        g/cm³ to which the cell is brought; positions are scaled with it.
     """
-    step = settings["timestep"]
-    species = species_order(settings["composition"])
-    n_steps = steps_of(stage, step)
-    start = stage["temperature_start"] or stage["temperature"]
+    step, start = settings["timestep"], stage["temperature_start"] or stage["temperature"]
+    species, n_steps = species_order(settings["composition"]), steps_of(stage, settings["timestep"])
+    hottest = max(start, stage["temperature"], before or 0.0)
     return lammps.render(
         "stage.in.j2",
         title=title,
@@ -109,7 +112,7 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         damp_t=100 * step / 1000,
         damp_p=1000 * step / 1000,
         min_distance=settings["min_distance"],
-        max_temperature=settings["max_temperature_factor"] * max(start, stage["temperature"], before or 0.0),
+        max_temperature=settings["max_temperature_factor"] * hottest,
         thermo_every=max(1, min(20, n_steps // 20)),
         dump_every=max(1, round(settings["sample_interval"] / step)),
         recent_every=max(1, round(explosion.RECENT_INTERVAL / step)),
@@ -119,10 +122,11 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
 
 
 def failure(error, name, folder):
-    """Return the message for a run in which LAMMPS itself failed: where, where its files are, what helps."""
+    """Return the ``UserError`` for a run in which LAMMPS itself failed, with the step, the files and the remedy."""
     return UserError(
         f"{name}: LAMMPS failed at step {error.step if error.step is not None else 'unknown'} ({error}). "
-        f"Input, log and frames are in {folder}. Mend what it names and run again; the stages before this one are kept."
+        f"Input, log and frames are in {folder}. Mend what it names and run again; "
+        "the stages before this one are kept."
     )
 
 
@@ -138,9 +142,9 @@ def run_stage(
     seed,
     before=None,
     density=None,
-    earlier=explosion.SOUND,
+    earlier=explosion.NOT_EXPLODED,
 ):
-    """Run one stage of the thermal cycle, or pass on that a stage before it exploded.
+    """Run one stage of the thermal cycle, or repeat the outcome of an earlier stage that exploded.
 
     Parameters
     ----------
@@ -151,76 +155,109 @@ def run_stage(
     settings : dict
         Section ``glass`` without the cycle.
     start : path-like
-        Packed data for the first stage, the restart of the stage before for the others.
+        For the first stage the packed data file, for the others the restart of the previous stage.
     outputs : dict
-        Paths ``restart``, ``thermo`` (CSV), ``trajectory`` (LAMMPS dump), ``outcome`` (JSON), ``log``. After an explosion thermo and
-        trajectory hold what was reached, and restart is a line of text; where a stage before exploded, so is the trajectory.
-    potential, plugin : path-like
+        Paths ``restart``, ``thermo`` (CSV), ``trajectory`` (LAMMPS dump), ``outcome`` (JSON), ``log``. After an
+        explosion, thermo and trajectory end with it, and restart is a line of text. If an earlier stage exploded,
+        thermo has no rows, and trajectory and log are lines of text too.
+    potential : path-like
+        gap.xml.
+    plugin : path-like or None
+        None for a LAMMPS that has pair_style quip itself.
     seed : int
-        Of the velocities.
+        Seed of the velocities.
     before : float, optional
-        Temperature at the end of the stage before (K).
+        Temperature at the end of the previous stage (K).
     density : float, optional
         g/cm³ to which the cell is brought at the start, see ``stage_density``.
     earlier : dict
-        Outcome of the stage before.
+        Outcome of the previous stage.
 
     Returns
     -------
     dict
-        What outcome.json holds: ``{"exploded": False}``, or that of ``explosion.outcome``, whose frames lie in the folder ``failed``
-        beside the outputs.
+        Content of outcome.json: ``{"exploded": False}``, or that of ``explosion.outcome``, whose frames are in the
+        folder ``failed`` beside the outputs.
 
     Raises
     ------
     UserError
-        Naming stage and step when LAMMPS itself fails or is killed; the run's files are kept in ``failed``.
+        Naming stage and step when LAMMPS itself fails or is killed; the files of the run are kept in ``failed``.
     """
-    ramp = f"{stage['temperature_start']:g} -> " if stage["temperature_start"] else ""
-    brought = f" from {density:.4g} g/cm³" if density else ""
-    name = f"stage {number} ({ramp}{stage['temperature']:g} K, {stage['time']:g} ps, {stage['ensemble']}{brought})"
-    folder = Path(outputs["outcome"]).parent
+    name, timestep = _name(stage, number, density), settings["timestep"]
     if earlier["exploded"]:
-        clear(folder)
+        clear(Path(outputs["outcome"]).parent)
         log.info("%s is not run: the quench exploded in %s", name, explosion.place(earlier))
-        for key in ("restart", "trajectory", "log"):
-            explosion.write_absence(outputs[key], earlier)
-        return _finish_stage(outputs, thermo_table([], number, settings["timestep"]), earlier)
+        for key in FILES:
+            explosion.write_not_made(outputs[key], earlier)
+        return _write_results(outputs, thermo_table([], number, timestep), earlier)
     first = number == 1
     text = stage_input(
-        stage, settings, title=name, potential=potential, plugin=plugin, restart=not first,
-        velocity_seed=derive(seed, "velocity") if first else None, before=before, density=density,
-    )  # fmt: skip
-    n_steps = steps_of(stage, settings["timestep"])
-    notice("%s begins: %d steps", name, n_steps)
+        stage,
+        settings,
+        title=name,
+        potential=potential,
+        plugin=plugin,
+        restart=not first,
+        velocity_seed=derive(seed, "velocity") if first else None,
+        before=before,
+        density=density,
+    )
+    notice("%s begins: %d steps", name, steps_of(stage, timestep))
     try:
-        with Scratch(outputs["outcome"]) as scratch:
-            shutil.copyfile(start, scratch / ("start.data" if first else "start.restart"))
-            rows = lammps.run(
-                scratch, text, ranks=settings["ranks"], own=settings["lammps_command"], n_steps=n_steps,
-                timestep=settings["timestep"], what=name,
-            )  # fmt: skip
-            for key, made in (
-                ("trajectory", "trajectory.lammpstrj"),
-                ("log", "log.lammps"),
-                ("restart", "final.restart"),
-            ):
-                _copy(scratch / made, outputs[key])
-        outcome = explosion.SOUND
+        rows = _run_lammps(text, name, stage, settings, start, "start.data" if first else "start.restart", outputs)
+        outcome = explosion.NOT_EXPLODED
     except lammps.LammpsFailed as error:
-        failed = folder / "failed"
-        if error.kind not in explosion.KINDS:
-            raise failure(error, name, failed) from error
-        rows, outcome = error.rows, explosion.outcome(error, number, settings, failed)
-        notice("%s EXPLODED %s: %s", name, explosion.when(outcome), outcome["message"])
-        notice("the study goes on without this model; %s", explosion.frames_kept(outcome))
-        explosion.write_absence(outputs["restart"], outcome)
-        for key, made in (("trajectory", "trajectory.lammpstrj"), ("log", "log.lammps")):
-            if (failed / made).exists():
-                _copy(failed / made, outputs[key])
-            else:
-                explosion.write_absence(outputs[key], outcome)
-    return _finish_stage(outputs, thermo_table(rows, number, settings["timestep"]), outcome)
+        rows, outcome = error.rows, _keep_explosion(error, name, number, settings, outputs)
+    return _write_results(outputs, thermo_table(rows, number, timestep), outcome)
+
+
+def _name(stage, number, density):
+    """Return a stage in words: "stage 2 (3000 -> 300 K, 20 ps, nvt from 5.6 g/cm³)"."""
+    ramp = f"{stage['temperature_start']:g} -> " if stage["temperature_start"] else ""
+    brought = f" from {density:.4g} g/cm³" if density else ""
+    return f"stage {number} ({ramp}{stage['temperature']:g} K, {stage['time']:g} ps, {stage['ensemble']}{brought})"
+
+
+def _run_lammps(text, name, stage, settings, start, start_name, outputs):
+    """Run LAMMPS in a working folder, copy its files to the outputs and return the thermo rows."""
+    timestep = settings["timestep"]
+    with Scratch(outputs["outcome"]) as scratch:
+        shutil.copyfile(start, scratch / start_name)
+        rows = lammps.run(
+            scratch,
+            text,
+            ranks=settings["ranks"],
+            own=settings["lammps_command"],
+            n_steps=steps_of(stage, timestep),
+            timestep=timestep,
+            what=name,
+        )
+        for key, made in FILES.items():
+            _copy(scratch / made, outputs[key])
+    return rows
+
+
+def _keep_explosion(error, name, number, settings, outputs):
+    """Return the outcome of a run that stopped, and keep its trajectory and log as far as they go.
+
+    Raises
+    ------
+    UserError
+        When LAMMPS or the machine is the reason.
+    """
+    failed = Path(outputs["outcome"]).parent / "failed"
+    if error.kind not in explosion.KINDS:
+        raise failure(error, name, failed) from error
+    outcome = explosion.outcome(error, number, settings, failed)
+    notice("%s EXPLODED %s: %s", name, explosion.when(outcome), outcome["message"])
+    notice("the study goes on without this model; %s", explosion.frames_kept(outcome))
+    for key, made in FILES.items():
+        if key != "restart" and (failed / made).exists():
+            _copy(failed / made, outputs[key])
+        else:
+            explosion.write_not_made(outputs[key], outcome)
+    return outcome
 
 
 def _copy(source, target):
@@ -228,14 +265,14 @@ def _copy(source, target):
         shutil.copyfile(source, temporary)
 
 
-def _finish_stage(outputs, thermo, outcome):
+def _write_results(outputs, thermo, outcome):
     write_table(outputs["thermo"], thermo)
     write_json(outputs["outcome"], outcome)
     return outcome
 
 
 def finish(stages, trajectory, outcome, outputs):
-    """Write the glass, the thermodynamics of the whole cycle and how it ended.
+    """Write the glass, the thermodynamics of the complete cycle and its outcome.
 
     Parameters
     ----------
@@ -246,11 +283,11 @@ def finish(stages, trajectory, outcome, outputs):
     outcome : path-like
         outcome.json of the last stage.
     outputs : dict
-        Paths ``final`` (extended XYZ, or a line of text where the quench exploded), ``thermo``, ``outcome``.
+        Paths ``final`` (extended XYZ; a line of text if the quench exploded), ``thermo``, ``outcome``.
     """
     outcome = read_json(outcome)
     if outcome["exploded"]:
-        explosion.write_absence(outputs["final"], outcome)
+        explosion.write_not_made(outputs["final"], outcome)
     else:
         write_frames(outputs["final"], [read_dump(trajectory)[-1]])
     write_table(outputs["thermo"], join_thermo([read_table(path) for path in stages]))

@@ -17,7 +17,7 @@ def rmse(differences, weights=None):
 
 
 def errors(frames, energies, forces):
-    """Return RMSE of energy and force against the labels.
+    """Return the RMSE of energy and force against the labels.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ def evaluate(potential, frames, database, workers=1):
     database : dict
         ``train``, ``test`` and ``holdout``: frame numbers.
     workers : int
+        Number of processes that evaluate frames.
 
     Returns
     -------
@@ -59,12 +60,17 @@ def evaluate(potential, frames, database, workers=1):
         A row per frame: frame, set, temperature_k, trajectory, energy_reference_ev_per_atom, energy_gap_ev_per_atom.
     forces : dict of numpy.ndarray
         frame, shape (n_atoms_total,); reference and gap, shape (n_atoms_total, 3), eV/Å, float32.
+
+    Raises
+    ------
+    FitFailed
+        When QUIP aborts.
     """
     return tabulate(frames, database, *quip.predict(potential, frames, workers=workers))
 
 
 def tabulate(frames, database, energies, forces):
-    """Return errors, predictions and forces of a potential that has been evaluated on every frame, as ``evaluate`` does.
+    """Return errors, predictions and forces, in the form of ``evaluate``, from energies and forces on every frame.
 
     Parameters
     ----------
@@ -100,7 +106,7 @@ def tabulate(frames, database, energies, forces):
 
 
 def compare(predictions, forces):
-    """Return the errors of several potentials on one set of frames: those that no active-learning loop has used.
+    """Return the errors of several potentials on the frames that no active-learning loop has used.
 
     Parameters
     ----------
@@ -113,8 +119,8 @@ def compare(predictions, forces):
     -------
     pandas.DataFrame
         A row per potential and temperature_k, and one for all temperatures (temperature_k NaN): n_frames,
-        rmse_energy_mev_per_atom, rmse_force_ev_per_angstrom, trained_on_them. ``all_frames`` has been trained on these frames.
-        No row when the loops have used every frame.
+        rmse_energy_mev_per_atom, rmse_force_ev_per_angstrom, trained_on_them (true for ``all_frames``, whose training
+        set holds these frames). There is no row when the loops have used every frame.
     """
     loops = [(table["set"] == "holdout").to_numpy() for name, table in predictions.items() if name != "all_frames"]
     common = np.all(loops, axis=0) if loops else np.ones(len(predictions["all_frames"]), dtype=bool)
@@ -149,7 +155,7 @@ def compare(predictions, forces):
 
 
 def frame_errors(frames, energies, forces):
-    """Return the error of every frame of the hold-out, from which those of any group follow.
+    """Return the error of every frame, from which the errors of any group of frames follow.
 
     Parameters
     ----------
@@ -161,7 +167,7 @@ def frame_errors(frames, energies, forces):
     Returns
     -------
     dict
-        energy_error_mev_per_atom and rmse_force_ev_per_angstrom, lists of n_frames.
+        energy_error_mev_per_atom (signed) and rmse_force_ev_per_angstrom, lists of n_frames.
     """
     energy = [1000 * (e - f.info["REF_energy"]) / len(f) for e, f in zip(energies, frames, strict=True)]
     force = [rmse(g - f.arrays["REF_forces"]) for g, f in zip(forces, frames, strict=True)]

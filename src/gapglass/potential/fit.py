@@ -1,4 +1,4 @@
-"""One door for fitting: the settings of a study in, a potential with its cost out, a failure as a reason.
+"""The entry point for fits: settings of a study in, a potential and its cost out, a failed fit as a reason.
 
 Method: doi:10.1103/PhysRevLett.104.136403.
 """
@@ -10,7 +10,7 @@ from gapglass.potential.gap_fit import isolated_atom_energies, run_fit
 
 
 def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
-    """Fit a potential as the configuration says.
+    """Fit a potential with the settings of the configuration.
 
     Parameters
     ----------
@@ -28,8 +28,10 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
 
     Raises
     ------
-    FitFailed
-        Also when the frames lack a species of the study.
+    FitFailed, ProgramKilled
+        As for ``run_fit``, and ``FitFailed`` when the frames lack a species of the study.
+    UserError
+        When the given ``e0`` lacks a species.
     """
     refuse_missing_species(frames, imported["species"])
     return run_fit(
@@ -46,22 +48,25 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
 
 
 def fit_and_test(train, test, hyperparameters, target, *, counts, settings, imported, seed, log_path, workers=1):
-    """Fit a potential as the configuration says and evaluate it on test frames; a fit that fails is a result.
+    """Fit a potential with the settings of the configuration and evaluate it on test frames.
+
+    A fit that fails is a result, not an error.
 
     Parameters
     ----------
     train, test : list of ase.Atoms
     hyperparameters, target, settings, imported, seed, log_path
-        As for ``fit``; ``settings`` may have ``max_fit_memory`` (MB), above which no fit is started.
+        As for ``fit``; ``settings`` may have ``max_fit_memory`` (MB): a fit predicted to need more does not start.
     counts : pandas.DataFrame
         From ``geometry.count_neighbours``, the rows of the training frames.
     workers : int
-        Processes that evaluate.
+        Number of processes that evaluate the test frames.
 
     Returns
     -------
     result : dict
-        ``status`` (ok or failed), ``reason`` ("" for ok), ``predicted_memory_mb`` and, for ok, the cost as from ``fit``.
+        ``status`` (ok or failed), ``reason`` ("" for ok), ``predicted_memory_mb`` and, for ok, the cost as from
+        ``fit``.
     energies : numpy.ndarray, shape (n_test,), eV
         None for a fit that failed.
     forces : list of numpy.ndarray, eV/Å
@@ -70,7 +75,9 @@ def fit_and_test(train, test, hyperparameters, target, *, counts, settings, impo
     Raises
     ------
     ProgramKilled
-        When gap_fit was ended from outside, which says nothing about the hyperparameters.
+        When gap_fit was ended from outside, which does not depend on the hyperparameters.
+    UserError
+        When the given ``e0`` lacks a species.
     """
     predicted = round(memory.of_fit(counts, hyperparameters, settings, imported))
     result = {"predicted_memory_mb": predicted}

@@ -1,7 +1,9 @@
-"""Fitting a Gaussian approximation potential with gap_fit, and evaluating it with quippy.
+"""Fitting a Gaussian approximation potential with gap_fit: its arguments, its run, and the check of its log.
 
-gap_fit reports success after many mistakes (no targets found, a species without e0, stress taken for virial), so its
-log is read and compared with what the training frames hold. Traps: docs/method.md. Method: doi:10.1103/PhysRevLett.104.136403.
+gap_fit reports success after many mistakes (no targets found, a species without e0, stress taken for virial), so the
+module compares its log with the content of the training frames; docs/explanation/method.md lists the traps. Methods:
+GAP, doi:10.1103/PhysRevLett.104.136403; SOAP, doi:10.1103/PhysRevB.87.184115; soap_turbo,
+doi:10.1103/PhysRevB.100.024112.
 """
 
 import importlib.util
@@ -32,8 +34,14 @@ def isolated_atom_energies(frames, e0="fitted"):
     frames : list of ase.Atoms
         Training frames with REF_energy.
     e0 : "fitted" or dict
-        Given energies are checked for completeness. fitted: the energies per species closest to the mean energy per
-        atom that reproduce the frames' energies best; with one composition only, all are the mean.
+        fitted: the energies per species that reproduce the energies of the frames by least squares and, among those,
+        are closest to the mean energy per atom; with one composition only, all are that mean. A dictionary (species
+        -> eV) is checked for completeness.
+
+    Returns
+    -------
+    dict
+        Species -> eV.
 
     Raises
     ------
@@ -55,7 +63,7 @@ def isolated_atom_energies(frames, e0="fitted"):
 
 
 def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
-    """Return the text of gap_fit's ``gap`` argument: a distance term per pair of species and the many-body term.
+    """Return the text of gap_fit's ``gap`` argument: a two-body term for the distances and the many-body term.
 
     Parameters
     ----------
@@ -63,6 +71,7 @@ def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
         Complete set, see ``config/README.md``.
     species : list of str
     descriptor : {"soap", "soap_turbo"}
+        soap is one term, soap_turbo one term per species of the central atom.
     """
     h = hyperparameters
     numbers = sorted(atomic_numbers[symbol] for symbol in species)
@@ -72,9 +81,9 @@ def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
     ]
     if descriptor == "soap":
         terms.append(
-            f"soap cutoff={h['cutoff']} cutoff_transition_width={h['cutoff_width']} n_max={h['n_max']} l_max={h['l_max']} "
-            f"atom_sigma={h['atom_sigma']} zeta={h['zeta']} delta={h['delta']} n_sparse={h['n_sparse']} "
-            "covariance_type=dot_product sparse_method=cur_points add_species=T"
+            f"soap cutoff={h['cutoff']} cutoff_transition_width={h['cutoff_width']} n_max={h['n_max']} "
+            f"l_max={h['l_max']} atom_sigma={h['atom_sigma']} zeta={h['zeta']} delta={h['delta']} "
+            f"n_sparse={h['n_sparse']} covariance_type=dot_product sparse_method=cur_points add_species=T"
         )
         return " : ".join(terms)
 
@@ -85,8 +94,8 @@ def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
         terms.append(
             f"soap_turbo l_max={h['l_max']} alpha_max={each(h['n_max'])} atom_sigma_r={each(h['atom_sigma'])} "
             f"atom_sigma_t={each(h['atom_sigma'])} atom_sigma_r_scaling={each(0.0)} atom_sigma_t_scaling={each(0.0)} "
-            f"zeta={h['zeta']} rcut_soft={round(h['cutoff'] - h['cutoff_width'], 6)} rcut_hard={h['cutoff']} basis=poly3gauss "
-            f"scaling_mode=polynomial amplitude_scaling={each(1.0)} n_species={len(numbers)} "
+            f"zeta={h['zeta']} rcut_soft={round(h['cutoff'] - h['cutoff_width'], 6)} rcut_hard={h['cutoff']} "
+            f"basis=poly3gauss scaling_mode=polynomial amplitude_scaling={each(1.0)} n_species={len(numbers)} "
             f"species_Z={{{{{' '.join(map(str, numbers))}}}}} central_index={index} central_weight={each(1.0)} "
             "radial_enhancement=1 compress_mode=trivial covariance_type=dot_product "
             f"n_sparse={h['n_sparse']} delta={h['delta']} sparse_method=cur_points add_species=F"
@@ -95,12 +104,24 @@ def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
 
 
 def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed):
-    """Return the argument list of gap_fit, file names train.extxyz and gap.xml.
+    """Return the argument list of gap_fit, which reads train.extxyz and writes gap.xml.
+
+    Parameters
+    ----------
+    hyperparameters : dict
+    species : list of str
+    e0 : dict
+        Species -> eV.
+    descriptor : {"soap", "soap_turbo"}
+    virials : bool
+        Whether the fit uses REF_virial.
+    seed : int
+        Seed of the choice of sparse points.
 
     Raises
     ------
     FitFailed
-        When a sigma is not positive (gap_fit would abort or mislead).
+        When a sigma is not positive (gap_fit would abort or fit something else).
     """
     h = hyperparameters
     for name in ("sigma_energy", "sigma_force", "sigma_virial"):
@@ -124,23 +145,23 @@ def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed):
 
 
 def check_fit_log(text, *, n_frames, n_atoms, virials, n_terms):
-    """Compare gap_fit's own report with what the training frames hold.
+    """Compare the log of gap_fit with the content of the training frames.
 
     Parameters
     ----------
     text : str
         Log of gap_fit.
     n_frames, n_atoms : int
-        Training frames, and atoms in all of them.
+        Number of training frames, and of atoms in all of them.
     virials : bool
-        Whether virials were to be used.
+        Whether the fit was to use virials.
     n_terms : int
-        Terms of the ``gap`` argument.
+        Number of terms in the ``gap`` argument.
 
     Raises
     ------
     FitFailed
-        Naming what was expected and what gap_fit found.
+        When they differ; the message gives the number that gap_fit found and the expected one.
     """
 
     def found(pattern):
@@ -164,7 +185,10 @@ def check_fit_log(text, *, n_frames, n_atoms, virials, n_terms):
 
 
 def gap_fit_program():
-    """Return the path of gap_fit itself: what pip puts on the path is a Python wrapper, and killing that leaves the fit running."""
+    """Return the path of the gap_fit binary.
+
+    The gap_fit that pip puts on the path is a Python wrapper: a signal that kills the wrapper leaves the fit running.
+    """
     package = importlib.util.find_spec("quippy")
     binary = Path(package.submodule_search_locations[0]) / "gap_fit" if package else None
     return str(binary) if binary and binary.exists() else program("gap_fit")
@@ -179,26 +203,28 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
         Training frames with REF_energy, REF_forces and, with ``virials``, REF_virial.
     hyperparameters : dict
     target : path-like
-        gap.xml to write.
+        The gap.xml to write.
     descriptor : {"soap", "soap_turbo"}
     e0 : dict
         Species -> eV.
     virials : bool
+        Whether the fit uses REF_virial.
     seed : int
-        Of the choice of sparse points.
+        Seed of the choice of sparse points.
     max_seconds : float
+        Wall time after which the fit is stopped.
     log_path : path-like
-        Receives gap_fit's output.
+        File for the output of gap_fit.
 
     Returns
     -------
     dict
-        fit_seconds (wall), fit_cpu_seconds, peak_memory_mb: of gap_fit alone.
+        fit_seconds (wall time), fit_cpu_seconds and peak_memory_mb (1 MB is 2**20 bytes) of gap_fit alone.
 
     Raises
     ------
     FitFailed
-        With the reason; nothing is left at ``target``.
+        With the reason; there is no file at ``target`` then.
     ProgramKilled
         When gap_fit was ended from outside.
     """
@@ -210,29 +236,23 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     command = [gap_fit_program(), *arguments]
     keys = ["REF_energy", "REF_virial"] if virials else ["REF_energy"]
     start = time.monotonic()
-    # gap_fit writes index files beside its input and unpredictable names beside its output: it gets a folder of its own.
+    # gap_fit writes index files beside its input and files of unpredictable names beside its output, so it works in a
+    # folder of its own.
     with tempfile.TemporaryDirectory(prefix="gap_fit-") as folder:
         write_frames(Path(folder) / "train.extxyz", frames, keys=keys)
         with Path(log_path).open("w") as stream:
             stream.write("command: " + " ".join(command) + "\n")
             stream.flush()
             status, peak, cpu_seconds = _run(command, folder, stream, max_seconds)
-        text = Path(log_path).read_text(errors="replace")
-        made = Path(folder) / "gap.xml"
         if status == "timeout":
             raise FitFailed(f"gap_fit was stopped after {max_seconds / 60:.1f} min (active_learning.max_fit_time)")
-        refuse_killed("gap_fit", status, text, "active_learning.max_fit_memory keeps larger fits from being proposed")
-        if status != 0 or not made.exists():
-            lines = [
-                line.strip()
-                for line in text.splitlines()
-                if "ABORT" in line or "ERROR" in line.upper() or "proc" in line
-            ]
-            raise FitFailed(f"gap_fit ended with status {status}: {' '.join(lines[-3:]) or 'see ' + str(log_path)}")
+        text = Path(log_path).read_text(errors="replace")
+        potential = Path(folder) / "gap.xml"
+        _refuse_incomplete(status, text, potential, log_path)
         n_terms = 1 + (1 if descriptor == "soap" else len(species))
         check_fit_log(text, n_frames=len(frames), n_atoms=sum(map(len, frames)), virials=virials, n_terms=n_terms)
         with whole_file(target) as temporary:
-            shutil.copyfile(made, temporary)
+            shutil.copyfile(potential, temporary)
     return {
         "fit_seconds": round(time.monotonic() - start, 1),
         "fit_cpu_seconds": round(cpu_seconds, 2),
@@ -240,9 +260,22 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     }
 
 
+def _refuse_incomplete(status, text, potential, log_path):
+    """Raise ``ProgramKilled`` or ``FitFailed``, with the last errors in its log, where gap_fit wrote no potential."""
+    refuse_killed("gap_fit", status, text, "active_learning.max_fit_memory keeps larger fits from being proposed")
+    if status != 0 or not potential.exists():
+        lines = [
+            line.strip() for line in text.splitlines() if "ABORT" in line or "ERROR" in line.upper() or "proc" in line
+        ]
+        raise FitFailed(f"gap_fit ended with status {status}: {' '.join(lines[-3:]) or 'see ' + str(log_path)}")
+
+
 def _run(command, folder, stream, max_seconds):
-    """Run a command, kill it on time-out; return its status or "timeout", its peak resident memory (MB) and its CPU time (s)."""
-    # The wheel's gap_fit is serial; BLAS threads would only fight with the fits beside it.
+    """Run a command and kill it after ``max_seconds``.
+
+    Return its status or "timeout", its peak resident memory (MB) and its CPU time (s).
+    """
+    # The gap_fit of the wheel is serial; threads of its BLAS would only compete with the fits that run beside it.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_STACKSIZE": "1G"}
     process = subprocess.Popen(
         command,
@@ -269,7 +302,8 @@ def _run(command, folder, stream, max_seconds):
         if process.returncode is None:
             process.kill()
             process.wait()
-    # A child's own account begins with the peak of the process that it was forked from: below that it tells nothing about the child.
+    # The kernel's peak of a child begins with the peak of the process that forked it. Only a value above ours is the
+    # child's own; otherwise the function returns the largest value that it saw while the child ran.
     peak, ours = (entry.ru_maxrss / 1024 for entry in (usage, resource.getrusage(resource.RUSAGE_SELF)))
     return (
         "timeout" if timed_out else process.returncode,

@@ -1,7 +1,4 @@
-"""Glass models by melt-quench: random packing, push-off, and the stages of the thermal cycle.
-
-Source: section 2.5 of doi:10.1111/jace.20128.
-"""
+"""Reading the XML file in which gap_fit writes a potential."""
 
 import re
 from pathlib import Path
@@ -10,7 +7,13 @@ from gapglass.base.errors import UserError
 
 
 def potential_label(path):
-    """Return the label inside a GAP file, which LAMMPS needs to name the potential."""
+    """Return the label inside a GAP file, by which LAMMPS names the potential.
+
+    Raises
+    ------
+    UserError
+        When the file is not one of gap_fit.
+    """
     with Path(path).open() as stream:
         head = stream.read(2000)
     match = re.search(r'<Potential label="([^"]+)"', head)

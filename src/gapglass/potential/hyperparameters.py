@@ -1,19 +1,7 @@
-"""Memory that gap_fit will need, foretold from what it is going to store.
+"""How the configuration describes hyperparameters: a number, a range {low, high, scale}, or {choices}."""
 
-gap_fit keeps one vector per atom and per pair of atoms (descriptors), and for every force component of the atoms within the cutoff, and
-every virial component of each of them, one more (gradients); all of them until the covariances are done. Their numbers follow exactly
-from atoms and pairs within the cutoffs, and agree with the "Memory Estimate" in its log. Only what lies beside them was measured:
-benchmarks/fits.py compares prediction and peak. 1 MB is 2**20 bytes here, as in ``peak_memory_mb``.
-"""
-
-SIZES = (
-    "n_max",
-    "l_max",
-    "cutoff",
-    "n_sparse",
-    "two_body_cutoff",
-    "two_body_n_sparse",
-)  # memory rises with each of them
+# The memory of a fit rises with each of these hyperparameters.
+SIZES = ("n_max", "l_max", "cutoff", "n_sparse", "two_body_cutoff", "two_body_n_sparse")
 
 # QUIP warns of an unstable radial basis of soap_turbo beyond this n_max.
 MOST_RADIAL_SOAP_TURBO = 8
@@ -29,7 +17,7 @@ def bounds(setting):
 
 
 def setting_text(setting):
-    """Return how a hyperparameter was searched, in words."""
+    """Return the setting of a hyperparameter in words, for tables."""
     if not isinstance(setting, dict):
         return "fixed"
     if "choices" in setting:

@@ -1,8 +1,9 @@
-"""Memory that gap_fit will need, foretold from what it is going to store.
+"""Prediction of the memory that gap_fit needs, from the number of vectors that it stores.
 
-gap_fit keeps one vector per atom and per pair of atoms (descriptors), and for every force component of the atoms within the cutoff, and
-every virial component of each of them, one more (gradients); all of them until the covariances are done. Their numbers follow exactly
-from atoms and pairs within the cutoffs, and agree with the "Memory Estimate" in its log. Only what lies beside them was measured:
+gap_fit stores one vector per atom and per pair of atoms (descriptors). It stores another vector for every force
+component of each atom within the cutoff, and for every virial component of each (gradients). All vectors stay in
+memory until the covariances are complete. Their numbers follow exactly from the atoms and pairs within the cutoffs,
+and agree with the "Memory Estimate" in the log of gap_fit. The constants for the remaining memory were measured:
 benchmarks/fits.py compares prediction and peak. 1 MB is 2**20 bytes here, as in ``peak_memory_mb``.
 """
 
@@ -12,22 +13,23 @@ from gapglass.frames.geometry import RADII
 from gapglass.potential.hyperparameters import SIZES
 
 MB = 2**20
-# What gap_fit's arrays do not explain, measured with quippy-ase 0.10.3.
-BESIDE_A_VECTOR = 24  # bytes: cutoff function, variance and the places of the value that a vector belongs to
+# The memory beside gap_fit's arrays, measured with quippy-ase 0.10.3.
+BESIDE_A_VECTOR = 24  # bytes of a vector's cutoff function, its variance and the indices of its target
 PROGRAM_MB = 22.0  # program and frames
-PAGES = 1.02  # of the allocator, over what the vectors hold
-OF_ONE_FRAME = 0.45  # of the gradients of the largest frame, which are there twice while they are stored
-SOLVER_MB = 52.0  # program and what stays allocated while the linear system is solved
-REMAINS_MB = 50.0  # at most, of vectors too small for the allocator to give their memory back to the system
-REMAINS = 0.85
-MARGIN = 1.04  # with it, none of some hundred fits needed more than 1 % above the prediction
+PAGES = 1.02  # memory pages of the allocator over the bytes of the vectors
+OF_ONE_FRAME = 0.45  # share of the gradients of the largest frame that exists twice while gap_fit stores them
+SOLVER_MB = 52.0  # program and arrays that stay allocated while gap_fit solves the linear system
+REMAINS = 0.85  # share of the vectors whose memory the allocator does not return, because they are small
+REMAINS_MB = 50.0  # upper bound of that memory
+MARGIN = 1.04  # with this factor, none of some hundred fits needed more than 1 % above the prediction
 
 
 def descriptor_length(hyperparameters, n_species, descriptor):
     """Return the length of the many-body vector of one atom.
 
-    soap holds every pair of radial functions and every degree, and one number for the weight of the central atom; soap_turbo with trivial
-    compression only the pairs with the first radial function of a species.
+    A vector of soap holds every pair of radial functions at every degree, and one number for the weight of the central
+    atom. A vector of soap_turbo with trivial compression holds only the pairs with the first radial function of a
+    species.
     """
     n_radial, n_degrees = n_species * hyperparameters["n_max"], hyperparameters["l_max"] + 1
     if descriptor == "soap":
@@ -36,15 +38,15 @@ def descriptor_length(hyperparameters, n_species, descriptor):
 
 
 class FitMemory:
-    """Memory of fits on one training set.
+    """Predicted memory of fits on one training set.
 
     Parameters
     ----------
     counts : pandas.DataFrame
-        From ``count_neighbours``, the rows of the training frames.
+        From ``geometry.count_neighbours``, the rows of the training frames.
     descriptor : {"soap", "soap_turbo"}
     virials : bool
-        Whether virials are fitted: six more gradients for each neighbour beside the three of the force.
+        Whether the fit uses virials: each neighbour then has six gradients more than the three of the force.
     """
 
     def __init__(self, counts, *, descriptor, virials):
@@ -60,14 +62,14 @@ class FitMemory:
         self.largest = atoms[largest].sum(), within[largest]
 
     def vectors(self, hyperparameters):
-        """Return how many vectors gap_fit keeps.
+        """Return the length and the numbers of the vectors that gap_fit stores.
 
         Returns
         -------
         length : int
-            Of a many-body vector; those of the distance term have one number.
+            Length of a many-body vector; a vector of the distance term has one number.
         many_body, two_body : dict of float
-            ``descriptors`` and ``gradients``: their numbers.
+            Numbers of vectors: ``descriptors`` and ``gradients``.
         """
         h = hyperparameters
         length = descriptor_length(h, len(self.atoms_of_species), self.descriptor)
@@ -75,12 +77,12 @@ class FitMemory:
             "descriptors": self.n_atoms,
             "gradients": self.gradients * (self.n_atoms + _within(self.within, h["cutoff"])),
         }
-        # each pair is kept from both sides, with the gradients of both its atoms
+        # gap_fit stores each pair from both sides, with the gradients of both its atoms.
         pairs = _within(self.within, h["two_body_cutoff"])
         return length, many_body, {"descriptors": pairs, "gradients": 2 * self.gradients * pairs}
 
     def mb(self, hyperparameters):
-        """Return the peak memory (MB) that gap_fit is expected to need, margin included."""
+        """Return the predicted peak memory (MB) of gap_fit, margin included."""
         h = hyperparameters
         length, many_body, two_body = self.vectors(h)
         vectors = (
@@ -95,20 +97,20 @@ class FitMemory:
         )
         among_sparse, to_targets = 8 * n_sparse**2 / MB, 8 * n_sparse * self.n_targets / MB
         covariances = PROGRAM_MB + PAGES * vectors + to_targets + among_sparse + OF_ONE_FRAME * one_frame
-        # least squares by QR: the matrix of (targets + sparse points) x sparse points and its copy
+        # Least squares by QR takes the matrix of (targets + sparse points) x sparse points and its copy.
         solution = SOLVER_MB + 2 * to_targets + 3 * among_sparse + min(REMAINS * vectors, REMAINS_MB)
         return float(MARGIN * max(covariances, solution))
 
 
 def _within(counted, cutoff):
-    """Return the number of neighbours within a cutoff (Å) from those within ``RADII``."""
+    """Return the number of neighbours within a cutoff (Å) from those within ``RADII``; beyond, it grows as volume."""
     if cutoff > RADII[-1]:
         return float(counted[-1]) * (cutoff / RADII[-1]) ** 3
     return float(np.interp(cutoff, RADII, counted))
 
 
 class MemoryLimit:
-    """Whether a fit is expected to stay within ``active_learning.max_fit_memory``.
+    """The limit ``active_learning.max_fit_memory`` on the predicted memory of fits on one training set.
 
     Parameters
     ----------
@@ -125,22 +127,23 @@ class MemoryLimit:
         return self.memory.mb(hyperparameters) <= self.limit
 
     def refusal(self, hyperparameters):
-        """Return the message for a search space of which even these, its smallest hyperparameters, are above the limit."""
+        """Return the message for a search space whose smallest hyperparameters, these, are above the limit."""
         sizes = ", ".join(f"{name} {hyperparameters[name]:g}" for name in SIZES)
         return (
-            f"active_learning.max_fit_memory is {self.limit:g} MB, but a fit on the {self.memory.n_frames} training frames needs about "
-            f"{self.memory.mb(hyperparameters):.0f} MB even with the smallest of potential.hyperparameters ({sizes}); raise it, allow "
-            "smaller n_max, l_max or cutoff, lower active_learning.increment, or set potential.virials to false (a third of the memory)"
+            f"active_learning.max_fit_memory is {self.limit:g} MB, but a fit on the {self.memory.n_frames} training "
+            f"frames needs about {self.memory.mb(hyperparameters):.0f} MB even with the smallest of "
+            f"potential.hyperparameters ({sizes}); raise it, allow smaller n_max, l_max or cutoff, lower "
+            "active_learning.increment, or set potential.virials to false (a third of the memory)"
         )
 
 
 def of_fit(counts, hyperparameters, settings, imported):
-    """Return the memory (MB) that gap_fit is expected to need for a fit as the configuration says.
+    """Return the predicted memory (MB) of a fit with the settings of the configuration.
 
     Parameters
     ----------
     counts : pandas.DataFrame
-        From ``count_neighbours``, the rows of the training frames.
+        From ``geometry.count_neighbours``, the rows of the training frames.
     hyperparameters : dict
     settings : object
         Attributes ``descriptor`` and ``virials`` (section ``potential``).
@@ -153,7 +156,15 @@ def of_fit(counts, hyperparameters, settings, imported):
 
 
 def too_much(predicted, settings):
-    """Return why a fit must not start, an empty string when it may: its expected memory (MB) against ``settings.max_fit_memory``."""
+    """Return the reason for which a fit must not start, an empty string when it may.
+
+    Parameters
+    ----------
+    predicted : float
+        Memory of the fit (MB).
+    settings : object
+        May have the attribute ``max_fit_memory`` (MB); None, or no attribute, sets no limit.
+    """
     limit = getattr(settings, "max_fit_memory", None)
     if limit is None or predicted <= limit:
         return ""

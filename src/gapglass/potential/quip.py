@@ -1,7 +1,6 @@
-"""Fitting a Gaussian approximation potential with gap_fit, and evaluating it with quippy.
+"""Evaluating a potential with QUIP; the only module that imports quippy.
 
-gap_fit reports success after many mistakes (no targets found, a species without e0, stress taken for virial), so its
-log is read and compared with what the training frames hold. Traps: docs/method.md. Method: doi:10.1103/PhysRevLett.104.136403.
+quippy is imported where a potential is loaded, in the processes that evaluate frames.
 """
 
 import logging
@@ -23,8 +22,9 @@ _potential = None
 def load_potential(path):
     """Return the quippy calculator of a GAP file.
 
-    QUIP keeps the radial basis of the first soap_turbo potential of a process: a second one with the same n_max and another cutoff or
-    atom_sigma gives wrong energies without a word. One process, one potential; ``predict`` forks new processes for every call.
+    Load only one potential in a process: QUIP keeps the radial basis of the first soap_turbo potential, and a second
+    one with the same n_max and another cutoff or atom_sigma gives wrong energies without a warning. ``predict``
+    therefore forks new processes for every call.
     """
     from quippy.potential import Potential
 
@@ -32,11 +32,13 @@ def load_potential(path):
 
 
 def _load(path):
+    """Load the potential of a worker process."""
     global _potential
     _potential = load_potential(path)
 
 
 def _predict_one(frame):
+    """Return energy (eV) and forces (eV/Å) of a frame by the potential of this worker process."""
     bare = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc, calculator=_potential)
     return bare.get_potential_energy(), bare.get_forces()
 
@@ -50,7 +52,7 @@ def predict(potential, frames, workers=1):
         gap.xml.
     frames : list of ase.Atoms
     workers : int
-        Processes.
+        Number of processes.
 
     Returns
     -------
@@ -65,10 +67,8 @@ def predict(potential, frames, workers=1):
     try:
         return _predict(potential, frames, workers)
     except BrokenProcessPool:
-        # a process was killed, or QUIP aborted: the second happens again
-        log.warning(
-            "a process that evaluated %s ended early; the frames are evaluated once more, by one process", potential
-        )
+        # Either a process was killed, or QUIP aborted. Only an abort happens again in the second attempt.
+        log.warning("a process that evaluated %s ended early; one process evaluates the frames once more", potential)
     try:
         return _predict(potential, frames, 1)
     except BrokenProcessPool as error:
@@ -76,6 +76,7 @@ def predict(potential, frames, workers=1):
 
 
 def _predict(potential, frames, workers):
+    """Evaluate frames as ``predict`` does; raise ``BrokenProcessPool`` when a worker process ends early."""
     progress = Progress(len(frames), "frames evaluated")
     energies, forces = [], []
     chunk = max(1, min(8, len(frames) // (4 * workers)))

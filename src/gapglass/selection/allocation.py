@@ -1,7 +1,4 @@
-"""Choosing frames: nested databases drawn from every cluster, and the other ways that learning curves compare them with.
-
-Source: section 2.4 of doi:10.1111/jace.20128; sizes: iteration n takes n x I_perc of the frames.
-"""
+"""How many frames each cluster contributes (section 2.4 of doi:10.1111/jace.20128)."""
 
 import numpy as np
 
@@ -9,7 +6,10 @@ from gapglass.base.seeds import derive
 
 
 def allocate(sizes, total, weights=None):
-    """Share ``total`` picks among clusters in proportion to a weight, at least one each where that is possible.
+    """Distribute ``total`` picks among clusters in proportion to a weight.
+
+    Every cluster gets at least one pick if there are as many picks as clusters; otherwise the clusters of the largest
+    weights get one each.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def allocate(sizes, total, weights=None):
     total : int
         At most sum(sizes).
     weights : sequence of float, optional
-        Not negative; the sizes by default.
+        Non-negative weights; the sizes by default.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def allocate(sizes, total, weights=None):
     picks[first] = 1
     ideal = weights / weights.sum() * total
     while picks.sum() < total:
-        # the cluster furthest below its share, full ones left out
+        # The next pick goes to the cluster furthest below its share that still has frames.
         gap = np.where(picks < sizes, ideal - picks, -np.inf)
         picks[gap.argmax()] += 1
     return picks
@@ -48,10 +48,10 @@ def allocation_weights(labels, energies, allocation, seed):
     labels : numpy.ndarray of int, shape (n_frames,)
     energies : numpy.ndarray, shape (n_frames,), eV/atom
     allocation : {"proportional", "equal", "energy_spread"}
-        Cluster size (the paper), the same for all, or size times the standard deviation of the energy in the cluster
-        (Neyman's allocation: it makes the mean energy of the sample least uncertain).
+        Cluster size (the paper), the same weight for all, or size times the standard deviation of the energy in the
+        cluster (Neyman's allocation, which minimises the uncertainty of the mean energy of the sample).
     seed : int
-        With equal shares it decides which clusters get the frames that are left over.
+        With equal weights it decides which clusters get the remainder of the division.
 
     Returns
     -------
@@ -62,6 +62,6 @@ def allocation_weights(labels, energies, allocation, seed):
     if allocation == "proportional":
         return sizes.astype(float)
     if allocation == "equal":
-        # clusters are numbered by energy: without a tie-break the lowest would always get what is left over
+        # Clusters are numbered by energy. Without a random tie-break the lowest would always get the remainder.
         return 1 + 1e-9 * np.random.default_rng(derive(seed, "equal shares")).permutation(len(names))
     return sizes * np.array([energies[labels == name].std() for name in names])

@@ -1,7 +1,4 @@
-"""Choosing frames: nested databases drawn from every cluster, and the other ways that learning curves compare them with.
-
-Source: section 2.4 of doi:10.1111/jace.20128; sizes: iteration n takes n x I_perc of the frames.
-"""
+"""Nested databases of training and test frames, drawn from every cluster (section 2.4 of doi:10.1111/jace.20128)."""
 
 import numpy as np
 
@@ -11,12 +8,24 @@ from gapglass.selection.strategies import farthest_points
 
 
 def database_size(iteration, increment, n_frames):
-    """Return the number of frames in the database of an iteration, counted from 1: n x I_perc of all, at least 4."""
+    """Return the number of frames in the database of an iteration: iteration x I_perc of all frames, at least 4.
+
+    Parameters
+    ----------
+    iteration : int
+        Counted from 1.
+    increment : float
+        I_perc of the paper, as a fraction.
+    n_frames : int
+        Frames of the study.
+    """
     return int(min(n_frames, max(4, round(iteration * increment * n_frames))))
 
 
 def order_of_drawing(members, seed, draw="random", distances=None):
-    """Return the members of a cluster in the order in which they are drawn; a larger sample begins with the smaller one.
+    """Return the members of a cluster in the order in which they are drawn.
+
+    A sample is the beginning of this list, so that a larger sample contains a smaller one.
 
     Parameters
     ----------
@@ -24,9 +33,14 @@ def order_of_drawing(members, seed, draw="random", distances=None):
         Frame numbers.
     seed : int
     draw : {"random", "medoids"}
-        medoids: the member nearest to all others first, then always the one farthest from those taken.
+        medoids: first the member with the smallest mean distance from all others, then always the member farthest from
+        those already drawn.
     distances : numpy.ndarray, shape (n_frames, n_frames)
-        For medoids.
+        Needed for medoids.
+
+    Returns
+    -------
+    list of int
     """
     if draw == "random":
         return np.random.default_rng(seed).permutation(members).tolist()
@@ -55,22 +69,22 @@ def enlarge(
     labels : numpy.ndarray of int, shape (n_frames,)
         Cluster of each frame.
     size : int
-        Frames wanted.
+        Frames of the new database.
     train_fraction : float
-        Share of the whole database that trains.
+        Share of the training frames in the new database.
     seed : int
     allocation, draw : str
         See ``allocation_weights`` and ``order_of_drawing``.
     energies : numpy.ndarray, shape (n_frames,), eV/atom
-        For allocation energy_spread.
+        Needed for allocation energy_spread.
     distances : numpy.ndarray, shape (n_frames, n_frames)
-        For draw medoids.
+        Needed for draw medoids.
 
     Returns
     -------
     dict
-        ``train``, ``test`` and ``holdout``: sorted frame numbers. Frames keep their role from one database to the next,
-        and the split is spread over the clusters.
+        ``train``, ``test`` and ``holdout``: sorted frame numbers. A frame keeps its role from one database to the
+        next, and the new frames of each cluster are split in about the same ratio.
     """
     have = set(database["train"]) | set(database["test"])
     names, sizes = np.unique(labels, return_counts=True)
@@ -88,7 +102,7 @@ def enlarge(
     total = len(have) + len(new)
     n_train = min(max(round(train_fraction * total), 1), total - 1) - len(database["train"])
     share = np.clip(n_train / max(len(new), 1), 0, 1)
-    # Rounding errors are carried along the list, which is ordered by cluster: each cluster is split near the same ratio.
+    # The list is ordered by cluster. Rounding errors are carried along it, so that all clusters are split alike.
     trains = np.diff(np.floor(np.arange(len(new) + 1) * share + 0.5)).astype(bool)
     train = sorted(database["train"] + [frame for frame, is_train in zip(new, trains, strict=True) if is_train])
     test = sorted(database["test"] + [frame for frame, is_train in zip(new, trains, strict=True) if not is_train])
@@ -99,14 +113,22 @@ def enlarge(
 def draw_from_clusters(
     pool, labels, size, seed, allocation="proportional", draw="random", energies=None, distances=None
 ):
-    """Return ``size`` frames of the pool, drawn from its clusters as ``enlarge`` draws them.
+    """Return ``size`` frames of a pool, drawn from its clusters as in ``enlarge``.
 
     Parameters
     ----------
     pool : numpy.ndarray of int
-        Frame numbers that may be taken.
-    labels, energies, distances : numpy.ndarray
-        Of all frames.
+        Frame numbers that may be drawn.
+    labels : numpy.ndarray of int, shape (n_frames,)
+        Cluster of each frame, also of those outside the pool.
+    size, seed : int
+    allocation, draw, energies, distances
+        See ``enlarge``.
+
+    Returns
+    -------
+    list of int
+        Sorted frame numbers.
     """
     here = labels[pool]
     weights = allocation_weights(here, None if energies is None else energies[pool], allocation, seed)

@@ -1,6 +1,6 @@
-"""Learning curves: error of a potential against the number of training frames, for several ways of choosing them.
+"""Training sets of the learning curves: the common hold-out, and the frames that each strategy chooses.
 
-Every potential has the same hyperparameters and is tested on one hold-out that no selection may touch.
+No selection may use the frames of the hold-out, on which every potential is tested.
 """
 
 import numpy as np
@@ -9,7 +9,9 @@ from gapglass.base.errors import UserError
 from gapglass.base.seeds import derive
 from gapglass.selection import database, strategies
 
-POOL_OF_A_DRAW = 0.8  # share of the pool that a draw sees: strategies without chance of their own then differ from draw to draw as well
+# Share of the pool that is available to a draw. It makes deterministic strategies differ between draws, too.
+POOL_OF_A_DRAW = 0.8
+# Strategies that draw from clusters, and how they differ from the paper's allocation and draw.
 CLUSTERED = {
     "clusters": {},
     "clusters_equal": {"allocation": "equal"},
@@ -20,7 +22,9 @@ CLUSTERED = {
 
 
 def set_aside(table, fraction, sizes, seed):
-    """Return pool and hold-out: ``fraction`` of the frames of every plateau of every trajectory is set aside at random.
+    """Return pool and hold-out: a random ``fraction`` of the frames of every plateau is set aside.
+
+    A plateau is all frames of a trajectory at one temperature.
 
     Parameters
     ----------
@@ -28,7 +32,7 @@ def set_aside(table, fraction, sizes, seed):
         frames/table.csv: frame, trajectory, temperature_k.
     fraction : float
     sizes : list of int
-        Training frames that will be asked for.
+        Numbers of training frames of the learning curves.
     seed : int
 
     Returns
@@ -39,7 +43,7 @@ def set_aside(table, fraction, sizes, seed):
     Raises
     ------
     UserError
-        When nothing is left to test on, or too little to choose from.
+        When the hold-out is empty, or the pool is too small for the largest size.
     """
     random = np.random.default_rng(derive(seed, "learning curves", "holdout"))
     holdout = []
@@ -51,27 +55,28 @@ def set_aside(table, fraction, sizes, seed):
     pool = sorted(set(table["frame"]) - set(holdout))
     if max(sizes) > POOL_OF_A_DRAW * len(pool):
         raise UserError(
-            f"learning_curves.sizes holds {max(sizes)}; each draw sees {POOL_OF_A_DRAW:.0%} of the {len(pool)} frames that "
-            "holdout_fraction leaves; lower one of them"
+            f"learning_curves.sizes holds {max(sizes)}; each draw sees {POOL_OF_A_DRAW:.0%} of the {len(pool)} frames "
+            "that holdout_fraction leaves; lower one of them"
         )
     return {"pool": pool, "holdout": sorted(holdout)}
 
 
 def choose(strategy, pool, size, seed, *, labels, energies, distances):
-    """Return the training frames that a strategy chooses from a random four fifths of the pool.
+    """Return the training frames that a strategy chooses from a random 80 % of the pool.
 
     Parameters
     ----------
     strategy : str
         Item of ``learning_curves.strategies``.
     pool : sequence of int
-    size : int
-    seed : int
+        Frame numbers that may be chosen.
+    size, seed : int
     labels : dict
-        Cluster of every frame: ``best`` (chosen delta), ``soap_only`` (delta = 0), ``rmsd`` (-1 is noise).
+        Cluster of every frame of the study: ``best`` (chosen delta), ``soap_only`` (delta = 0), ``rmsd`` (-1 is
+        noise). Only the clustering that the strategy uses is needed.
     energies : numpy.ndarray, shape (n_frames,), eV/atom
     distances : numpy.ndarray, shape (n_frames, n_frames)
-        Of the chosen delta.
+        Distances for the chosen delta (Eq. 12 of doi:10.1111/jace.20128).
 
     Returns
     -------
@@ -81,25 +86,27 @@ def choose(strategy, pool, size, seed, *, labels, energies, distances):
     Raises
     ------
     UserError
-        When a strategy cannot find so many frames.
+        When fewer frames than ``size`` belong to the clusters of rmsd_hdbscan.
     """
-    pool = np.sort(
-        np.random.default_rng(derive(seed, "pool")).choice(pool, int(POOL_OF_A_DRAW * len(pool)), replace=False)
-    )
+    available = int(POOL_OF_A_DRAW * len(pool))
+    pool = np.sort(np.random.default_rng(derive(seed, "pool")).choice(pool, available, replace=False))
     if strategy in CLUSTERED:
-        of = labels["soap_only"] if strategy == "clusters_soap_only" else labels["best"]
         chosen = database.draw_from_clusters(
-            pool, of, size, seed, energies=energies, distances=distances, **CLUSTERED[strategy]
+            pool,
+            labels["soap_only" if strategy == "clusters_soap_only" else "best"],
+            size,
+            seed,
+            energies=energies,
+            distances=distances,
+            **CLUSTERED[strategy],
         )
     elif strategy == "random":
         chosen = np.random.default_rng(seed).choice(pool, size, replace=False).tolist()
     elif strategy == "uniform_in_time":
         chosen = strategies.uniform_in_time(pool, size, seed)
     elif strategy == "farthest_point":
-        within = distances[np.ix_(pool, pool)]
-        chosen = pool[
-            strategies.farthest_points(within, np.random.default_rng(seed).integers(len(pool)), size)
-        ].tolist()
+        first = np.random.default_rng(seed).integers(len(pool))
+        chosen = pool[strategies.farthest_points(distances[np.ix_(pool, pool)], first, size)].tolist()
     else:
         chosen = strategies.draw_regularly(pool, labels["rmsd"], size, seed)
     return sorted(chosen)

@@ -1,7 +1,4 @@
-"""Choosing frames: nested databases drawn from every cluster, and the other ways that learning curves compare them with.
-
-Source: section 2.4 of doi:10.1111/jace.20128; sizes: iteration n takes n x I_perc of the frames.
-"""
+"""Selections that need no database: farthest points, even steps in time, even steps in time within clusters."""
 
 import numpy as np
 
@@ -11,7 +8,7 @@ from gapglass.selection.allocation import allocate
 
 
 def farthest_points(distances, start, count):
-    """Return ``count`` rows: ``start``, then always the one farthest from all taken before.
+    """Return ``count`` rows of a matrix: ``start``, then always the row farthest from all rows chosen before.
 
     Parameters
     ----------
@@ -33,19 +30,37 @@ def farthest_points(distances, start, count):
 
 
 def uniform_in_time(pool, size, seed):
-    """Return ``size`` frames of the pool at even steps along the trajectories, the first step at random."""
+    """Return ``size`` frames at even steps along a pool, the first one at random within the first step.
+
+    Parameters
+    ----------
+    pool : numpy.ndarray of int
+        Frame numbers in the order of time.
+    size, seed : int
+
+    Returns
+    -------
+    list of int
+    """
     phase = np.random.default_rng(seed).uniform()
     return [int(pool[int((step + phase) * len(pool) / size)]) for step in range(size)]
 
 
 def draw_regularly(pool, labels, size, seed):
-    """Return ``size`` frames, each cluster sampled at even steps in time from a random start, its share in proportion to its size.
+    """Return ``size`` frames, drawn from each cluster at even steps in time and in proportion to its size.
 
     Parameters
     ----------
     pool : numpy.ndarray of int
+        Frame numbers in the order of time.
     labels : numpy.ndarray of int, shape (n_frames,)
-        -1 is noise, never taken.
+        Cluster of each frame; frames with the label -1, noise, are never chosen.
+    size, seed : int
+
+    Returns
+    -------
+    list of int
+        Sorted frame numbers.
 
     Raises
     ------
@@ -55,12 +70,12 @@ def draw_regularly(pool, labels, size, seed):
     kept = pool[labels[pool] >= 0]
     if len(kept) < size:
         raise UserError(
-            f"only {len(kept)} frames of the pool belong to clusters, {size} are asked for; drop the size from learning_curves.sizes"
+            f"only {len(kept)} frames of the pool belong to clusters, {size} are asked for; "
+            "drop the size from learning_curves.sizes"
         )
     chosen = []
     names, sizes = np.unique(labels[kept], return_counts=True)
     for name, count in zip(names, allocate(sizes, size), strict=True):
-        chosen += (
-            uniform_in_time(kept[labels[kept] == name], count, derive(seed, "regular", int(name))) if count else []
-        )
+        if count:
+            chosen += uniform_in_time(kept[labels[kept] == name], count, derive(seed, "regular", int(name)))
     return sorted(chosen)

@@ -1,1 +1,1 @@
-"""Descriptors of frames, the two kernels, their hybrid and its distance (Eq. 3 to 12 of doi:10.1111/jace.20128)."""
+"""Descriptors, both kernels, their hybrid and its distance (Eq. 1-7 and 9-12 of doi:10.1111/jace.20128)."""

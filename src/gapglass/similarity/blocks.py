@@ -1,14 +1,18 @@
-"""Blocks of frames: what one job fingerprints and one row of the kernels compares, cut so that growth leaves old blocks as they are.
+"""Blocks of frames: one job computes the descriptors of a block, another compares it with all blocks before it.
 
-Every trajectory is cut by itself into complete blocks and a last, shorter one. Frames appended to a trajectory change its last
-block and add new ones; all complete blocks, and what was computed from them, stay valid.
+Every trajectory is cut into complete blocks and a last, shorter one. Frames that are appended to a trajectory change
+its last block and add new blocks; the complete blocks, and everything computed from them, remain valid.
 """
 
 import hashlib
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from gapglass.base.files import TEMPORARY
 
 FRAMES_AT_MOST = 2000
 ATOMS_PER_BLOCK = 160_000
@@ -23,11 +27,11 @@ class Block:
     name : str
         ``{trajectory}_{nnnn}``, counted from 0.
     frames : slice
-        Their numbers in frames.extxyz.
+        Numbers of the frames in frames.extxyz.
     first : int
-        Number of the first within its trajectory.
+        Number of the first frame within its trajectory.
     digest : str
-        Of species, cells and positions; equal frames give equal digests wherever they stand.
+        Digest of species, cells and positions; blocks of equal frames have equal digests.
     """
 
     name: str
@@ -47,8 +51,8 @@ def length(n_atoms, block_frames="auto"):
     n_atoms : int
         Atoms of the largest frame of the trajectory.
     block_frames : int or "auto"
-        auto takes as many as make 160,000 atoms, at most 2000: some fifteen seconds of work, in which the start of a job does not
-        count, and descriptors that fit in memory many times over.
+        With auto a block has at most 160,000 atoms and at most 2000 frames. Its descriptors then take about fifteen
+        seconds, long against the start of a job, and are small compared with the memory of a machine.
     """
     if block_frames != "auto":
         return block_frames
@@ -56,16 +60,18 @@ def length(n_atoms, block_frames="auto"):
 
 
 def cut(table, block_frames="auto"):
-    """Return the blocks of a study in the order in which they are compared: each with itself and those before it.
+    """Return the blocks of a study in the order of comparison: each block is compared with itself and those before it.
 
-    Complete blocks come first, the first of every trajectory, then the second and so on, and the last, shorter ones at the end.
-    So the rows of the complete blocks keep their partners when the longest trajectory grows or a new one is added.
+    Complete blocks come first: the first block of every trajectory, then the second of every trajectory, and so on.
+    The last, shorter blocks follow at the end. The rows of complete blocks therefore keep their partners when the
+    longest trajectory grows or a new one is added.
 
     Parameters
     ----------
     table : pandas.DataFrame
         frames/table.csv: frame, trajectory, n_atoms, digest.
     block_frames : int or "auto"
+        See ``length``.
 
     Returns
     -------
@@ -87,9 +93,32 @@ def cut(table, block_frames="auto"):
 
 
 def up_to(blocks, name):
-    """Return the blocks that the row of block ``name`` compares it with, itself last."""
+    """Return the blocks with which the block ``name`` is compared; the last of them is that block itself."""
     place = next(index for index, block in enumerate(blocks) if block.name == name)
     return blocks[: place + 1]
+
+
+def write_block(folder, descriptors, first=0):
+    """Write the descriptors of a block, one file per frame; ``folder`` is replaced when all files are complete.
+
+    Parameters
+    ----------
+    folder : path-like
+    descriptors : iterable of dict
+        ``soap`` and ``coulomb`` of every frame. Each frame is written before the next one is asked for.
+    first : int
+        Number of the first frame within its trajectory; the files are named after these numbers.
+    """
+    folder = Path(folder)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=TEMPORARY))
+    try:
+        for number, arrays in enumerate(descriptors, start=first):
+            np.savez(scratch / f"frame_{number:06d}.npz", **arrays)
+        scratch.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_block(folder):

@@ -1,9 +1,8 @@
-"""Fingerprints of a frame: SOAP power spectra and a long-range matrix (Coulomb, sine or Ewald).
+"""Long-range matrix of a frame: Coulomb matrix (Eq. 5 of doi:10.1111/jace.20128), sine matrix or Ewald sum matrix.
 
-SOAP, the Coulomb matrix and the Ewald sum matrix come from DScribe. Matrices are kept as their lower triangle, row by
-row, so that padding with zeros to a larger frame (the convention of Eq. 5) is appending zeros. DScribe takes a second to
-import and is imported where it is used: most who read descriptors make none.
-Source: Eq. 1-5 and 9 of doi:10.1111/jace.20128.
+A matrix is stored as its lower triangle, row by row, so that appending zeros pads it to a larger frame (the
+convention of Eq. 5). DScribe, which computes the Coulomb matrix and the Ewald sum matrix, takes a second to import
+and is imported only by the functions that need it.
 """
 
 import numpy as np
@@ -17,7 +16,7 @@ def coulomb_matrix(atoms, distances="as_given"):
     ----------
     atoms : ase.Atoms
     distances : {"as_given", "minimum_image"}
-        Whether the distance is between the positions as they stand or to the nearest periodic image.
+        Whether a distance is that of the stored positions or that to the nearest periodic image.
 
     Returns
     -------
@@ -44,9 +43,10 @@ def sine_matrix(atoms):
 
     Notes
     -----
-    DScribe 2.1.2 has this matrix, but with ASE 3.26 and later it raises 'Use only one of "momenta" and "velocities"' for
-    every frame: its System hands 15 positional arguments to ase.Atoms, which has lost one of them, and ``info`` arrives
-    as ``velocities``. The tests compare with DScribe's with that call repaired.
+    DScribe 2.1.2 has this matrix, but with ASE 3.26 and later it raises 'Use only one of "momenta" and "velocities"'
+    for every frame: its System passes 15 positional arguments to ase.Atoms, which has one argument less than before,
+    so that ``info`` is taken for ``velocities``. The tests compare this function with DScribe's after a correction of
+    that call.
     """
     cell = np.asarray(atoms.cell)
     fractional = atoms.get_scaled_positions(wrap=False)
@@ -72,11 +72,12 @@ def ewald_matrix(atoms):
 
 
 def _bare(atoms):
-    """Return species, positions and cell alone: DScribe trips over calculators and momenta of labelled frames."""
+    """Return a frame with species, positions and cell only: DScribe fails for frames with a calculator or momenta."""
     return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
 def _charges_over(separation, atoms):
+    """Return Z_i Z_j over the separation of each pair, with 0.5 Z^2.4 on the diagonal."""
     charge = atoms.numbers.astype(float)
     matrix = np.outer(charge, charge) / separation
     np.fill_diagonal(matrix, 0.5 * charge**2.4)
@@ -84,21 +85,22 @@ def _charges_over(separation, atoms):
 
 
 def coulomb_vector(atoms, matrix="coulomb", permutation="sorted_l2", distances="as_given"):
-    """Return the long-range descriptor as the vector that is stored and compared.
+    """Return the long-range descriptor of a frame as the vector that is stored and compared.
 
     Parameters
     ----------
     atoms : ase.Atoms
     matrix : {"coulomb", "sine", "ewald"}
     permutation : {"sorted_l2", "none", "eigenspectrum"}
-        Order rows and columns by falling L2 norm of the row, leave them, or take the eigenvalues by falling magnitude.
+        Order rows and columns by decreasing L2 norm of the row, keep the order of the atoms, or take the eigenvalues
+        in the order of decreasing magnitude.
     distances : {"as_given", "minimum_image"}
-        Of the Coulomb matrix.
+        See ``coulomb_matrix``; the other two matrices do not depend on it.
 
     Returns
     -------
     numpy.ndarray, float64
-        For matrices the lower triangle with diagonal, row by row, shape (n (n + 1) / 2,); for eigenspectrum shape (n,).
+        The lower triangle with the diagonal, row by row, shape (n (n + 1) / 2,); the eigenvalues have shape (n,).
     """
     periodic = {"sine": sine_matrix, "ewald": ewald_matrix}
     values = coulomb_matrix(atoms, distances) if matrix == "coulomb" else periodic[matrix](atoms)
@@ -112,7 +114,7 @@ def coulomb_vector(atoms, matrix="coulomb", permutation="sorted_l2", distances="
 
 
 def whole_matrix(vector):
-    """Return the symmetric matrix of a stored lower triangle, shape (n, n)."""
+    """Return the symmetric matrix, shape (n, n), of a lower triangle as ``coulomb_vector`` returns it."""
     n_rows = int(np.sqrt(2 * len(vector)))
     matrix = np.zeros((n_rows, n_rows))
     matrix[np.tril_indices(n_rows)] = vector

@@ -1,11 +1,4 @@
-"""Similarity of frames: rows of raw comparisons, the two normalised kernels, their hybrid and its distance.
-
-A row compares one block of frames with itself and those before it and holds what needs no knowledge of other frames: for
-averaged fingerprints products p_A.p_B and L1 distances, for environments the mean powers of p_i.p_j over all pairs of atoms.
-Slope, c0, zeta and normalisation come in when the rows are put together, so that new frames leave old rows valid. Only
-the Coulomb kernel over environments needs its zeta first.
-Source: Eq. 3, 6, 7 and 9-12 of doi:10.1111/jace.20128.
-"""
+"""Laplacian kernel averaged over all pairs of matrix rows: the left-hand side of Eq. 10 of doi:10.1111/jace.20128."""
 
 import math
 
@@ -31,19 +24,22 @@ INVERSE_FACTORIALS = tuple(1 / math.factorial(k) for k in range(13, -1, -1))
 
 @numba.njit(fastmath=REORDERED, cache=True)
 def _exp(x):
-    """Return exp(x) for x <= 0 to 1e-12, in steps that the compiler can do for many numbers at once; exp(-700) below -700."""
+    """Return exp(x) for x <= 0 with an error of 1e-12, and exp(-700) below -700.
+
+    Unlike numpy's exp, the compiler can turn this polynomial into SIMD instructions.
+    """
     x = -700.0 if x < -700.0 else x
-    whole = np.floor(x / LN_2 + 0.5)
-    rest = x - whole * LN_2
+    exponent = np.floor(x / LN_2 + 0.5)
+    rest = x - exponent * LN_2
     series = 0.0
     for factor in INVERSE_FACTORIALS:
         series = series * rest + factor
-    return series * np.int64((np.int64(whole) + 1023) << 52).view(np.float64)
+    return series * np.int64((np.int64(exponent) + 1023) << 52).view(np.float64)
 
 
 @numba.njit(parallel=True, fastmath=REORDERED, cache=True)
 def _mean_exponentials(left, right, weights, pairs, n_left, n_right, zeta):
-    """Return the mean of exp(-zeta |x_i - y_j|_1) over the rows of each pair of frames; shape (n_pairs,)."""
+    """Return the mean of exp(-zeta |x_i - y_j|_1) over all pairs of rows of each pair of frames; shape (n_pairs,)."""
     means = np.empty(len(pairs))
     for pair in numba.prange(len(pairs)):
         first, second = left[pairs[pair, 0]], right[pairs[pair, 1]]
@@ -67,12 +63,13 @@ def _mean_exponentials(left, right, weights, pairs, n_left, n_right, zeta):
 
 
 def coulomb_environments(left, right, zeta):
-    """Return the mean of exp(-zeta |M_i - M_j|_1) over all pairs of matrix rows of two frames (left-hand side of Eq. 10).
+    """Return the mean of exp(-zeta |M_i - M_j|_1) over all pairs of matrix rows (left-hand side of Eq. 10).
 
     Parameters
     ----------
     left, right : list of numpy.ndarray, shape (n_atoms, n_atoms)
-        Whole matrices; rows of the smaller frame are padded with zeros. The same list twice takes half the time.
+        Matrices as ``whole_matrix`` returns them; rows of the smaller frame are padded with zeros. Comparing a list
+        with itself takes half the time.
     zeta : float
 
     Returns
@@ -94,13 +91,15 @@ def coulomb_environments(left, right, zeta):
 
 
 def row_scale(matrices, seed, n_pairs=200):
-    """Return the median L1 distance between rows of matrices of different frames, from ``n_pairs`` random pairs of frames.
+    """Return the median L1 distance between matrix rows of different frames.
 
     Parameters
     ----------
     matrices : list of numpy.ndarray, shape (n_atoms, n_atoms)
     seed : int
+        Decides which pairs of frames are taken.
     n_pairs : int
+        Number of pairs of frames.
 
     Raises
     ------

@@ -1,10 +1,16 @@
-"""Similarity of frames: rows of raw comparisons, the two normalised kernels, their hybrid and its distance.
+"""Every kernel equation of doi:10.1111/jace.20128 on one page: Eq. 3, 6, 7 and 9-12.
 
-A row compares one block of frames with itself and those before it and holds what needs no knowledge of other frames: for
-averaged fingerprints products p_A.p_B and L1 distances, for environments the mean powers of p_i.p_j over all pairs of atoms.
-Slope, c0, zeta and normalisation come in when the rows are put together, so that new frames leave old rows valid. Only
-the Coulomb kernel over environments needs its zeta first.
-Source: Eq. 3, 6, 7 and 9-12 of doi:10.1111/jace.20128.
+=============  ================================================================  ============================
+polynomial     (slope p.p' + c0)^degree                                          Eq. 3, right side of Eq. 9
+binomial       mean over i, j of (slope p_i.p_j + c0)^degree                     left side of Eq. 9
+laplacian      exp(-zeta |M - M'|_1)                                             Eq. 6, right side of Eq. 10
+normalised     K(A, B) / sqrt(K(A, A) K(B, B))                                   Eq. 7
+hybrid         (1 - delta) K_SOAP + delta K_Coulomb                              Eq. 11
+distance       sqrt(2 - 2 K)                                                     Eq. 12
+=============  ================================================================  ============================
+
+The left side of Eq. 10, the mean of the Laplacian kernel over all pairs of matrix rows, needs every pair of rows and
+is in ``coulomb_environments``. This module needs numpy only, so jobs that read kernels start without a compiler.
 """
 
 import math
@@ -15,12 +21,44 @@ from gapglass.similarity.matrices import MatrixOnDisk, distance_dtype, row_chunk
 
 
 def polynomial(products, degree, c0, slope):
+    """Return the polynomial kernel (slope p.p' + c0)^degree (Eq. 3) of scalar products, in their shape."""
     return (slope * products + c0) ** degree
 
 
 def binomial(moments, c0, slope):
+    """Return the mean of the polynomial kernel over all pairs of atoms (left-hand side of Eq. 9).
+
+    The binomial theorem turns the mean of (slope p_i.p_j + c0)^degree into a sum of the means of (p_i.p_j)^k.
+
+    Parameters
+    ----------
+    moments : numpy.ndarray, shape (degree + 1, n, m)
+        Means of (p_i.p_j)^k over the atoms of each pair of frames, k = 0 ... degree, from ``soap_moments``.
+    c0, slope : float
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, m)
+    """
     degree = len(moments) - 1
     return sum(math.comb(degree, k) * slope**k * c0 ** (degree - k) * moments[k] for k in range(degree + 1))
+
+
+def laplacian(distances, zeta):
+    """Return the Laplacian kernel exp(-zeta d) (Eq. 6, right-hand side of Eq. 10) of L1 distances, in their shape."""
+    return np.exp(-zeta * distances)
+
+
+def normalised(kernel, left, right):
+    """Return K(A, B) / sqrt(K(A, A) K(B, B)) (Eq. 7).
+
+    Parameters
+    ----------
+    kernel : numpy.ndarray, shape (n, m)
+    left, right : numpy.ndarray, shapes (n,) and (m,)
+        Self-similarities K(A, A) of the frames of the rows and K(B, B) of those of the columns.
+    """
+    return kernel * np.outer(1 / np.sqrt(left), 1 / np.sqrt(right))
 
 
 def hybrid(soap, coulomb, delta):
@@ -29,22 +67,22 @@ def hybrid(soap, coulomb, delta):
 
 
 def distance(kernel):
-    """Return D = sqrt(2 - 2 K) (Eq. 12), tiny negatives clipped."""
+    """Return D = sqrt(2 - 2 K) (Eq. 12); K above 1 by a rounding error gives 0."""
     return np.sqrt(np.clip(2 - 2 * kernel, 0, None))
 
 
 def hybrid_distance(soap, coulomb, delta):
-    """Return the distances of the hybrid kernel (Eq. 11, 12), the diagonal exactly 0.
+    """Return the distances of the hybrid kernel (Eq. 11, 12), with a diagonal of exactly 0.
 
     Parameters
     ----------
-    soap, coulomb : numpy.ndarray or many_frames.MatrixOnDisk, shape (n, n)
-        Read some rows at a time.
+    soap, coulomb : numpy.ndarray or MatrixOnDisk, shape (n, n)
+        The normalised kernels, of which some rows at a time are read.
     delta : float
 
     Returns
     -------
-    numpy.ndarray, shape (n, n), float32 beyond 4000 frames
+    numpy.ndarray, shape (n, n), float64 up to 4000 frames, float32 beyond
     """
     distances = np.empty(soap.shape, dtype=distance_dtype(len(soap)))
     for rows in row_chunks(len(soap)):
@@ -54,5 +92,5 @@ def hybrid_distance(soap, coulomb, delta):
 
 
 def read_distance(soap_path, coulomb_path, delta):
-    """Return the hybrid distance of kernels in two .npy files, see ``hybrid_distance``."""
+    """Return ``hybrid_distance`` of two kernels in .npy files."""
     return hybrid_distance(MatrixOnDisk(soap_path), MatrixOnDisk(coulomb_path), delta)

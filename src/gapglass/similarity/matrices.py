@@ -1,7 +1,8 @@
-"""What changes when there are many frames: kernels read from disk in pieces, distances in single precision, a Lanczos solver.
+"""Matrices of all pairs of frames: rows read from disk, precision of distances, median of values in pieces.
 
-Below the limits everything is exact and in double precision. The error beyond them is measured in docs/performance.md. Kernels
-stay in double precision always: a SOAP kernel is so near 1 that single precision would leave three digits of a distance.
+Up to the limits below, distances are in double precision and medians are exact. docs/reference/performance.md reports
+the error beyond them. Kernels are always in double precision: a SOAP kernel is so close to 1 that a distance from a
+kernel in single precision would have three significant digits.
 """
 
 from pathlib import Path
@@ -15,7 +16,7 @@ IN_MEMORY = 50_000_000  # values that are gathered for an exact median
 
 
 class MatrixOnDisk:
-    """A square matrix in a .npy file whose rows are read when they are asked for, and not mapped into memory.
+    """A square matrix in a .npy file that reads only the rows asked for and is not mapped into memory.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def distance_dtype(n_frames):
 
 
 def row_chunks(n_rows, size=500):
-    """Yield slices over the rows of a matrix, so that what is worked out from them needs little memory."""
+    """Yield slices over the rows of a matrix; a computation by slices needs little memory beside the matrix."""
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
 
@@ -62,12 +63,14 @@ def upper_triangle(matrix):
 
 
 def streamed_median(chunks, n_bins=2**22):
-    """Return the median of many values given in pieces: exact up to fifty million of them, else to the largest over ``n_bins``.
+    """Return the median of many values given in pieces.
+
+    The median is exact for up to fifty million values. Beyond, its error is at most the largest value over ``n_bins``.
 
     Parameters
     ----------
     chunks : callable
-        Returns a fresh iterable over arrays of values >= 0; called two or three times.
+        Returns a fresh iterable over arrays of values >= 0; it is called two or three times.
     n_bins : int
     """
     count = sum(chunk.size for chunk in chunks())
@@ -80,10 +83,22 @@ def streamed_median(chunks, n_bins=2**22):
     return float(np.searchsorted(np.cumsum(counts), count / 2) * width)
 
 
-def positive_median(chunks):
+def positive_median(chunks, what="Coulomb distances"):
+    """Return the median of distances given in pieces, as a length scale.
+
+    Parameters
+    ----------
+    chunks : callable
+        See ``streamed_median``.
+    what : str
+        What the values are, for the message.
+
+    Raises
+    ------
+    UserError
+        When more than half of the values are zero.
+    """
     median = streamed_median(chunks)
     if median <= 0:
-        raise UserError(
-            "more than half of the Coulomb distances are zero: the frames are alike; check trajectories.stride"
-        )
+        raise UserError(f"more than half of the {what} are zero: the frames are alike; check trajectories.stride")
     return median

@@ -1,10 +1,8 @@
-"""Similarity of frames: rows of raw comparisons, the two normalised kernels, their hybrid and its distance.
+"""L1 distances and scalar products between all rows of two sets, compiled by numba.
 
-A row compares one block of frames with itself and those before it and holds what needs no knowledge of other frames: for
-averaged fingerprints products p_A.p_B and L1 distances, for environments the mean powers of p_i.p_j over all pairs of atoms.
-Slope, c0, zeta and normalisation come in when the rows are put together, so that new frames leave old rows valid. Only
-the Coulomb kernel over environments needs its zeta first.
-Source: Eq. 3, 6, 7 and 9-12 of doi:10.1111/jace.20128.
+The loops are cut into cache blocks (panels, tiles, strips, chunks) and compare four rows with four rows at a time, so
+that SIMD registers hold the sixteen sums. Sums over a chunk of features are in float32 and are added up in float64.
+Used for the right-hand side of Eq. 10 of doi:10.1111/jace.20128, and by the two modules of environments.
 """
 
 import math
@@ -12,16 +10,22 @@ import math
 import numba
 import numpy as np
 
-# Sums may be reordered for vectors, but unlike with fastmath=True a NaN stays a NaN.
+# The compiler may reorder sums for SIMD, but unlike with fastmath=True a NaN remains a NaN.
 REORDERED = {"reassoc", "contract", "nsz"}
-PANEL = 2048  # features of all rows that are read before every pair has met; 1200 rows are 10 MB
-TILE = 64  # rows of a panel that a thread compares with as many others: both together fit its second-level cache
-STRIP = 16  # rows that stay in the first-level cache
+PANEL = 2048  # features of all rows that are compared before the next features are read; 1200 rows are 10 MB
+TILE = 64  # cache block of a thread: so many rows and as many others fit the second-level cache
+STRIP = 16  # cache block of rows in the first-level cache
 CHUNK = 512  # features that are summed in float32 before the sum is added in float64
 
 
 def stack(vectors, length=None):
     """Stack vectors of different length into rows, padded with zeros at the end.
+
+    Parameters
+    ----------
+    vectors : sequence of numpy.ndarray, shape (k,)
+    length : int, optional
+        That of the longest vector by default.
 
     Returns
     -------
@@ -36,10 +40,10 @@ def stack(vectors, length=None):
 
 @numba.njit(fastmath=REORDERED, cache=True)
 def add_l1(left, right, weights, a, b, start, stop, sums, row):
-    """Add the weighted L1 distances of rows a ... a + 3 from rows b ... b + 3, over some features, to sums[row:, b:]."""
+    """Add the weighted L1 distances of rows a ... a + 3 from rows b ... b + 3, over a chunk, to sums[row:, b:]."""
     s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = numba.float32(0)
     s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = numba.float32(0)
-    # slices: an index that might be negative would keep the loop from running on vectors
+    # The loop runs over slices because the check for negative indices would prevent SIMD.
     w = weights[start:stop]
     p0, p1, p2, p3 = left[a, start:stop], left[a + 1, start:stop], left[a + 2, start:stop], left[a + 3, start:stop]
     q0, q1, q2, q3 = right[b, start:stop], right[b + 1, start:stop], right[b + 2, start:stop], right[b + 3, start:stop]
@@ -81,7 +85,7 @@ def add_l1(left, right, weights, a, b, start, stop, sums, row):
 
 @numba.njit(fastmath=REORDERED, cache=True)
 def add_products(left, right, a, b, start, stop, sums, row):
-    """Add the scalar products of rows a ... a + 3 with rows b ... b + 3, over some features, to sums[row:, b:]."""
+    """Add the scalar products of rows a ... a + 3 with rows b ... b + 3, over a chunk, to sums[row:, b:]."""
     s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = numba.float32(0)
     s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = numba.float32(0)
     p0, p1, p2, p3 = left[a, start:stop], left[a + 1, start:stop], left[a + 2, start:stop], left[a + 3, start:stop]
@@ -124,6 +128,7 @@ def add_products(left, right, a, b, start, stop, sums, row):
 
 @numba.njit(parallel=True, fastmath=REORDERED, cache=True)
 def _add_l1_tiles(left, right, weights, tiles, upper, distances):
+    """Add the weighted L1 distances over the features of a panel; ``upper`` skips 4 x 4 groups below the diagonal."""
     for tile in numba.prange(len(tiles)):
         first, second = tiles[tile]
         for start in range(0, left.shape[1], CHUNK):
@@ -136,10 +141,11 @@ def _add_l1_tiles(left, right, weights, tiles, upper, distances):
 
 
 def _l1_of_rows(left, right, weights):
-    """Return the weighted L1 distances between rows of any length, short ones padded with zeros; shape (n, m), float64.
+    """Return the weighted L1 distances between rows of any length, padded with zeros; shape (n, m), float64.
 
-    Rows are read a panel of features at a time, so that all of them stay in the cache until every pair has met and no
-    copy of the whole is made. Rows that are compared with themselves need only the upper triangle.
+    The rows are read one panel of features at a time. All rows of a panel stay in the cache until every pair has been
+    compared, and no copy of all features is made. For rows compared with themselves only the upper triangle is
+    computed.
     """
     same = are_same(left, right)
     distances = np.zeros((round_up(len(left), 4), round_up(len(right), 4)))
@@ -165,7 +171,7 @@ def round_up(number, unit):
 
 
 def are_same(left, right):
-    """Tell whether both lists hold the very same arrays, so that what is found for (a, b) holds for (b, a)."""
+    """Say whether both lists hold the same objects, in which case the result for (a, b) is also that for (b, a)."""
     return len(left) == len(right) and all(a is b for a, b in zip(left, right, strict=True))
 
 
@@ -175,7 +181,7 @@ def _mirrored(upper):
 
 
 def l1_distances(left, right):
-    """Return the L1 distances between two sets of rows.
+    """Return the L1 distances between all rows of two arrays.
 
     Parameters
     ----------
@@ -190,14 +196,14 @@ def l1_distances(left, right):
 
 
 def coulomb_distances(left, right, packed=True):
-    """Return sum_ij |M_ij(A) - M_ij(B)| between two sets of stored Coulomb vectors.
+    """Return sum_ij |M_ij(A) - M_ij(B)| between two sets of Coulomb vectors.
 
     Parameters
     ----------
     left, right : list of numpy.ndarray
-        From ``descriptors.coulomb_vector``; lengths may differ. The same list twice takes half the time.
+        From ``coulomb_vector``; lengths may differ. Comparing a list with itself takes half the time.
     packed : bool
-        True for lower triangles (each off-diagonal element stands for two), False for eigenvalues.
+        True for lower triangles, whose off-diagonal elements count twice; False for eigenvalues.
 
     Returns
     -------
@@ -213,7 +219,7 @@ def coulomb_distances(left, right, packed=True):
 
 
 def aligned_zeros(shape):
-    """Return zeros, float32, that start where a cache line does, so that no vector straddles two."""
+    """Return float32 zeros that start at the boundary of a cache line, so that no SIMD load crosses one."""
     size = 4 * math.prod(shape)
     memory = np.zeros(size + 64, dtype=np.uint8)
     start = -memory.ctypes.data % 64
@@ -221,7 +227,18 @@ def aligned_zeros(shape):
 
 
 def stack_frames(frames, n_rows, n_features):
-    """Stack frames of different size, padded with zeros; shape (n, n_rows, n_features), each a little larger; float32."""
+    """Stack arrays of different size, padded with zeros.
+
+    Parameters
+    ----------
+    frames : list of numpy.ndarray, shape (n_atoms, k)
+    n_rows, n_features : int
+        At least the largest n_atoms and k.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, n_rows rounded up to 4, n_features rounded up to 16), float32
+    """
     stacked = aligned_zeros((len(frames), round_up(n_rows, 4), round_up(n_features, 16)))
     for target, frame in zip(stacked, frames, strict=True):
         target[: frame.shape[0], : frame.shape[1]] = frame
@@ -229,7 +246,6 @@ def stack_frames(frames, n_rows, n_features):
 
 
 def frame_pairs(n_left, n_right, same):
-    """Return the pairs of frames to compare, of frames with themselves the upper triangle alone; shape (n_pairs, 2)."""
-    return np.argwhere(
-        np.triu(np.ones((n_left, n_right), dtype=bool)) if same else np.ones((n_left, n_right), dtype=bool)
-    )
+    """Return the pairs of frames to compare, shape (n_pairs, 2); of frames with themselves only the upper triangle."""
+    compared = np.ones((n_left, n_right), dtype=bool)
+    return np.argwhere(np.triu(compared) if same else compared)

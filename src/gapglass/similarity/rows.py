@@ -1,20 +1,21 @@
-"""Similarity of frames: rows of raw comparisons, the two normalised kernels, their hybrid and its distance.
+"""Rows of raw comparisons, and both normalised kernels (Eq. 3, 6, 7, 9, 10 of doi:10.1111/jace.20128) from all rows.
 
-A row compares one block of frames with itself and those before it and holds what needs no knowledge of other frames: for
-averaged fingerprints products p_A.p_B and L1 distances, for environments the mean powers of p_i.p_j over all pairs of atoms.
-Slope, c0, zeta and normalisation come in when the rows are put together, so that new frames leave old rows valid. Only
-the Coulomb kernel over environments needs its zeta first.
-Source: Eq. 3, 6, 7 and 9-12 of doi:10.1111/jace.20128.
+A row compares one block of frames with itself and all blocks before it. It contains only quantities that do not depend
+on other frames: scalar products p_A.p_B and L1 distances for fingerprints, means of (p_i.p_j)^k over all pairs of
+atoms for environments. Slope, c0, zeta and the normalisation are applied when the rows are combined, so that new
+frames leave old rows valid. The Coulomb kernel over environments is the one exception: its rows depend on zeta.
+
+The compiled loops are imported by the comparisons only, because a job that combines rows does not need them.
 """
+
+from functools import partial
 
 import numpy as np
 
-from gapglass.similarity.coulomb import whole_matrix
-from gapglass.similarity.coulomb_environments import coulomb_environments
-from gapglass.similarity.kernels import binomial, polynomial
+from gapglass.similarity.kernels import binomial, laplacian, normalised, polynomial
 from gapglass.similarity.matrices import positive_median
-from gapglass.similarity.pairwise import coulomb_distances
-from gapglass.similarity.soap_environments import soap_moments
+
+OF_THE_FIRST_BLOCK = ("self_products", "n_atoms")  # arrays that are equal in all tiles of a row
 
 
 def compare_blocks(block, other, settings):
@@ -23,48 +24,69 @@ def compare_blocks(block, other, settings):
     Parameters
     ----------
     block, other : dict
-        ``soap`` and ``coulomb``: lists with one array per frame, as ``descriptors`` returns them.
+        ``soap`` and ``coulomb``: lists with one array per frame, from ``soap_features`` and ``coulomb_vector``.
     settings : dict
-        soap_averaging, coulomb_averaging, degree (for environments), packed (triangles, not eigenvalues), zeta (for
-        environments).
+        soap_averaging, coulomb_averaging, degree (for SOAP environments), packed (whether the Coulomb vectors are
+        triangles of matrices; for fingerprints), zeta (for Coulomb environments).
 
     Returns
     -------
     dict of numpy.ndarray
-        ``products`` or ``moments`` with ``self_products`` and ``n_atoms`` of the first block; ``distances`` or ``coulomb``.
+        ``products``, or ``moments`` with ``self_products`` and ``n_atoms`` of the frames of the first block;
+        ``distances``, or ``coulomb``.
     """
-    tile = {}
+    return _compare_soap(block["soap"], other["soap"], settings) | _compare_coulomb(
+        block["coulomb"], other["coulomb"], settings
+    )
+
+
+def _compare_soap(left, right, settings):
+    """Return the part of a tile that the SOAP kernel needs."""
     if settings["soap_averaging"] == "fingerprint":
-        tile["products"] = np.array(block["soap"]) @ np.array(other["soap"]).T
-    else:
-        tile["moments"] = soap_moments(block["soap"], other["soap"], settings["degree"])
-        tile["self_products"] = np.array([np.square(frame, dtype=np.float64).sum() for frame in block["soap"]])
-        tile["n_atoms"] = np.array([len(frame) for frame in block["soap"]])
+        return {"products": np.array(left) @ np.array(right).T}
+    from gapglass.similarity.soap_environments import soap_moments
+
+    return {
+        "moments": soap_moments(left, right, settings["degree"]),
+        "self_products": np.array([np.square(frame, dtype=np.float64).sum() for frame in left]),
+        "n_atoms": np.array([len(frame) for frame in left]),
+    }
+
+
+def _compare_coulomb(left, right, settings):
+    """Return the part of a tile that the Coulomb kernel needs."""
     if settings["coulomb_averaging"] == "fingerprint":
-        tile["distances"] = coulomb_distances(block["coulomb"], other["coulomb"], settings["packed"])
-    else:
-        own = [whole_matrix(vector) for vector in block["coulomb"]]
-        others = own if other is block else [whole_matrix(vector) for vector in other["coulomb"]]
-        tile["coulomb"] = coulomb_environments(own, others, settings["zeta"])
-    return tile
+        from gapglass.similarity.pairwise import coulomb_distances
+
+        return {"distances": coulomb_distances(left, right, settings["packed"])}
+    from gapglass.similarity.coulomb import whole_matrix
+    from gapglass.similarity.coulomb_environments import coulomb_environments
+
+    own = [whole_matrix(vector) for vector in left]
+    others = own if right is left else [whole_matrix(vector) for vector in right]
+    return {"coulomb": coulomb_environments(own, others, settings["zeta"])}
 
 
 def compare_with_all(block, others, settings):
-    """Return the row of a block: its tiles with all ``others``, itself last, one after the other along the last axis.
+    """Return the row of a block: its tiles with all ``others``, joined along the last axis.
 
     Parameters
     ----------
     block : dict
+        See ``compare_blocks``.
     others : iterable of dict
-        Read one at a time.
+        The blocks before it and, as the last one, the block itself. One of them at a time is in memory.
     settings : dict
-        As for ``compare_blocks``.
+        See ``compare_blocks``.
+
+    Returns
+    -------
+    dict of numpy.ndarray
     """
     tiles = [compare_blocks(block, other, settings) for other in others]
-    alone = ("self_products", "n_atoms")
     return {
-        name: tiles[0][name] if name in alone else np.concatenate([tile[name] for tile in tiles], axis=-1)
-        for name in tiles[0]
+        name: first if name in OF_THE_FIRST_BLOCK else np.concatenate([tile[name] for tile in tiles], axis=-1)
+        for name, first in tiles[0].items()
     }
 
 
@@ -74,19 +96,26 @@ def combine(rows, places, soap, coulomb, allocate=None):
     Parameters
     ----------
     rows : list of mapping
-        From ``compare_with_all``, in the order in which blocks are compared; read one at a time, so files may be passed.
+        From ``compare_with_all``, in the order in which blocks are compared. Every array is read when it is needed, so
+        the mappings may be open .npz files.
     places : list of slice
         The frames of every block.
     soap, coulomb : dict
-        Sections ``kernels.soap`` and ``kernels.coulomb``; zeta must be a number where the rows were made with it.
+        Sections ``kernels.soap`` and ``kernels.coulomb``; for environments zeta is the number with which the rows were
+        computed.
     allocate : callable, optional
-        (name, shape) -> array to fill, for matrices kept on disk; in memory by default.
+        (name, shape) -> array to fill, for matrices on disk; arrays in memory by default.
 
     Returns
     -------
     soap, coulomb : numpy.ndarray, shape (n_frames, n_frames)
     scales : dict
         slope and zeta.
+
+    Raises
+    ------
+    UserError
+        When zeta is auto and more than half of the distances are zero.
     """
     n_frames = max(place.stop for place in places)
     allocate = allocate or (lambda name, shape: np.empty(shape))
@@ -94,14 +123,14 @@ def combine(rows, places, soap, coulomb, allocate=None):
     if slope == "auto":
         slope = 1.0 / _mean_self_product(rows, soap["averaging"])
     if zeta == "auto":
-        zeta = 1.0 / positive_median(lambda: _different(rows, "distances"))
+        zeta = 1.0 / positive_median(partial(_different_frames, rows, "distances"))
     raw = {
         "soap": {
             "fingerprint": lambda row: polynomial(row["products"], soap["degree"], soap["c0"], slope),
             "environments": lambda row: binomial(row["moments"], soap["c0"], slope),
         }[soap["averaging"]],
         "coulomb": {
-            "fingerprint": lambda row: np.exp(-zeta * row["distances"]),
+            "fingerprint": lambda row: laplacian(row["distances"], zeta),
             "environments": lambda row: row["coulomb"],
         }[coulomb["averaging"]],
     }
@@ -112,15 +141,15 @@ def combine(rows, places, soap, coulomb, allocate=None):
 
 
 def _mean_self_product(rows, averaging):
-    """Return the mean of p_A.p_A over frames, or of p_i.p_i over the atoms of all frames."""
+    """Return the mean of p_A.p_A over all frames, or of p_i.p_i over the atoms of all frames."""
     if averaging == "environments":
         return sum(row["self_products"].sum() for row in rows) / sum(row["n_atoms"].sum() for row in rows)
     own = [row["products"] for row in rows]
     return np.concatenate([np.diag(part[:, -len(part) :]) for part in own]).mean()
 
 
-def _different(rows, name):
-    """Return an iterator over the values of all pairs of different frames, each pair once."""
+def _different_frames(rows, name):
+    """Yield the values of all pairs of different frames, each pair once."""
     for row in rows:
         values = row[name]
         n = len(values)
@@ -129,17 +158,21 @@ def _different(rows, name):
 
 
 def _fill(matrix, rows, places, raw):
-    """Normalise the rows and put them into their place and its mirror image; the diagonal becomes exactly 1 (Eq. 7)."""
-    scale = np.empty(len(matrix))
+    """Return the matrix, filled with the normalised rows (Eq. 7) and their transposes; its diagonal is exactly 1.
+
+    ``raw`` turns a row into its kernel before normalisation.
+    """
+    itself = np.empty(len(matrix))
     for row, place in zip(rows, places, strict=True):
         values = raw(row)
-        scale[place] = 1 / np.sqrt(np.diag(values[:, -len(values) :]))
+        itself[place] = np.diag(values[:, -len(values) :])
     for index, (row, place) in enumerate(zip(rows, places, strict=True)):
         values = raw(row)
         start = 0
         for partner in places[: index + 1]:
-            part = values[:, start : start + partner.stop - partner.start] * np.outer(scale[place], scale[partner])
-            start += part.shape[1]
+            stop = start + partner.stop - partner.start
+            part = normalised(values[:, start:stop], itself[place], itself[partner])
+            start = stop
             if partner == place:
                 part = (part + part.T) / 2
                 np.fill_diagonal(part, 1.0)

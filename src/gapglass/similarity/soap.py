@@ -1,9 +1,6 @@
-"""Fingerprints of a frame: SOAP power spectra and a long-range matrix (Coulomb, sine or Ewald).
+"""SOAP power spectra of a frame, averaged over its atoms or one per atom (Eq. 1, 2 and 9 of doi:10.1111/jace.20128).
 
-SOAP, the Coulomb matrix and the Ewald sum matrix come from DScribe. Matrices are kept as their lower triangle, row by
-row, so that padding with zeros to a larger frame (the convention of Eq. 5) is appending zeros. DScribe takes a second to
-import and is imported where it is used: most who read descriptors make none.
-Source: Eq. 1-5 and 9 of doi:10.1111/jace.20128.
+The spectra come from DScribe, which takes a second to import and is imported only by the function that needs it.
 """
 
 import numpy as np
@@ -12,7 +9,19 @@ GTO_CUTOFF_ABOVE = 1  # Å; DScribe refuses shorter cutoffs with radial basis gt
 
 
 def soap_descriptor(species, settings):
-    """Return the DScribe SOAP object for these species and settings (section ``descriptors.soap``)."""
+    """Return the DScribe SOAP object of a set of species.
+
+    Parameters
+    ----------
+    species : iterable of str
+        Chemical symbols.
+    settings : dict
+        Section ``descriptors.soap``: cutoff (Å), n_max, l_max, atom_sigma (Å), radial_basis.
+
+    Returns
+    -------
+    dscribe.descriptors.SOAP
+    """
     from dscribe.descriptors import SOAP
 
     return SOAP(
@@ -28,7 +37,7 @@ def soap_descriptor(species, settings):
 
 
 def soap_features(atoms, descriptor, averaging="fingerprint"):
-    """Return the SOAP fingerprint of a frame.
+    """Return the SOAP power spectra of a frame.
 
     Parameters
     ----------
@@ -36,11 +45,12 @@ def soap_features(atoms, descriptor, averaging="fingerprint"):
     descriptor : dscribe.descriptors.SOAP
         From ``soap_descriptor``.
     averaging : {"fingerprint", "environments"}
-        Averaged over the atoms (for the right-hand side of Eq. 9), or one per atom (for the left-hand side).
+        The average over the atoms (for the right-hand side of Eq. 9), or one spectrum per atom (for the left-hand
+        side).
 
     Returns
     -------
     numpy.ndarray, shape (n_features,), float64, or (n_atoms, n_features), float32
     """
-    fingerprints = descriptor.create(atoms)
-    return fingerprints.mean(axis=0) if averaging == "fingerprint" else fingerprints.astype(np.float32)
+    spectra = descriptor.create(atoms)
+    return spectra.mean(axis=0) if averaging == "fingerprint" else spectra.astype(np.float32)

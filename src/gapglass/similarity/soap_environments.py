@@ -1,10 +1,8 @@
-"""Similarity of frames: rows of raw comparisons, the two normalised kernels, their hybrid and its distance.
+"""Means of (p_i.p_j)^k over all pairs of atoms of two frames, from which the left-hand side of Eq. 9 follows.
 
-A row compares one block of frames with itself and those before it and holds what needs no knowledge of other frames: for
-averaged fingerprints products p_A.p_B and L1 distances, for environments the mean powers of p_i.p_j over all pairs of atoms.
-Slope, c0, zeta and normalisation come in when the rows are put together, so that new frames leave old rows valid. Only
-the Coulomb kernel over environments needs its zeta first.
-Source: Eq. 3, 6, 7 and 9-12 of doi:10.1111/jace.20128.
+Small blocks of frames are compared atom by atom. For large blocks every frame is turned into features whose scalar
+products are these means, so that the cost of a pair of frames no longer depends on their numbers of atoms, see
+``soap_moments``. Source: Eq. 9 of doi:10.1111/jace.20128.
 """
 
 from itertools import pairwise
@@ -24,10 +22,10 @@ from gapglass.similarity.pairwise import (
     stack_frames,
 )
 
-MONOMIALS_AT_MOST = 150_000  # more would cost a frame what hundreds of pairs of frames cost
-TOLERANCE = (
-    1e-5  # bound on the error of a mean power of products of environments, relative to the frames' own; measured: 2e-7
-)
+MONOMIALS_AT_MOST = 150_000  # with more, the features of one frame would cost as much as hundreds of pairs of frames
+# Bound on the error of a moment of A with B, relative to the geometric mean of those of A with A and of B with B. The
+# measured error is 2e-7.
+TOLERANCE = 1e-5
 
 
 @numba.njit(parallel=True, fastmath=REORDERED, cache=True)
@@ -36,7 +34,7 @@ def _mean_powers(left, right, pairs, n_pairs_of_atoms, degree):
     means = np.empty((degree, len(pairs)))
     for pair in numba.prange(len(pairs)):
         first, second = left[pairs[pair, 0]], right[pairs[pair, 1]]
-        # Rows of padding give products of zero, which add nothing.
+        # Padded rows have products of zero, which do not change the sums.
         products = np.empty((TILE, len(second)), dtype=np.float32)
         power = np.empty(len(second))
         sums = np.zeros(degree)
@@ -62,12 +60,13 @@ def _mean_powers(left, right, pairs, n_pairs_of_atoms, degree):
 
 
 def _moments_of_pairs(left, right, sizes, pairs, degree):
+    """Return the moments k = 1 ... degree of pairs of stacked frames; shape (degree, n_pairs)."""
     n_pairs_of_atoms = sizes[0][pairs[:, 0]] * sizes[1][pairs[:, 1]]
     return _mean_powers(left, right, pairs, n_pairs_of_atoms.astype(np.float64), degree)
 
 
 def _self_moments(frames, degree, group=16):
-    """Return the mean powers of the products of each frame's rows with one another; shape (degree, n_frames)."""
+    """Return the moments k = 1 ... degree of each frame with itself; shape (degree, n_frames)."""
     moments = []
     for start in range(0, len(frames), group):
         part = frames[start : start + group]
@@ -80,15 +79,16 @@ def _self_moments(frames, degree, group=16):
 
 @numba.njit(cache=True)
 def _monomials(scales, smallest, degree, at_most):
-    """List the monomials in some coordinates whose product of scales is at least ``smallest``, a parent before its children.
+    """Return the monomials whose product of scales is at least ``smallest``, parents before children.
 
-    A child has one factor more, of an index not below its parent's last, so each monomial comes once.
+    A child has one more factor than its parent, with an index not below that of the parent's last factor. Each
+    monomial therefore occurs once.
 
     Returns
     -------
     level, last, weight, parent : numpy.ndarray
-        Number of factors, index of the last one, number of orders of the factors, and whether there are children; empty
-        when there are more than ``at_most``.
+        Number of factors, index of the last factor, number of permutations of the factors, and whether the monomial
+        has children. The arrays are empty when there are more than ``at_most`` monomials.
     """
     level, last = np.empty(at_most, np.int64), np.empty(at_most, np.int64)
     weight, parent = np.empty(at_most), np.zeros(at_most, np.bool_)
@@ -118,9 +118,10 @@ def _monomials(scales, smallest, degree, at_most):
 
 @numba.njit(parallel=True, fastmath=REORDERED, cache=True)
 def _mean_monomials(coordinates, sizes, level, last, root_weight, parent, place):
-    """Return the mean over a frame's atoms of every monomial times the root of its weight; shape (n_frames, n_monomials).
+    """Return the mean of every monomial over the atoms of a frame, times the square root of its weight.
 
-    coordinates has shape (n_frames, n_coordinates, n_atoms), zeros after the atoms of a smaller frame.
+    ``coordinates`` has shape (n_frames, n_coordinates, n_atoms) and is padded with zeros after the atoms of a smaller
+    frame. The result has shape (n_frames, n_monomials), float32.
     """
     means = np.empty((len(coordinates), len(level)), np.float32)
     for frame in numba.prange(len(coordinates)):
@@ -142,11 +143,22 @@ def _mean_monomials(coordinates, sizes, level, last, root_weight, parent, place)
 
 
 class _Monomials:
-    """Features of frames whose scalar products are the mean powers of the products of their environments.
+    """Features of frames whose scalar products are the moments of pairs of frames.
 
-    The mean of (p_i.p_j)^k over the atoms of frames A and B is the scalar product of the means of p_i x ... x p_i over A and
-    over B. In the principal axes of the environments almost all components of these tensors are too small to count; the
-    rest are monomials in few coordinates, some ten thousand of them, and cost a frame what a few pairs of frames cost.
+    The mean of (p_i.p_j)^k over the atoms of frames A and B is the scalar product of two tensors: the mean over A of
+    the k-fold tensor product of p_i with itself, and the same mean over B. In the principal axes of the environments
+    almost all components of these tensors are negligible. The others are monomials of few coordinates. There are about
+    ten thousand of them, and computing them for a frame costs as much as comparing a few pairs of frames atom by atom.
+
+    Parameters
+    ----------
+    directions : numpy.ndarray, shape (n_features, n_axes)
+        Principal axes.
+    scales : numpy.ndarray, shape (n_axes,)
+        Mean squares of the coordinates relative to the first, decreasing.
+    smallest : float
+        Lowest product of scales of a monomial that is kept.
+    degree : int
     """
 
     def __init__(self, directions, scales, smallest, degree):
@@ -161,7 +173,7 @@ class _Monomials:
         return len(self.level)
 
     def of(self, frames, group=32):
-        """Return the features of frames; shape (n_frames, n_features), float32, the powers one after the other."""
+        """Return the features of frames, sorted by degree; shape (n_frames, n_monomials), float32."""
         features = []
         for start in range(0, len(frames), group):
             part = frames[start : start + group]
@@ -175,24 +187,26 @@ class _Monomials:
         return np.concatenate(features)
 
     def powers(self):
-        """Yield the slice of the features of each power."""
+        """Yield the slice of the features of each degree from 1."""
         for start, end in pairwise(self.ends):
             yield slice(start, end)
 
     def within_tolerance(self, features, exact):
-        """Tell whether the moments of every frame with itself are right to ``TOLERANCE``.
+        """Say whether the moments of every frame with itself have a relative error of at most ``TOLERANCE``.
 
-        What is left out of a moment of A with B is itself a scalar product, so the geometric mean of what is left out of
-        A with A and of B with B bounds it (Cauchy-Schwarz).
+        The neglected part of a moment of A with B is a scalar product of the neglected components of A and B. By the
+        Cauchy-Schwarz inequality it is at most the geometric mean of the neglected parts of A with A and of B with B.
         """
         found = np.array([np.square(features[:, power], dtype=np.float64).sum(axis=1) for power in self.powers()])
         return (np.abs(found - exact) <= TOLERANCE * np.abs(exact)).all()
 
 
 def _principal_axes(frames):
-    """Return the axes of the environments of some frames and their mean squares relative to the first, falling; None for NaN.
+    """Return the principal axes of the environments of frames, and the mean squares along them relative to the first.
 
-    The last ones, which together hold less than ``TOLERANCE``, are left out.
+    The axes are sorted by decreasing mean square. The last ones, whose mean squares sum to less than ``TOLERANCE``,
+    are left out. The axes are those of a random sample of at most 4 n_features environments; the result is None when
+    one of them is not finite.
     """
     n_features = frames[0].shape[1]
     ends = np.cumsum([len(frame) for frame in frames])
@@ -210,7 +224,10 @@ def _principal_axes(frames):
 
 
 def _features(frames, degree):
-    """Return monomials and features of frames that meet the tolerance, and the moments of each frame with itself; None where none do."""
+    """Return monomials and features of frames that meet the tolerance, and the moments of each frame with itself.
+
+    The result is None when no affordable number of monomials meets the tolerance.
+    """
     axes = _principal_axes(frames)
     if axes is None:
         return None
@@ -229,7 +246,7 @@ def _features(frames, degree):
 
 
 def _products_of_features(left, right, chunk=4096):
-    """Return left @ right.T in float64 without a float64 copy of either."""
+    """Return left @ right.T in float64 without a complete float64 copy of either."""
     products = np.zeros((len(left), len(right)))
     for start in range(0, left.shape[1], chunk):
         part = slice(start, start + chunk)
@@ -238,16 +255,17 @@ def _products_of_features(left, right, chunk=4096):
 
 
 def soap_moments(left, right, degree):
-    """Return the mean of (p_i.p_j)^k over all pairs of atoms of two frames, for k = 0 ... degree.
+    """Return the moments of two sets of frames: means of (p_i.p_j)^k over all pairs of atoms, k = 0 ... degree.
 
-    A polynomial kernel with any slope and c0 is a sum of these moments. Small blocks are compared pair of atoms by pair of
-    atoms, large ones by features of the frames, see ``_Monomials``: a moment of frames A and B is then off by less than
-    1e-5 of the geometric mean of those of A with A and B with B (measured: 2e-7), and the cost of a pair no longer depends on their atoms.
+    The mean of a polynomial kernel with any slope and c0 is a sum of these moments, see ``kernels.binomial``. Small
+    blocks are compared atom by atom, large ones by features of the frames, see ``_Monomials``. The error of a moment
+    of frames A and B is then less than 1e-5 of the geometric mean of those of A with A and of B with B (measured:
+    2e-7), and the cost of a pair of frames does not depend on their numbers of atoms.
 
     Parameters
     ----------
     left, right : list of numpy.ndarray, shape (n_atoms, n_features)
-        From ``descriptors.soap_fingerprint`` with averaging environments. The same list twice takes half the time.
+        From ``soap_features`` with averaging environments. Comparing a list with itself takes half the time.
     degree : int
 
     Returns
@@ -257,7 +275,7 @@ def soap_moments(left, right, degree):
     same = are_same(left, right)
     sizes = [np.array([len(frame) for frame in frames]) for frames in (left, right)]
     moments = np.ones((degree + 1, len(left), len(right)))
-    # finding the axes takes about as long as this many products
+    # The diagonalisation for the principal axes takes about as long as this many scalar products.
     if sizes[0].sum() * sizes[1].sum() > 64 * left[0].shape[1] ** 2:
         found = _features(left if same else [*left, *right], degree)
         if found:

@@ -1,4 +1,4 @@
-"""Learning curves: the hold-out, the choices, means and verdicts, and the errors of several potentials side by side."""
+"""Learning curves: groups of frames, means, verdicts, and the errors of groups."""
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,6 @@ from scipy.stats import ttest_ind
 from gapglass.active_learning import learning_curves
 from gapglass.base.errors import UserError
 from gapglass.potential import evaluation
-from gapglass.selection import learning_curves as choices
-from gapglass.study.schema import load_schema
-
-STRATEGIES = load_schema()["properties"]["learning_curves"]["properties"]["strategies"]["default"]
 
 
 @pytest.fixture
@@ -27,64 +23,6 @@ def table():
             "energy_ev_per_atom": temperature / 1e4 + np.random.default_rng(0).normal(0, 0.01, 120),
         }
     )
-
-
-@pytest.fixture
-def choose(table):
-    points = table[["energy_ev_per_atom", "temperature_k"]].to_numpy() / [0.1, 500]
-    distances = np.linalg.norm(points[:, None] - points, axis=2)
-    clusters = np.repeat([0, 1, 2, 3], 30)
-    labels = {"best": clusters, "soap_only": clusters // 2, "rmsd": np.where(np.arange(120) % 5 == 0, -1, clusters)}
-
-    def chosen(strategy, size=20, seed=1, pool=range(0, 120, 2)):
-        return choices.choose(
-            strategy,
-            list(pool),
-            size,
-            seed,
-            labels=labels,
-            energies=table["energy_ev_per_atom"].to_numpy(),
-            distances=distances,
-        )
-
-    return chosen
-
-
-def test_holdout_takes_its_share_of_every_plateau(table):
-    sets = choices.set_aside(table, 0.2, [20], seed=3)
-    assert not set(sets["pool"]) & set(sets["holdout"]) and len(sets["pool"]) + len(sets["holdout"]) == 120
-    held = table.iloc[sets["holdout"]]
-    assert held.groupby(["trajectory", "temperature_k"]).size().tolist() == [6, 6, 6, 6]
-    assert sets == choices.set_aside(table, 0.2, [20], seed=3) != choices.set_aside(table, 0.2, [20], seed=4)
-    with pytest.raises(UserError, match=r"sizes holds 77; each draw sees 80% of the 96 frames"):
-        choices.set_aside(table, 0.2, [20, 77], seed=3)
-    with pytest.raises(UserError, match="holdout_fraction"):
-        choices.set_aside(table, 0.001, [20], seed=3)
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_every_strategy_takes_so_many_frames_from_the_pool_alone(choose, strategy):
-    for size in (4, 20):
-        frames = choose(strategy, size)
-        assert len(set(frames)) == len(frames) == size and not any(frame % 2 for frame in frames)
-    assert choose(strategy) == choose(strategy)
-    assert len({tuple(choose(strategy, seed=seed)) for seed in range(6)}) > 1
-
-
-def test_strategies_differ_as_their_definitions_say(choose, table):
-    clusters = np.repeat([0, 1, 2, 3], 30)
-    counts = np.array([np.bincount(clusters[choose("clusters", seed=seed)], minlength=4) for seed in range(5)])
-    # the draw's part of the pool holds a few more of one cluster than of another; the share follows it
-    assert np.abs(counts - 5).max() <= 1
-    random = np.array([np.bincount(clusters[choose("random", seed=seed)], minlength=4) for seed in range(5)])
-    assert np.abs(random - 5).max() > 1
-    assert np.diff(choose("uniform_in_time")).max() <= 14
-    assert not any(frame % 5 == 0 for frame in choose("rmsd_hdbscan"))
-    energies = table["energy_ev_per_atom"].to_numpy()
-    spread = {name: np.ptp(energies[choose(name, 4)]) for name in ("farthest_point", "uniform_in_time")}
-    assert spread["farthest_point"] > 0.8 * np.ptp(energies[::2]) > spread["uniform_in_time"] - 0.05
-    with pytest.raises(UserError, match="belong to clusters"):
-        choose("rmsd_hdbscan", 45)
 
 
 def test_groups_by_temperature_and_role(table):
@@ -141,7 +79,7 @@ def test_one_draw_decides_nothing():
     assert set(learning_curves.compare(summary)["verdict"]) == {"undecided"}
 
 
-def test_equal_strategies_are_seldom_told_apart(rng):
+def test_equal_strategies_are_seldom_distinguished(rng):
     verdicts = []
     for _ in range(300):
         rows = results("clusters", rng.normal(5, 0.3, 5)) + results("random", rng.normal(5, 0.3, 5))
@@ -175,33 +113,3 @@ def test_errors_of_groups_follow_from_those_of_the_frames(blyp_frames, rng):
             assert found.loc[group, name] == pytest.approx(value)
     with pytest.raises(UserError, match="no memory"):
         learning_curves.table([failed], np.array(["glass"]), np.array([48]))
-
-
-def test_potentials_are_compared_where_no_loop_has_been():
-    def predictions(sets, error):
-        reference = np.zeros(4)
-        temperature = [300.0, 300.0, 600.0, 600.0]
-        return pd.DataFrame(
-            {
-                "set": sets,
-                "temperature_k": temperature,
-                "energy_reference_ev_per_atom": reference,
-                "energy_gap_ev_per_atom": error,
-            }
-        )
-
-    tables = {
-        "optimal": predictions(["train", "holdout", "holdout", "holdout"], [9.0, 0.001, 0.002, 9.0]),
-        "soap_only": predictions(["holdout", "holdout", "holdout", "test"], [9.0, 0.003, 0.004, 9.0]),
-        "all_frames": predictions(["train"] * 4, [9.0, 0.0, 0.0, 9.0]),
-    }
-    arrays = {"frame": np.repeat(range(4), 2), "reference": np.zeros((8, 3)), "gap": np.full((8, 3), 0.1)}
-    found = evaluation.compare(tables, dict.fromkeys(tables, arrays))
-    whole = found[found["temperature_k"].isna()].set_index("potential")
-    assert whole["n_frames"].tolist() == [2, 2, 2]
-    assert whole.loc["optimal", "rmse_energy_mev_per_atom"] == pytest.approx(np.sqrt((1 + 4) / 2))
-    assert whole.loc["soap_only", "rmse_energy_mev_per_atom"] == pytest.approx(np.sqrt((9 + 16) / 2))
-    assert whole["trained_on_them"].to_dict() == {"optimal": False, "soap_only": False, "all_frames": True}
-    assert whole["rmse_force_ev_per_angstrom"].tolist() == pytest.approx([0.1] * 3)
-    used = {"optimal": tables["optimal"].assign(set="train"), "soap_only": tables["soap_only"]}
-    assert evaluation.compare(used, dict.fromkeys(used, arrays)).empty

@@ -1,4 +1,4 @@
-"""What `gapglass inspect` finds in a trajectory, and how it says it."""
+"""What `gapglass inspect` finds in a trajectory, and its text."""
 
 import shutil
 import subprocess
@@ -10,14 +10,13 @@ import pytest
 import yaml
 from ase.io import write
 from conftest import ROOT
+from reading import FIXTURES
 
 from gapglass.base.errors import UserError
 from gapglass.cli import main
 from gapglass.frames import inspection, readers
 from gapglass.frames.plateaus import drift, segments
 from gapglass.study import config
-
-FIXTURES = ROOT / "tests/data/readers"
 
 
 def found_in(path, **options):
@@ -26,7 +25,7 @@ def found_in(path, **options):
 
 @pytest.fixture
 def file(tmp_path, blyp_frames):
-    """Thirty frames of the small study, one of them twice, with times that leave a gap."""
+    """Thirty frames of the small study with one repetition, and times with one gap."""
     frames = [frame.copy() for frame in blyp_frames[:30]]
     frames.insert(20, blyp_frames[3].copy())
     for number, frame in enumerate(frames):
@@ -70,7 +69,7 @@ def test_drift_is_the_slope_of_the_energy_per_atom():
 
 
 def test_plateaus_of_a_noisy_temperature(rng):
-    # the fluctuation of some 50 atoms is a tenth of the temperature
+    # The temperature of some 50 atoms fluctuates by a tenth.
     plateaus = [(2000, 150), (1500, 80), (300, 200)]
     series = np.concatenate([rng.normal(mean, 0.1 * mean, n) for mean, n in plateaus])
     parts = segments(series)
@@ -121,7 +120,7 @@ def test_entry_to_paste_reads_the_file(file, capsys):
     ],
     ids=" ".join,
 )
-def test_every_kind_of_file_can_be_looked_at(words, says, capsys):
+def test_every_kind_of_file_can_be_inspected(words, says, capsys):
     words[0] = str(FIXTURES / words[0])
     assert main(["inspect", *words]) == 0
     printed = " ".join(capsys.readouterr().out.split())

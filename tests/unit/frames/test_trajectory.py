@@ -4,23 +4,12 @@ import gzip
 
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
-from ase.neighborlist import neighbor_list
+from reading import SETTINGS, entry
 
 from gapglass.base.errors import UserError
-from gapglass.frames import geometry, labels, store, trajectory
-
-SETTINGS = {"max_rejected_fraction": 0.5, "min_distance": 0.6, "max_force": 100.0, "energy_source": "auto"}
-
-
-def entry(path, **changes):
-    defaults = {
-        "name": "run", "file": str(path), "start": 0, "stop": None, "stride": 1, "where": {}, "temperature": 300.0,
-        "temperature_key": None, "interval": None, "role": "reference",
-    }  # fmt: skip
-    return defaults | changes
+from gapglass.frames import store, trajectory
 
 
 @pytest.fixture
@@ -29,8 +18,8 @@ def file(tmp_path, blyp_frames):
     return tmp_path / "run.extxyz"
 
 
-def spoilt(tmp_path, frames, spoil, number=3):
-    """Write 20 frames of which one is spoilt; return the path."""
+def with_one_bad_frame(tmp_path, frames, spoil, number=3):
+    """Write 20 frames, of which ``spoil`` changes one; return the path."""
     frames = [frame.copy() for frame in frames[:20]]
     spoil(frames[number])
     write(tmp_path / "run.extxyz", frames, format="extxyz")
@@ -48,21 +37,6 @@ def test_frames_come_through_unchanged(file, blyp_frames):
     assert 1.6 < summary["closest_distance_angstrom"]["O-Te"] < 2.0
 
 
-@pytest.mark.parametrize("edge", [2.5, 6.0, 15.0])
-def test_closest_pairs_are_those_of_a_neighbour_list(edge, rng):
-    for _ in range(20):
-        # from cells smaller than the reach, where an atom meets its own image, to sparse ones with pairs out of reach
-        cell = np.diag(rng.uniform(edge, 1.5 * edge, 3)) + rng.uniform(-0.3, 0.3, (3, 3)) * edge
-        frame = Atoms(rng.choice([8, 33, 52], 12), positions=rng.uniform(-20, 20, (12, 3)), cell=cell, pbc=True)
-        i, j, distances = neighbor_list("ijd", frame, 4.0)
-        symbols = np.array(frame.symbols)
-        for pair, distance in geometry.closest_pairs(frame).items():
-            first, second = pair.split("-")
-            here = distances[(symbols[i] == first) & (symbols[j] == second)]
-            assert distance == pytest.approx(here.min(initial=4.0), abs=1e-12)
-        assert geometry.closest_distance(frame) == pytest.approx(distances.min(initial=4.0), abs=1e-12)
-
-
 def test_start_stop_stride_where(file):
     indices = [index for index, _ in trajectory.read_raw(entry(file, start=2, stop=15, stride=4))]
     assert indices == [2, 6, 10, 14]
@@ -75,18 +49,6 @@ def test_compressed_file_reads_alike(file, tmp_path):
     packed.write_bytes(gzip.compress(file.read_bytes()))
     plain = [raw.atoms.positions for _, raw in trajectory.read_raw(entry(file))]
     np.testing.assert_array_equal(plain, [raw.atoms.positions for _, raw in trajectory.read_raw(entry(packed))])
-
-
-def test_labels_in_the_calculator_and_the_sign_of_the_virial(blyp_frames):
-    bare = blyp_frames[0].copy()
-    stress = np.array([0.1, 0.2, 0.3, 0.04, 0.05, 0.06])
-    bare.calc = SinglePointCalculator(bare, energy=-5.0, free_energy=-5.5, forces=np.ones((48, 3)), stress=stress)
-    bare.info.clear()
-    del bare.arrays["REF_forces"]
-    label = labels.labels(bare)
-    assert (label["energy"], label["energy_source"]) == (-5.5, "free_energy")
-    assert labels.labels(bare, "energy")["energy"] == -5.0
-    np.testing.assert_allclose(label["virial"][0], -bare.get_volume() * np.array([0.1, 0.06, 0.05]))
 
 
 def test_written_virial_is_nine_numbers_that_gap_fit_reads(tmp_path, file):
@@ -164,7 +126,7 @@ def stress_without_a_cell(frame):
     ],
 )
 def test_bad_frame_is_rejected_counted_and_named(tmp_path, blyp_frames, spoil, reason):
-    path = spoilt(tmp_path, blyp_frames, spoil)
+    path = with_one_bad_frame(tmp_path, blyp_frames, spoil)
     frames, _, summary = trajectory.import_frames([entry(path)], SETTINGS)
     assert len(frames) == 19
     assert [item["source_index"] for item in summary["rejected"]] == [3]
@@ -174,7 +136,7 @@ def test_bad_frame_is_rejected_counted_and_named(tmp_path, blyp_frames, spoil, r
 
 
 def test_frame_without_a_temperature_is_rejected(tmp_path, blyp_frames):
-    path = spoilt(tmp_path, blyp_frames, lambda frame: frame.info.pop("temperature"))
+    path = with_one_bad_frame(tmp_path, blyp_frames, lambda frame: frame.info.pop("temperature"))
     _, _, summary = trajectory.import_frames([entry(path, temperature=None, temperature_key="temperature")], SETTINGS)
     assert "no number under temperature_key 'temperature'" in summary["rejected"][0]["reasons"][0]
 

@@ -59,7 +59,7 @@ def frame(blyp_frames):
 
 def single_point(folder, atoms, potential, *, ranks, load, own=()):
     """Return energy (eV), forces (eV/Å) and stress-like virial pressure (bar, xx yy zz xy xz yz) from LAMMPS."""
-    packing._write_data(folder / "start.data", atoms, ["O", "Te"])
+    packing.write_data(folder / "start.data", atoms, ["O", "Te"])
     text = POINT.format(load=load, potential=potential, label=gap_xml.potential_label(potential))
     row = lammps.run(folder, text, ranks=ranks, own=own)[-1]
     forces = np.loadtxt(folder / "forces.dump", skiprows=9)[:, 1:]
@@ -85,7 +85,7 @@ def test_plugin_equals_quippy(tmp_path, fitted, plugin, frame, ranks, shape):
 
 def test_energy_is_conserved(tmp_path, fitted, plugin, frame):
     potential, _ = fitted
-    packing._write_data(tmp_path / "start.data", frame, ["O", "Te"])
+    packing.write_data(tmp_path / "start.data", frame, ["O", "Te"])
     text = POINT.format(load=f'plugin load "{plugin}"', potential=potential, label=gap_xml.potential_label(potential))
     text = text.split("compute virial")[0] + (
         "velocity all create 300 5\nfix 1 all nve\ntimestep 0.001\nthermo 10\n"
@@ -132,7 +132,7 @@ def test_absent_compiler_and_launcher_are_told(tmp_path, fitted, frame):
 def test_packing_has_the_density_and_no_overlap(tmp_path):
     closest = {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}
     packing.pack(tmp_path / "packed.data", 96, SETTINGS, closest, seed=3)
-    atoms = packing._read_data(tmp_path / "packed.data", ["O", "Te"])
+    atoms = packing.read_data(tmp_path / "packed.data", ["O", "Te"])
     assert atoms.get_chemical_formula() == "O64Te32"
     density = atoms.get_masses().sum() / atoms.get_volume() * AMU_PER_A3_IN_G_PER_CM3
     assert density == pytest.approx(5.0, rel=1e-3)
@@ -151,7 +151,7 @@ def test_packing_too_dense_or_too_small_is_refused(tmp_path):
 
 def run(folder, frame, fitted, plugin, stage=STAGE, settings=SETTINGS, number=1, start=None, **options):
     folder.mkdir(exist_ok=True)
-    packing._write_data(folder / "start.data", frame, ["O", "Te"])
+    packing.write_data(folder / "start.data", frame, ["O", "Te"])
     outputs = {
         "restart": folder / "final.restart", "thermo": folder / "thermo.csv", "trajectory": folder / "t.dump",
         "outcome": folder / "outcome.json", "log": folder / "log",
@@ -343,7 +343,7 @@ def test_leftovers_of_a_killed_run_are_cleared(tmp_path, frame, fitted, plugin):
 
 
 def test_failure_of_the_estimate_is_told(tmp_path, frame, fitted, plugin):
-    packing._write_data(tmp_path / "packed.data", frame, ["O", "Te"])
+    packing.write_data(tmp_path / "packed.data", frame, ["O", "Te"])
     (tmp_path / "gap.xml").write_text('<Potential label="x">\n')
     with pytest.raises(UserError, match="the first 20 steps: LAMMPS failed"):
         estimate(tmp_path / "packed.data", tmp_path / "gap.xml", plugin, SETTINGS, [STAGE])
@@ -404,7 +404,7 @@ def test_unreadable_and_lost_frames_are_left_out(tmp_path, frame):
 
 def test_potential_that_explodes_while_it_is_timed_has_no_speed(tmp_path, frame, fitted):
     own = stand_in(tmp_path / "own", "print('ERROR: Lost atoms: original 48 current 20')\nraise SystemExit(1)")
-    packing._write_data(tmp_path / "packed.data", frame, ["O", "Te"])
+    packing.write_data(tmp_path / "packed.data", frame, ["O", "Te"])
     settings = SETTINGS | {"ranks": 1, "lammps_command": own}
     speed = estimate(tmp_path / "packed.data", fitted[0], None, settings, [STAGE])
     assert (

@@ -1,4 +1,4 @@
-"""gap_fit for real: both descriptors, its silent failures caught, and what quippy makes of the result."""
+"""Fits by the real gap_fit: both descriptors, detection of its silent failures, and predictions by quippy."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from ase.neighborlist import neighbor_list
-from conftest import doubled
+from conftest import HYPERPARAMETERS, doubled
 
 from gapglass.base.errors import UserError
 from gapglass.frames import geometry
@@ -18,10 +18,31 @@ from gapglass.potential.hyperparameters import SIZES
 
 def fit(tmp_path, frames, hyperparameters, **changes):
     settings = {
-        "descriptor": "soap_turbo", "e0": gap_fit.isolated_atom_energies(frames), "virials": False, "seed": 1, "max_seconds": 300,
+        "descriptor": "soap_turbo",
+        "e0": gap_fit.isolated_atom_energies(frames),
+        "virials": False,
+        "seed": 1,
+        "max_seconds": 300,
         "log_path": tmp_path / "fit.log",
-    }  # fmt: skip
+    }
     return gap_fit.run_fit(frames, hyperparameters, tmp_path / "gap.xml", **settings | changes)
+
+
+@pytest.fixture(scope="module")
+def stressed(blyp_frames):
+    """Ten frames whose info holds a stress, which gap_fit would take for virials; tests must not change them."""
+    frames = [frame.copy() for frame in blyp_frames[::6]]
+    for frame in frames:
+        frame.info["stress"] = np.eye(3).ravel()
+    return frames
+
+
+@pytest.fixture(scope="module")
+def without_virials(tmp_path_factory, stressed):
+    """Folder of a quick soap_turbo fit on the energies and forces of ten frames."""
+    folder = tmp_path_factory.mktemp("without_virials")
+    fit(folder, stressed, HYPERPARAMETERS | {"n_sparse": 20})
+    return folder
 
 
 def test_fitted_potential_learns_energies_and_forces(fitted, blyp_frames):
@@ -69,15 +90,10 @@ def test_labels_under_another_name_are_caught(tmp_path, blyp_frames, hyperparame
     assert not (tmp_path / "gap.xml").exists()
 
 
-def test_virials_are_used_when_asked_and_stress_is_never_taken_for_one(tmp_path, blyp_frames, hyperparameters):
-    frames = [frame.copy() for frame in blyp_frames[::6]]
-    for frame in frames:
-        frame.info["stress"] = np.eye(3).ravel()
-    hyperparameters["n_sparse"] = 20
-    fit(tmp_path, frames, hyperparameters, virials=True)
+def test_virials_are_used_when_asked_and_stress_is_never_taken_for_one(tmp_path, stressed, without_virials):
+    fit(tmp_path, stressed, HYPERPARAMETERS | {"n_sparse": 20}, virials=True)
     assert "target virials (property name: REF_virial) found: 60" in (tmp_path / "fit.log").read_text()
-    fit(tmp_path, frames, hyperparameters, virials=False)
-    assert "target virials (property name: NONE) found: 0" in (tmp_path / "fit.log").read_text()
+    assert "target virials (property name: NONE) found: 0" in (without_virials / "fit.log").read_text()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +121,7 @@ def test_zero_sigma_is_refused(tmp_path, blyp_frames, hyperparameters):
         fit(tmp_path, blyp_frames[:3], hyperparameters | {"sigma_virial": 0})
 
 
-def test_abort_of_gap_fit_is_told(tmp_path, blyp_frames, hyperparameters):
+def test_abort_of_gap_fit_is_reported(tmp_path, blyp_frames, hyperparameters):
     with pytest.raises(failures.FitFailed, match=r"gap_fit ended with status 1: .*"):
         fit(tmp_path, blyp_frames[:3], hyperparameters | {"zeta": "four"})
 
@@ -118,14 +134,13 @@ def test_slow_fit_is_stopped(tmp_path, blyp_frames, hyperparameters):
     assert not [command for command in running if b"n_sparse=397" in command]
 
 
-def test_two_potentials_do_not_mix(tmp_path, blyp_frames, hyperparameters):
-    # in one process QUIP would take the radial basis of the first for the second
-    for name, cutoff in (("short", 4.0), ("long", 4.6)):
-        (tmp_path / name).mkdir()
-        fit(tmp_path / name, blyp_frames[::6], hyperparameters | {"cutoff": cutoff, "n_sparse": 20})
-    first = quip.predict(tmp_path / "long/gap.xml", blyp_frames[:1])[0]
-    quip.predict(tmp_path / "short/gap.xml", blyp_frames[:1])
-    assert quip.predict(tmp_path / "long/gap.xml", blyp_frames[:1])[0] == pytest.approx(first, abs=1e-9)
+def test_two_potentials_do_not_mix(tmp_path, blyp_frames, hyperparameters, without_virials):
+    # In one process, QUIP would use the radial basis of the first potential for the second.
+    assert hyperparameters["cutoff"] == 4.0
+    fit(tmp_path, blyp_frames[::6], hyperparameters | {"cutoff": 4.6, "n_sparse": 20})
+    first = quip.predict(tmp_path / "gap.xml", blyp_frames[:1])[0]
+    quip.predict(without_virials / "gap.xml", blyp_frames[:1])
+    assert quip.predict(tmp_path / "gap.xml", blyp_frames[:1])[0] == pytest.approx(first, abs=1e-9)
     assert abs(first[0] - blyp_frames[0].info["REF_energy"]) < 48 * 0.1
 
 
@@ -149,18 +164,6 @@ def test_fitted_e0_is_the_mean_for_one_composition_and_exact_for_two(blyp_frames
     for frame in made:
         frame.info["REF_energy"] = -400.0 * (frame.symbols == "O").sum() - 250.0 * (frame.symbols == "Te").sum()
     assert gap_fit.isolated_atom_energies(made) == pytest.approx({"O": -400.0, "Te": -250.0})
-
-
-def test_errors_by_hand(blyp_frames):
-    frames = [frame.copy() for frame in blyp_frames[:2]]
-    energies = [frame.info["REF_energy"] + shift for frame, shift in zip(frames, (0.048, -0.096), strict=True)]
-    forces = [frame.arrays["REF_forces"] + 0.3 for frame in frames]
-    errors = evaluation.errors(frames, energies, forces)
-    assert errors["rmse_energy_mev_per_atom"] == pytest.approx(np.sqrt((1 + 4) / 2))
-    assert errors["rmse_force_ev_per_angstrom"] == pytest.approx(0.3)
-    assert evaluation.errors([], [], [])["rmse_energy_mev_per_atom"] is None
-    with pytest.raises(failures.FitFailed, match="not finite"):
-        failures.refuse_unusable({"rmse_energy_mev_per_atom": np.nan})
 
 
 def test_training_file_carries_only_what_is_meant(tmp_path, blyp_frames):
@@ -197,7 +200,7 @@ FITS = {
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_memory_is_foretold(tmp_path, blyp_frames, hyperparameters, name):
+def test_memory_is_predicted(tmp_path, blyp_frames, hyperparameters, name):
     descriptor, virials, n_frames, changes = FITS[name]
     frames = [blyp_frames[i].copy() for i in np.linspace(0, 58, n_frames).astype(int)]
     if name.startswith("three species"):
@@ -206,21 +209,21 @@ def test_memory_is_foretold(tmp_path, blyp_frames, hyperparameters, name):
         frames[0] = doubled(frames[0])
     hyperparameters |= changes
     cost = fit(tmp_path, frames, hyperparameters, descriptor=descriptor, virials=virials)
-    foretold = memory.FitMemory(geometry.count_neighbours(frames), descriptor=descriptor, virials=virials)
-    length, many_body, two_body = foretold.vectors(hyperparameters)
+    prediction = memory.FitMemory(geometry.count_neighbours(frames), descriptor=descriptor, virials=virials)
+    length, many_body, two_body = prediction.vectors(hyperparameters)
     text = (tmp_path / "fit.log").read_text(errors="replace")
     for found, kind in (("x", "descriptors"), ("xPrime", "gradients")):
         stored = [(int(a), int(b)) for a, b in re.findall(rf":: {found} (\d+) (\d+) memory", text)]
         assert {size for size, _ in stored} == {1, length}
-        # between the radii at which pairs are counted, their number is interpolated
+        # Between the radii of the counts, the number of pairs is interpolated.
         assert sum(n for size, n in stored if size > 1) == pytest.approx(many_body[kind], rel=0.003)
         assert sum(n for size, n in stored if size == 1) == pytest.approx(two_body[kind], rel=0.003)
-    predicted = foretold.mb(hyperparameters)
+    predicted = prediction.mb(hyperparameters)
     assert 0.75 * predicted - 30 < cost["peak_memory_mb"] < 1.05 * predicted
 
 
 def test_peak_memory_is_that_of_gap_fit_alone(tmp_path, blyp_frames, hyperparameters):
-    # Linux begins a child's account with the peak of the process that started it
+    # Linux begins the peak of a child with the peak of the process that started it.
     ours = np.ones(60_000_000)
     cost = fit(tmp_path, blyp_frames[:4], hyperparameters | {"n_max": 3, "l_max": 2, "n_sparse": 10})
     assert ours.nbytes / 2**20 > 400 and 15 < cost["peak_memory_mb"] < 150
@@ -228,7 +231,7 @@ def test_peak_memory_is_that_of_gap_fit_alone(tmp_path, blyp_frames, hyperparame
 
 
 def test_memory_rises_with_everything_that_the_limit_lowers(blyp_frames, hyperparameters):
-    foretold = memory.FitMemory(geometry.count_neighbours(blyp_frames[:10]), descriptor="soap_turbo", virials=True)
+    prediction = memory.FitMemory(geometry.count_neighbours(blyp_frames[:10]), descriptor="soap_turbo", virials=True)
     for change in (
         {"n_max": 5},
         {"l_max": 4},
@@ -237,7 +240,7 @@ def test_memory_rises_with_everything_that_the_limit_lowers(blyp_frames, hyperpa
         {"n_sparse": 160},
         {"two_body_n_sparse": 4000},
     ):
-        assert foretold.mb(hyperparameters | change) > foretold.mb(hyperparameters)
+        assert prediction.mb(hyperparameters | change) > prediction.mb(hyperparameters)
     assert set(SIZES) <= set(hyperparameters)
 
 

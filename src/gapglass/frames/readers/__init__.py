@@ -1,25 +1,26 @@
-"""Readers of trajectories: a module per code, all yielding the same raw frames in the units of ``units``.
+"""Readers of trajectories: one module per code; all yield the same raw frames in the units of ``gapglass.base.units``.
 
-``source_of`` finds out what a file is and which files belong to it; ``gapglass.trajectory.read_raw`` yields its frames.
+``source_of`` recognises a file and finds the files that belong to it; ``gapglass.frames.trajectory.read_raw`` yields
+its frames. Snakemake imports this package whenever it reads the workflow, so the readers import ``ase.io`` and
+``ase.db`` only when they yield frames.
 """
 
 from pathlib import Path
 
 from gapglass.base.errors import UserError
 from gapglass.frames.readers import ase_files, cp2k, cpmd, espresso, extxyz, ipi, lammps_dump, vasp
-from gapglass.frames.readers.records import COMPRESSED, READING_ERRORS, Source, bare_name
+from gapglass.frames.readers.opening import COMPRESSED, READING_ERRORS, bare_name
+from gapglass.frames.readers.records import Source
 
-__all__ = [
-    "FORMATS", "READING_ERRORS", "RawFrame", "Source", "bare_name", "check_families", "files_of", "from_atoms", "recognise", "source_of",
-]  # fmt: skip
-# extended XYZ last: it takes whatever begins with a number of atoms
+__all__ = ["FORMATS", "WITH_KEYS", "Source", "bare_name", "check_families", "files_of", "recognise", "source_of"]
+# Extended XYZ is the last, because it recognises every file that begins with a number of atoms.
 FORMATS = {
     form.name: form
     for module in (vasp, espresso, lammps_dump, ase_files, ipi, cp2k, cpmd, extxyz)
     for form in module.FORMATS
-}  # fmt: skip
+}
 HEAD_BYTES = 16384
-# formats whose frames carry keys of their own
+# Formats whose frames have keys, to which `where` and `temperature_key` refer.
 WITH_KEYS = ("extxyz", "ase_traj", "ase_db")
 
 
@@ -33,9 +34,9 @@ def _head(path):
 
 
 def recognise(path):
-    """Return the name of the format of a file, None where nothing fits.
+    """Return the name of the format of a file, or None if no format fits.
 
-    A file called .extxyz is one, spoilt or not; all others are told by their content.
+    The name decides for a file that ends in .extxyz, which may be corrupt; the content decides for all others.
     """
     path = Path(path)
     name = bare_name(path)
@@ -46,7 +47,7 @@ def recognise(path):
 
 
 def source_of(entry):
-    """Return the source that an entry of ``trajectories`` names, with the companions found beside its file.
+    """Return the source for an entry of ``trajectories``, with the companions found beside its file.
 
     Parameters
     ----------
@@ -56,7 +57,8 @@ def source_of(entry):
     Raises
     ------
     UserError
-        When the file or a named companion is absent, the format is not recognised, or a key of the entry means nothing to it.
+        When the file or a named companion is absent, the format is not recognised, or the format does not use a key of
+        the entry.
     """
     path = Path(entry["file"])
     if not path.is_file():
@@ -67,8 +69,25 @@ def source_of(entry):
     chosen = recognise(path) if name == "auto" else name
     if chosen is None:
         raise UserError(
-            f"trajectory {entry['name']!r}: {path} is of no format that is known by its content; give `format`, one of {', '.join(FORMATS)}"
+            f"trajectory {entry['name']!r}: {path} is of no format that is known by its content; "
+            f"give `format`, one of {', '.join(FORMATS)}"
         )
+    _refuse_unused_keys(entry, chosen, path)
+    return Source(
+        name=entry["name"],
+        path=path,
+        format=chosen,
+        companions=_companions(entry, chosen, path),
+        keys=entry.get("keys") or {},
+        key_units=entry.get("key_units") or {},
+        species=entry.get("species") or None,
+        cell=entry.get("cell") or None,
+        lammps_units=entry.get("lammps_units") or None,
+    )
+
+
+def _refuse_unused_keys(entry, chosen, path):
+    """Refuse keys of the entry that have no effect on the format ``chosen``."""
     form = FORMATS[chosen]
     for key in ("keys", "key_units", "companions", "species", "cell", "lammps_units"):
         if entry.get(key) and key not in form.options:
@@ -78,43 +97,45 @@ def source_of(entry):
     for key in ("where", "temperature_key"):
         if entry.get(key) and chosen not in WITH_KEYS:
             raise UserError(
-                f"trajectory {entry['name']!r}: `{key}` looks at keys of the frames, which {path}, read as {chosen}, does not have; "
+                f"trajectory {entry['name']!r}: `{key}` looks at keys of the frames, "
+                f"which {path}, read as {chosen}, does not have; "
                 + ("give temperature" if key == "temperature_key" else "cut with start and stop")
             )
+
+
+def _companions(entry, chosen, path):
+    """Return {what: path} of the files that belong to the main file; those of the entry replace those beside it."""
+    form = FORMATS[chosen]
     companions = form.companions(path)
     for what, file in (entry.get("companions") or {}).items():
         if what not in form.accepts:
             raise UserError(
-                f"trajectory {entry['name']!r}: `companions.{what}` is not a file of the format {chosen}; known: {', '.join(form.accepts)}"
+                f"trajectory {entry['name']!r}: `companions.{what}` is not a file of the format {chosen}; "
+                f"known: {', '.join(form.accepts)}"
             )
         if not Path(file).is_file():
             raise UserError(f"trajectory {entry['name']!r}: there is no file {file} (companions.{what})")
         companions[what] = Path(file)
     if entry.get("cell") and "cell" in companions:
         raise UserError(
-            f"trajectory {entry['name']!r}: `cell` is given, but {companions['cell']} has the cells of every step; drop it"
+            f"trajectory {entry['name']!r}: `cell` is given, "
+            f"but {companions['cell']} has the cells of every step; drop it"
         )
-    return Source(
-        name=entry["name"],
-        path=path,
-        format=chosen,
-        companions=companions,
-        **{
-            key: entry.get(key) or ({} if key in ("keys", "key_units") else None)
-            for key in ("keys", "key_units", "species", "cell", "lammps_units")
-        },
-    )
+    return companions
 
 
 def files_of(entry):
-    """Return the paths of all files of an entry as text, the main one first; companions only where the main file is there."""
+    """Return the paths of all files of an entry as text, the main one first.
+
+    If the main file is absent, it is the only one.
+    """
     if not Path(entry["file"]).is_file():
         return [entry["file"]]
     return [entry["file"], *map(str, source_of(entry).companions.values())]
 
 
 def check_families(trajectories, energies_agree):
-    """Refuse trajectories of different codes in one study, unless the configuration says that their energies agree.
+    """Refuse trajectories of different codes in one study, unless the configuration states that their energies agree.
 
     Parameters
     ----------
@@ -133,7 +154,8 @@ def check_families(trajectories, energies_agree):
     if len(families) > 1 and not energies_agree:
         found = "; ".join(f"{family}: {', '.join(names)}" for family, names in families.items())
         raise UserError(
-            f"the trajectories come from different codes ({found}). Total energies of two codes, or of one with other pseudopotentials "
-            "or functionals, differ by constants and more, which a fit on both would take for physics. If these do agree "
-            "(the same frame computed by both shows it), set `import: {energies_agree: true}`"
+            f"the trajectories come from different codes ({found}). Total energies of two codes, or of one with other "
+            "pseudopotentials or functionals, differ by constants and more, which a fit on both would take for "
+            "physics. If these do agree (the same frame computed by both shows it), "
+            "set `import: {energies_agree: true}`"
         )

@@ -1,19 +1,19 @@
-"""What ASE writes: .traj (ulm: JSON and plain arrays) and databases (.db: SQLite, .json).
+"""Files that ASE writes: .traj (ulm: JSON and plain arrays) and databases (.db: SQLite, .json).
 
-Neither runs code that the file brings: ``TrajectoryReader`` reads JSON and raw numbers and refuses the pickled .traj of ASE before
-2015, and databases hold JSON. ``ase.io.read`` is not used, because it would fall back to other formats.
+Reading them never runs code from the file: ``TrajectoryReader`` reads JSON and raw numbers and refuses the pickled
+.traj files of ASE before 2015, and databases contain JSON. ``ase.io.read`` would fall back to other formats, so it is
+not used.
 """
 
 import re
-
-from ase.db import connect
-from ase.io.trajectory import TrajectoryReader
 
 from gapglass.frames.readers.records import Format, from_atoms
 
 
 def traj_frames(source):
     """Yield the frames of an ASE trajectory."""
+    from ase.io.trajectory import TrajectoryReader
+
     with TrajectoryReader(str(source.path)) as trajectory:
         for atoms in trajectory:
             yield from_atoms(atoms)
@@ -21,6 +21,8 @@ def traj_frames(source):
 
 def db_frames(source):
     """Yield the rows of an ASE database in the order of their id; key-value pairs are keys for `where`."""
+    from ase.db import connect
+
     database = connect(str(source.path), type="json" if source.path.suffix == ".json" else "db", use_lock_file=False)
     for row in database.select(sort="id"):
         atoms = row.toatoms()
@@ -28,14 +30,28 @@ def db_frames(source):
         yield from_atoms(atoms)
 
 
+def recognises_db(name, head):
+    """Return whether a file is an SQLite or JSON database, by its first bytes."""
+    if head.startswith("SQLite format 3"):
+        return True
+    return name.endswith(".json") and re.match(r'\{"\d+": \{', head) is not None
+
+
 FORMATS = (
     Format(
-        "ase_traj", "converted", "ASE trajectory (.traj)", traj_frames,
-        lambda name, head: head.startswith("- of Ulm"), labels_from="frames written with a calculator that has energy and forces",
+        "ase_traj",
+        family="converted",
+        title="ASE trajectory (.traj)",
+        frames=traj_frames,
+        recognises=lambda name, head: head.startswith("- of Ulm"),
+        labels_from="frames written with a calculator that has energy and forces",
     ),
     Format(
-        "ase_db", "converted", "ASE database (.db, .json)", db_frames,
-        lambda name, head: head.startswith("SQLite format 3") or (name.endswith(".json") and re.match(r'\{"\d+": \{', head) is not None),
+        "ase_db",
+        family="converted",
+        title="ASE database (.db, .json)",
+        frames=db_frames,
+        recognises=recognises_db,
         labels_from="rows written with a calculator that has energy and forces",
     ),
-)  # fmt: skip
+)

@@ -1,7 +1,8 @@
-"""CP2K: PROJECT-pos-1.xyz with the forces, energies, cells, stresses and velocities that it writes beside it, joined by step.
+"""CP2K: PROJECT-pos-1.xyz, joined by step with the forces, energies, cells, stresses and velocities beside it.
 
-The files may have different strides; a restart appends to them and repeats steps, of which the last record counts. The MD's .stress
-holds the motion of the atoms too: it becomes a virial only where velocities of the same step are there to take that share out.
+The files may have different strides. A restart appends to them and repeats steps, of which the last record counts. The
+.stress file of MD includes the motion of the atoms; it becomes a virial only if the velocities of the same step are
+available, because they give the kinetic contribution to subtract.
 """
 
 import re
@@ -10,25 +11,14 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
 from gapglass.base import units
-from gapglass.frames.readers.records import (
-    Format,
-    RawFrame,
-    beside,
-    built,
-    common_steps,
-    elements,
-    given_cell,
-    index_xyz,
-    lines,
-    open_bytes,
-    present,
-    record_at,
-)
+from gapglass.frames.readers.opening import beside, lines, open_bytes, present
+from gapglass.frames.readers.records import Format, RawFrame, built, elements, given_cell
+from gapglass.frames.readers.sections import common_steps, index_xyz, record_at
 
 COMMENT = re.compile(r"i\s*=\s*(\d+)(?:.*?time\s*=\s*([-\d.Ee+]+))?(?:.*?\bE\s*=\s*([-\d.Ee+]+))?")
-# energies in .xyz and .ener are the same number printed with different digits; further apart they are of different runs
+# The .xyz and .ener files print the same energy with different numbers of digits; a larger difference means two runs.
 SAME_ENERGY_HARTREE = 1e-5
-KIND = "free_energy"  # CP2K's energy holds the electronic entropy where there is smearing: it belongs to the forces
+KIND = "free_energy"  # With smearing, CP2K's energy includes the electronic entropy; the forces are its derivatives.
 
 
 def companions(path):
@@ -64,7 +54,7 @@ def _indexed(source, path, what):
 
 
 def _table(source, path, what):
-    """Return step -> row of numbers; the last row of a step counts."""
+    """Return step -> row of numbers, of the last row of each step."""
     rows, width = {}, None
     for line in lines(path):
         words = line.split()
@@ -78,74 +68,95 @@ def _table(source, path, what):
     return rows
 
 
-def frames(source):
-    """Yield the steps that all the files have, in their order."""
-    positions, offsets = _indexed(source, source.path, "positions")
-    steps = {"positions": offsets}
-    forces = velocities = None
+def _opened(source):
+    """Return the open XYZ files, and a table for each file: step -> byte in an XYZ file, or row of any other file."""
+    streams, tables = {}, {}
+    streams["positions"], tables["positions"] = _indexed(source, source.path, "positions")
     if "forces" in source.companions:
-        forces, steps["forces"] = _indexed(source, source.companions["forces"], "forces")
-    tables = {
-        what: _table(
-            source, source.companions[what], {"energies": "energies", "cell": "cells", "stress": "stresses"}[what]
-        )
-        for what in ("energies", "cell", "stress")
-        if what in source.companions
-    }
-    stress = tables.pop("stress", None)
-    steps |= tables
-    speeds = {}
-    if stress and "velocities" in source.companions:
-        velocities, speeds = _indexed(source, source.companions["velocities"], "velocities")
-    elif stress:
+        streams["forces"], tables["forces"] = _indexed(source, source.companions["forces"], "forces")
+    for what, plural in (("energies", "energies"), ("cell", "cells"), ("stress", "stresses")):
+        if what in source.companions:
+            tables[what] = _table(source, source.companions[what], plural)
+    if tables.get("stress") and "velocities" in source.companions:
+        path = source.companions["velocities"]
+        streams["velocities"], tables["velocities"] = _indexed(source, path, "velocities")
+    elif tables.get("stress"):
         source.note(
-            f"{source.companions['stress']} holds the motion of the atoms too; without the velocities of the same steps it gives no virial"
+            f"{source.companions['stress']} holds the motion of the atoms too; "
+            "without the velocities of the same steps it gives no virial"
         )
+    return streams, tables
+
+
+def frames(source):
+    """Yield the steps that all files have, in their order; stresses and velocities may lack some of them."""
+    streams, tables = _opened(source)
+    stress, velocities = tables.pop("stress", {}), tables.pop("velocities", {})
     cell = given_cell(source)
-    for step in common_steps(source, **steps):
-        comment, names, places = record_at(positions, offsets[step])
-        found = COMMENT.search(comment)
+    for step in common_steps(source, **tables):
+        comment, names, places = record_at(streams["positions"], tables["positions"][step])
         if "cell" in tables:
             cell = tables["cell"][step][1:10].reshape(3, 3)
         symbols = elements(source, names)
-        frame = RawFrame(
-            built(symbols, places, cell), step=step, time_fs=float(found.group(2)) if found.group(2) else None
-        )
-        energy = float(found.group(3)) if found.group(3) else None
-        if "energies" in tables:
-            time, _, frame.temperature_k, potential = tables["energies"][step][:4]
-            if energy is not None and abs(energy - potential) > SAME_ENERGY_HARTREE:
-                raise source.fault(
-                    f"step {step} has the energy {energy} Hartree in {source.path} and {potential} in {source.companions['energies']}; "
-                    "they are of different runs"
-                )
-            energy, frame.time_fs = potential, time
-        if energy is not None:
-            frame.energies[KIND] = float(units.energy(energy, "Hartree"))
-        if forces is not None:
-            _, of, numbers = record_at(forces, steps["forces"][step])
+        frame = RawFrame(built(symbols, places, cell), step=step)
+        _add_energy_and_time(source, frame, comment, tables["energies"][step] if "energies" in tables else None)
+        if "forces" in tables:
+            _, of, numbers = record_at(streams["forces"], tables["forces"][step])
             if of != names:
-                raise source.fault(f"step {step}: {source.companions['forces']} has other atoms than {source.path}")
+                raise source.error(f"step {step}: {source.companions['forces']} has other atoms than {source.path}")
             frame.forces = units.forces(numbers, "Hartree/Bohr")
-        if stress and step in stress and step in speeds and cell is not None:
-            _, _, speed = record_at(velocities, speeds[step])
-            masses = [atomic_masses[atomic_numbers[symbol]] for symbol in symbols]
-            moving = units.kinetic_virial(masses, units.velocities(speed, "Bohr", "a.u."))
-            whole = units.virial_from_pressure(stress[step][1:10], abs(np.linalg.det(cell)), "bar")
-            frame.virial = whole - moving
+        if step in stress and step in velocities and cell is not None:
+            _, _, velocity = record_at(streams["velocities"], velocities[step])
+            frame.virial = _virial(stress[step][1:10], velocity, symbols, cell)
         yield frame
 
 
+def _add_energy_and_time(source, frame, comment, row):
+    """Set energy, time and temperature of a frame from its comment line and its row of the .ener file, or None.
+
+    Raises
+    ------
+    UserError
+        When the two energies show that the files are of different runs.
+    """
+    _, time, energy = COMMENT.search(comment).groups()
+    frame.time_fs = float(time) if time else None
+    energy = float(energy) if energy else None
+    if row is not None:
+        frame.time_fs, _, frame.temperature_k, potential = row[:4]
+        if energy is not None and abs(energy - potential) > SAME_ENERGY_HARTREE:
+            raise source.error(
+                f"step {frame.step} has the energy {energy} Hartree in {source.path} "
+                f"and {potential} in {source.companions['energies']}; they are of different runs"
+            )
+        energy = potential
+    if energy is not None:
+        frame.energies[KIND] = float(units.energy(energy, "Hartree"))
+
+
+def _virial(stress, velocity, symbols, cell):
+    """Return the virial (eV, 3 x 3) from velocities (Bohr / a.u.) and the stress (bar), which includes the motion."""
+    masses = [atomic_masses[atomic_numbers[symbol]] for symbol in symbols]
+    kinetic = units.kinetic_virial(masses, units.velocities(velocity, "Bohr", "a.u."))
+    return units.virial_from_pressure(stress, abs(np.linalg.det(cell)), "bar") - kinetic
+
+
 def recognises(name, head):
-    """Tell a position file of CP2K's MD from other XYZ files by its comment line."""
+    """Return whether an XYZ file is a position file of CP2K's MD, by its comment line."""
     second = head.split("\n")[1:2]
     return bool(second) and re.match(r"\s*i\s*=\s*\d+\s*,\s*time\s*=", second[0]) is not None
 
 
 FORMATS = (
     Format(
-        "cp2k", "CP2K", "CP2K PROJECT-pos-1.xyz and its companions", frames, recognises, companions,
-        accepts=("forces", "energies", "cell", "stress", "velocities"), options=("companions", "species", "cell"),
+        "cp2k",
+        family="CP2K",
+        title="CP2K PROJECT-pos-1.xyz and its companions",
+        frames=frames,
+        recognises=recognises,
+        companions=companions,
+        accepts=("forces", "energies", "cell", "stress", "velocities"),
+        options=("companions", "species", "cell"),
         labels_from="PROJECT-frc-1.xyz (MOTION/PRINT/FORCES) and PROJECT-1.ener",
     ),
-)  # fmt: skip
+)

@@ -1,8 +1,9 @@
 """Quantum ESPRESSO: the output of pw.x and the files PREFIX.pos, .for, .cel, .evp of cp.x.
 
-The total energy of pw.x is the free energy where there is smearing, and the one whose derivative the forces are in any case. pw.x
-prints the pressure tensor, positive where the atoms push. That of cp.x is not read: it holds the motion of
-the atoms, and the velocities of .vel take it out to 5 % only, being of another time within the step.
+The forces are the derivatives of the total energy of pw.x, which is the free energy if there is smearing. pw.x prints
+the pressure tensor, positive under compression. The pressure tensor of cp.x is not read: it includes the motion of the
+atoms, and the velocities in .vel remove that contribution only to within 5 %, because they belong to another time
+within the step.
 """
 
 import re
@@ -11,22 +12,9 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from gapglass.base import units
-from gapglass.frames.readers.records import (
-    Format,
-    RawFrame,
-    bare_name,
-    beside,
-    built,
-    common_steps,
-    elements,
-    given_cell,
-    index_sections,
-    lines,
-    listed_species,
-    open_bytes,
-    present,
-    section_at,
-)
+from gapglass.frames.readers.opening import bare_name, beside, lines, open_bytes, present
+from gapglass.frames.readers.records import Format, RawFrame, built, elements, given_cell, listed_species
+from gapglass.frames.readers.sections import common_steps, index_sections, section_at
 
 KIND = "free_energy"
 NUMBER = r"[-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?"
@@ -37,19 +25,14 @@ def pw_frames(source):
 
     The positions that pw.x prints after the forces are those of the next step.
     """
-    places = cell = symbols = energy = pending = alat = time_step = None
+    structure = _PwStructure(source)
+    pending = energy = time_step = None
     started = finished = 0
     stream = lines(source.path)
     for line in stream:
-        if "lattice parameter (alat)" in line:
-            alat = units.length(float(re.search(rf"=\s*({NUMBER})", line).group(1)), "Bohr")
-        elif "crystal axes: (cart. coord. in units of alat)" in line:
-            rows = [re.findall(NUMBER, next(stream, "").rpartition("(")[2]) for _ in range(3)]
-            if all(len(row) == 3 for row in rows):
-                cell = alat * np.array(rows, float)
-        elif "positions (alat units)" in line:
-            symbols, places = _pw_start(source, stream, alat)
-        elif "Time step" in line and "femto" in line:
+        if structure.reads(line, stream):
+            continue
+        if "Time step" in line and "femto" in line:
             time_step = float(re.search(rf"({NUMBER})\s*femto", line).group(1))
         elif "Self-consistent Calculation" in line:
             if pending is not None:
@@ -59,36 +42,66 @@ def pw_frames(source):
         elif line.startswith("!") and "total energy" in line:
             energy = float(re.search(rf"=\s*({NUMBER})\s*Ry", line).group(1))
         elif "Forces acting on atoms" in line and energy is not None:
-            forces = _pw_forces(stream, len(symbols))
+            forces = _pw_forces(stream, len(structure.symbols))
             if forces is not None:
-                pending = RawFrame(
-                    built(symbols, places, cell), energies={KIND: float(units.energy(energy, "Ry"))}, forces=forces
-                )
+                energies = {KIND: float(units.energy(energy, "Ry"))}
+                pending = RawFrame(structure.atoms(), energies=energies, forces=forces)
                 finished += 1
-        elif "total   stress" in line and pending is not None:
-            rows = [next(stream, "").split()[:3] for _ in range(3)]
-            if all(len(row) == 3 for row in rows):
-                pending.virial = units.virial_from_pressure(
-                    np.array(rows, float), abs(np.linalg.det(pending.atoms.cell)), "Ry/Bohr^3"
-                )
-        elif "Entering Dynamics" in line and pending is not None:
-            pending.step = int(re.search(r"(?:it|iteration)\s*=\s*(\d+)", line).group(1)) - 1
-            if found := re.search(rf"time\s*=\s*({NUMBER})\s*pico", line):  # vc-md
-                pending.time_fs = float(units.time(float(found.group(1)), "ps"))
-        elif pending is not None and (found := re.match(rf"\s*temperature\s*=\s*({NUMBER})\s*K", line)):
-            pending.temperature_k = float(found.group(1))
-        elif line.startswith("CELL_PARAMETERS"):
-            rows = [next(stream, "").split() for _ in range(3)]
-            if all(len(row) == 3 for row in rows):
-                cell = _pw_cell(line, rows, alat)
-        elif line.startswith("ATOMIC_POSITIONS") and symbols is not None:
-            rows = [next(stream, "").split() for _ in symbols]
-            if all(len(row) >= 4 for row in rows):
-                places = _pw_positions(line, np.array([row[1:4] for row in rows], float), cell, alat)
+        elif pending is not None:
+            _pw_complete(pending, line, stream)
     if pending is not None:
         yield _pw_timed(pending, time_step)
     if started > finished:
         source.dropped["steps without energy and forces (not finished, or tprnfor not set)"] += started - finished
+
+
+class _PwStructure:
+    """Species, positions and cell (Å) at the current line of a pw.x output."""
+
+    def __init__(self, source):
+        self.source = source
+        self.symbols = self.places = self.cell = self.alat = None
+
+    def atoms(self):
+        return built(self.symbols, self.places, self.cell)
+
+    def reads(self, line, stream):
+        """Return whether a line belongs to the structure; if so, read it and the lines that follow it."""
+        if "lattice parameter (alat)" in line:
+            self.alat = units.length(float(re.search(rf"=\s*({NUMBER})", line).group(1)), "Bohr")
+        elif "crystal axes: (cart. coord. in units of alat)" in line:
+            rows = [re.findall(NUMBER, next(stream, "").rpartition("(")[2]) for _ in range(3)]
+            if all(len(row) == 3 for row in rows):
+                self.cell = self.alat * np.array(rows, float)
+        elif "positions (alat units)" in line:
+            self.symbols, self.places = _pw_start(self.source, stream, self.alat)
+        elif line.startswith("CELL_PARAMETERS"):
+            rows = [next(stream, "").split() for _ in range(3)]
+            if all(len(row) == 3 for row in rows):
+                self.cell = _pw_cell(line, rows, self.alat)
+        elif line.startswith("ATOMIC_POSITIONS") and self.symbols is not None:
+            rows = [next(stream, "").split() for _ in self.symbols]
+            if all(len(row) >= 4 for row in rows):
+                numbers = np.array([row[1:4] for row in rows], float)
+                self.places = _pw_positions(line, numbers, self.cell, self.alat)
+        else:
+            return False
+        return True
+
+
+def _pw_complete(frame, line, stream):
+    """Add to a frame what pw.x prints after its forces: virial, step, time and temperature."""
+    if "total   stress" in line:
+        rows = [next(stream, "").split()[:3] for _ in range(3)]
+        if all(len(row) == 3 for row in rows):
+            volume = abs(np.linalg.det(frame.atoms.cell))
+            frame.virial = units.virial_from_pressure(np.array(rows, float), volume, "Ry/Bohr^3")
+    elif "Entering Dynamics" in line:
+        frame.step = int(re.search(r"(?:it|iteration)\s*=\s*(\d+)", line).group(1)) - 1
+        if found := re.search(rf"time\s*=\s*({NUMBER})\s*pico", line):  # vc-md
+            frame.time_fs = float(units.time(float(found.group(1)), "ps"))
+    elif found := re.match(rf"\s*temperature\s*=\s*({NUMBER})\s*K", line):
+        frame.temperature_k = float(found.group(1))
 
 
 def _pw_timed(frame, time_step):
@@ -98,20 +111,19 @@ def _pw_timed(frame, time_step):
 
 
 def _pw_start(source, stream, alat):
-    """Return symbols and positions (Å) of the list at the head of a run."""
+    """Return symbols and positions (Å) from the list of atoms at the head of a run."""
     rows = []
     for line in stream:
         found = re.match(rf"\s*\d+\s+(\S+)\s+tau\(\s*\d+\)\s*=\s*\(\s*({NUMBER})\s+({NUMBER})\s+({NUMBER})", line)
         if not found:
             break
         rows.append(found.groups())
-    return elements(source, [_label(source, row[0]) for row in rows]), alat * np.array(
-        [row[1:] for row in rows], float
-    )
+    symbols = elements(source, [_label(source, row[0]) for row in rows])
+    return symbols, alat * np.array([row[1:] for row in rows], float)
 
 
 def _label(source, label):
-    """Return the element that begins an atom label such as Si1 or Fe_up, unless the configuration names it."""
+    """Return the element at the start of an atom label such as Si1 or Fe_up; a label in `species` stays as it is."""
     if isinstance(source.species, dict) and label in map(str, source.species):
         return label
     letters = re.match(r"[A-Za-z]*", label).group(0)
@@ -125,7 +137,7 @@ def _pw_forces(stream, n_atoms):
         if found:
             rows.append(found.groups())
         elif line.strip() or rows:
-            return None  # cut off: what follows is of another run
+            return None  # The list is cut off, and this line belongs to another run.
         if len(rows) == n_atoms:
             return units.forces(np.array(rows, float), "Ry/Bohr")
     return None
@@ -169,22 +181,22 @@ def _opens(line, current):
 
 def _indexed(source, path, what):
     stream = open_bytes(path)
-    blocks, repeated, truncated = index_sections(stream, _opens)
+    sections, repeated, truncated = index_sections(stream, _opens)
     if truncated:
         source.dropped[f"truncated blocks of the {what}"] += truncated
     if repeated and what == "positions":
         source.dropped[f"{what} of a step that a restart wrote again"] += repeated
-    return stream, blocks
+    return stream, sections
 
 
-def _block(stream, block):
-    """Return (time in ps, rows of numbers) of a block of cp.x."""
-    (_, time), *rows = section_at(stream, block)
+def _time_and_numbers(stream, section):
+    """Return (time in ps, rows of numbers) of a section of cp.x."""
+    (_, time), *rows = section_at(stream, section)
     return float(time), np.array(rows, float)
 
 
 def _evp(path):
-    """Return step -> {column: value}; the columns are named in the file."""
+    """Return step -> {column: value}; the file names its columns."""
     names, rows = None, {}
     for line in lines(path):
         if line.startswith("#"):
@@ -192,7 +204,7 @@ def _evp(path):
             continue
         words = line.split()
         if names and len(words) > 5:
-            # the header may name EXX and EVDW at its end, which the rows lack
+            # The header may end with EXX and EVDW, which the rows lack.
             rows[int(words[0])] = dict(zip(names, map(float, words), strict=False))
     return rows
 
@@ -200,24 +212,22 @@ def _evp(path):
 def cp_frames(source):
     """Yield the steps that all files of a cp.x run have."""
     streams, tables = {}, {}
-    for what, path in (
-        ("positions", source.path),
-        *((what, source.companions.get(what)) for what in ("forces", "cell")),
-    ):
-        if path is not None:
-            streams[what], tables[what] = _indexed(source, path, {"cell": "cells"}.get(what, what))
+    paths = {"positions": source.path} | source.companions
+    for what, plural in (("positions", "positions"), ("forces", "forces"), ("cell", "cells")):
+        if what in paths:
+            streams[what], tables[what] = _indexed(source, paths[what], plural)
     if "energies" in source.companions:
         tables["energies"] = _evp(source.companions["energies"])
     cell, symbols = given_cell(source), None
     for step in common_steps(source, **tables):
-        time, places = _block(streams["positions"], tables["positions"][step])
+        time, places = _time_and_numbers(streams["positions"], tables["positions"][step])
         if symbols is None:
             symbols = listed_species(
                 source, len(places), f"{source.path} names no species, and cp.x may order the atoms by species"
             )
         if "cell" in tables:
-            # cp.x writes the lattice vectors as columns
-            cell = units.length(_block(streams["cell"], tables["cell"][step])[1].T, "Bohr")
+            # cp.x writes the lattice vectors as columns.
+            cell = units.length(_time_and_numbers(streams["cell"], tables["cell"][step])[1].T, "Bohr")
         frame = RawFrame(
             built(symbols, units.length(places, "Bohr"), cell), step=step, time_fs=float(units.time(time, "ps"))
         )
@@ -226,23 +236,35 @@ def cp_frames(source):
             frame.energies[KIND] = float(units.energy(row["etot"], "Hartree"))
             frame.temperature_k = row.get("Tion")
         if "forces" in tables:
-            frame.forces = units.forces(_block(streams["forces"], tables["forces"][step])[1], "Hartree/Bohr")
+            _, numbers = _time_and_numbers(streams["forces"], tables["forces"][step])
+            frame.forces = units.forces(numbers, "Hartree/Bohr")
         yield frame
 
 
 def recognises_cp(name, head):
-    """Tell PREFIX.pos by its name and a first line of step and time."""
+    """Return whether a file is PREFIX.pos of cp.x, by its name and a first line of step and time."""
     return name.endswith(".pos") and re.match(rf"\s*\d+\s+{NUMBER}\s*\n", head) is not None
 
 
 FORMATS = (
     Format(
-        "espresso_pw", "Quantum ESPRESSO", "Quantum ESPRESSO pw.x output", pw_frames,
-        lambda name, head: "Program PWSCF" in head, options=("species",), labels_from="a pw.x output with forces (tprnfor)",
+        "espresso_pw",
+        family="Quantum ESPRESSO",
+        title="Quantum ESPRESSO pw.x output",
+        frames=pw_frames,
+        recognises=lambda name, head: "Program PWSCF" in head,
+        options=("species",),
+        labels_from="a pw.x output with forces (tprnfor)",
     ),
     Format(
-        "espresso_cp", "Quantum ESPRESSO", "Quantum ESPRESSO cp.x PREFIX.pos and its companions", cp_frames, recognises_cp, cp_companions,
-        accepts=("forces", "energies", "cell"), options=("companions", "species", "cell"),
+        "espresso_cp",
+        family="Quantum ESPRESSO",
+        title="Quantum ESPRESSO cp.x PREFIX.pos and its companions",
+        frames=cp_frames,
+        recognises=recognises_cp,
+        companions=cp_companions,
+        accepts=("forces", "energies", "cell"),
+        options=("companions", "species", "cell"),
         labels_from="PREFIX.for (tprnfor) and PREFIX.evp",
     ),
-)  # fmt: skip
+)

@@ -1,18 +1,24 @@
-"""Extended XYZ, with ASE's keys, with REF_* keys, or with any keys that the configuration declares."""
+"""Extended XYZ, with the keys of ASE, with REF_* keys, or with any keys that the configuration declares."""
 
 import io
 from itertools import islice
 
 import numpy as np
-from ase.io import iread
 
 from gapglass.base import units
-from gapglass.frames.readers.records import COMPRESSED, Format, RawFrame, from_atoms
+from gapglass.frames.readers.opening import COMPRESSED
+from gapglass.frames.readers.records import Format, RawFrame, from_atoms
 
-# what `keys` may declare, and the unit where `key_units` names none; pressure is the negative of stress
+# The labels that `keys` may declare, and their units if `key_units` names none; pressure is the negative of stress.
 UNITS = {
-    "energy": "eV", "free_energy": "eV", "forces": "eV/A", "virial": "eV", "stress": "eV/A^3", "pressure": "eV/A^3", "time": "fs",
-}  # fmt: skip
+    "energy": "eV",
+    "free_energy": "eV",
+    "forces": "eV/A",
+    "virial": "eV",
+    "stress": "eV/A^3",
+    "pressure": "eV/A^3",
+    "time": "fs",
+}
 KNOWN_UNITS = {
     "energy": units.ENERGY_EV,
     "free_energy": units.ENERGY_EV,
@@ -25,9 +31,10 @@ KNOWN_UNITS = {
 
 
 def opened(path):
-    """Return the text of a file as a stream, a compressed one unpacked: ASE seeks back and forth, which those answer very slowly.
+    """Return a file as an open text stream; a compressed file is unpacked into memory.
 
-    A stream and no name, because ASE takes what follows an @ in a name for the numbers of frames.
+    ASE seeks back and forth, which is very slow in a compressed file. ASE gets a stream and not a path, because it
+    takes the part of a path after an @ for the numbers of frames.
     """
     opener = COMPRESSED.get(path.suffix)
     if opener is None:
@@ -40,7 +47,7 @@ def opened(path):
 
 
 def _refuse_absurd(stream):
-    """Refuse a frame that claims more atoms than the whole file has lines: ASE would look for each of them, for days."""
+    """Refuse a frame that claims more atoms than the file has lines, because ASE would try to read each of them."""
     n_lines = 0
     while line := stream.readline():
         n_lines += 1
@@ -55,13 +62,15 @@ def _refuse_absurd(stream):
 
 def frames(source):
     """Yield the frames of an extended XYZ file."""
+    from ase.io import iread
+
     with opened(source.path) as stream:
         for atoms in iread(stream, index=":", format="extxyz"):
             yield _declared(source, atoms) if source.keys else from_atoms(atoms)
 
 
 def _declared(source, atoms):
-    """Return a raw frame of the keys that the configuration declares, and of no others."""
+    """Return a raw frame whose labels are those of the declared keys only."""
     results = getattr(atoms.calc, "results", None) or {}
 
     def value(what):
@@ -95,18 +104,25 @@ def _declared(source, atoms):
 
 
 def _tensor(numbers):
-    """Return 3 x 3 from nine numbers, or from six in the order of ASE: xx yy zz yz xz xy."""
+    """Return a 3 x 3 tensor from nine numbers, or from six in the order of ASE: xx yy zz yz xz xy."""
     return units.tensor(numbers, "xx yy zz yz xz xy") if numbers.size == 6 else numbers.reshape(3, 3)
 
 
 def recognises(name, head):
-    """Tell extended XYZ by its ending or by a first line that counts the atoms; other XYZ files are tried before."""
+    """Return whether a file may be extended XYZ, by its suffix or by a first line with a number of atoms."""
     return name.endswith((".extxyz", ".xyz")) or head.split("\n")[0].strip().isdigit()
 
 
 FORMATS = (
     Format(
-        "extxyz", "converted", "extended XYZ", frames, recognises, options=("keys", "key_units"),
-        labels_from="REF_energy and REF_forces, or energy and forces in ASE's calculator, or the names given in `keys`",
+        "extxyz",
+        family="converted",
+        title="extended XYZ",
+        frames=frames,
+        recognises=recognises,
+        options=("keys", "key_units"),
+        labels_from=(
+            "REF_energy and REF_forces, or energy and forces in ASE's calculator, or the names given in `keys`"
+        ),
     ),
-)  # fmt: skip
+)

@@ -1,7 +1,7 @@
-"""LAMMPS: a text dump (custom) with forces, and the log whose thermo table holds the energies.
+"""LAMMPS: a text dump (custom) with forces, and the log whose thermo table has the energies.
 
-They rarely say in which units they are written: ``lammps_units`` does. The pressure of the thermo table holds the motion of the
-atoms too; it becomes a virial where the dump has velocities, which take that share out.
+These files rarely state their units, so ``lammps_units`` does. The pressure of the thermo table includes the motion of
+the atoms; it becomes a virial if the dump has velocities, which give the kinetic contribution to subtract.
 """
 
 import re
@@ -11,9 +11,11 @@ import numpy as np
 from ase.data import atomic_masses
 
 from gapglass.base import units
-from gapglass.frames.readers.records import Format, RawFrame, beside, built, common_steps, elements, lines, present
+from gapglass.frames.readers.opening import beside, lines, present
+from gapglass.frames.readers.records import Format, RawFrame, built, elements
+from gapglass.frames.readers.sections import common_steps
 
-# names of units.py of energy, forces, pressure, time; lengths are Å in both
+# Units of energy, forces, pressure and time, as gapglass.base.units names them; lengths are in Å in both styles.
 UNITS = {"metal": ("eV", "eV/A", "bar", "ps"), "real": ("kcal/mol", "kcal/mol/A", "atm", "fs")}
 PRESSURES = ("Pxx", "Pyy", "Pzz", "Pxy", "Pxz", "Pyz")
 
@@ -37,7 +39,7 @@ def _dump(source):
         elif line.startswith("ITEM: BOX BOUNDS"):
             triclinic = "xy" in line
             if "abc" in line:
-                raise source.fault(
+                raise source.error(
                     f"{source.path} holds a general triclinic box; write the dump without `triclinic/general`"
                 )
             box = [next(stream, "").split() for _ in range(3)]
@@ -48,16 +50,17 @@ def _dump(source):
                 source.dropped["truncated last frame"] += 1
                 return
             if "id" not in item:
-                raise source.fault(
-                    f"{source.path} has no column id; LAMMPS changes the order of the atoms from frame to frame, dump the id"
+                raise source.error(
+                    f"{source.path} has no column id; "
+                    "LAMMPS changes the order of the atoms from frame to frame, dump the id"
                 )
             place = item.index("id")
             yield step, time, np.array(box, float), triclinic, item, sorted(rows, key=lambda row: int(row[place]))
-            time = None  # ITEM: TIME stands before ITEM: TIMESTEP
+            time = None  # ITEM: TIME of a frame precedes its ITEM: TIMESTEP
 
 
 def _cell(bounds, triclinic):
-    """Return (origin, cell) in Å from BOX BOUNDS; those of a tilted box are its bounding box."""
+    """Return (origin, cell) in Å from BOX BOUNDS, which are the bounding box if the box is triclinic."""
     tilt = bounds[:, 2] if triclinic else np.zeros(3)
     xy, xz, yz = tilt
     low = bounds[:, 0] - [min(0, xy, xz, xy + xz), min(0, yz), 0]
@@ -73,7 +76,7 @@ def _positions(source, item, vectors, origin, cell):
     for names in (("xs", "ys", "zs"), ("xsu", "ysu", "zsu")):
         if set(names) <= set(item):
             return vectors(*names) @ cell
-    raise source.fault(f"{source.path} has no columns x y z (or xu, xs, xsu); found: {' '.join(item)}")
+    raise source.error(f"{source.path} has no columns x y z (or xu, xs, xsu); found: {' '.join(item)}")
 
 
 def _names(source, item, rows):
@@ -83,18 +86,18 @@ def _names(source, item, rows):
     if isinstance(source.species, list) and types:
         wrong = [kind for kind in types if int(kind) > len(source.species)]
         if wrong:
-            raise source.fault(f"`species` names {len(source.species)} types, {source.path} has type {wrong[0]}")
+            raise source.error(f"`species` names {len(source.species)} types, {source.path} has type {wrong[0]}")
         return elements(source, [source.species[int(kind) - 1] for kind in types])
     if isinstance(source.species, dict) and types:
         return elements(source, types)
-    raise source.fault(
+    raise source.error(
         f"{source.path} has no column element; give the element of each type in their order, `species: [Te, O]`"
     )
 
 
 def _thermo(source, path):
     """Return (step -> {column: value} of all thermo tables of a log, time step or None, units or None)."""
-    names, rows, timestep, told = None, {}, None, None
+    names, rows, timestep, stated = None, {}, None, None
     for line in lines(path):
         words = line.split()
         if words[:1] == ["Step"]:
@@ -109,27 +112,20 @@ def _thermo(source, path):
         elif found := re.match(r"(?:\s*Time step\s*:|timestep)\s+([\d.eE+-]+)\s*$", line):
             timestep = float(found.group(1))
         elif found := re.match(r"(?:\s*Unit style\s*:|units)\s+(\w+)\s*$", line):
-            told = found.group(1)
+            stated = found.group(1)
         elif re.match(r"\s*thermo_modify\b.*\bnorm\s+yes", line):
-            raise source.fault(f"{path} holds energies per atom (thermo_modify norm yes); write total energies")
-    return rows, timestep, told
+            raise source.error(f"{path} holds energies per atom (thermo_modify norm yes); write total energies")
+    return rows, timestep, stated
 
 
 def frames(source):
-    """Yield the frames of the dump whose step the thermo table has too, or all where there is no log."""
-    steps, told = _scan(source.path)
+    """Yield the frames of the dump whose step is in the thermo table, or all frames if there is no log."""
+    steps, stated = _scan(source.path)
     thermo, timestep = {}, None
     if "thermo" in source.companions:
         thermo, timestep, logged = _thermo(source, source.companions["thermo"])
-        told = told or logged
-    if source.lammps_units and told and told != source.lammps_units:
-        raise source.fault(f"`lammps_units` is {source.lammps_units}, {source.path} or its log says {told}")
-    style = source.lammps_units or told
-    if style not in UNITS:
-        raise source.fault(
-            f"{source.path} {f'is in {told} units, which are not known here' if told else 'does not say its units'}; "
-            "allowed is `lammps_units: metal` (eV, Å, bar) or real (kcal/mol, Å, atm)"
-        )
+        stated = stated or logged
+    style = _style(source, stated)
     shared = set(common_steps(source, dump=steps, thermo=thermo)) if thermo else set(steps)
     for step, time, bounds, triclinic, item, rows in _dump(source):
         steps[step] -= 1
@@ -141,16 +137,29 @@ def frames(source):
             )
 
 
+def _style(source, stated):
+    """Return the unit style of the configuration, or the one that the files state."""
+    if source.lammps_units and stated and stated != source.lammps_units:
+        raise source.error(f"`lammps_units` is {source.lammps_units}, {source.path} or its log says {stated}")
+    style = source.lammps_units or stated
+    if style not in UNITS:
+        problem = f"is in {stated} units, which are not known here" if stated else "does not say its units"
+        raise source.error(
+            f"{source.path} {problem}; allowed is `lammps_units: metal` (eV, Å, bar) or real (kcal/mol, Å, atm)"
+        )
+    return style
+
+
 def _scan(path):
-    """Return how often each step is in the dump, and the units where the dump names them (dump_modify units yes)."""
-    steps, told = Counter(), None
+    """Return how often the dump has each step, and its units or None (dump_modify units yes)."""
+    steps, stated = Counter(), None
     stream = lines(path)
     for line in stream:
         if line.startswith("ITEM: TIMESTEP"):
             steps[int(next(stream, "0"))] += 1
         elif line.startswith("ITEM: UNITS"):
-            told = next(stream, "").strip()
-    return steps, told
+            stated = next(stream, "").strip()
+    return steps, stated
 
 
 def _frame(source, style, read, row, timestep):
@@ -178,10 +187,9 @@ def _frame(source, style, read, row, timestep):
     if set(PRESSURES) <= set(row) and {"vx", "vy", "vz"} <= set(item):
         speed = units.velocities(vectors("vx", "vy", "vz"), "A", time_unit)
         masses = column("mass") if "mass" in item else atomic_masses[frame.atoms.numbers]
-        whole = units.tensor([row[name] for name in PRESSURES], "xx yy zz xy xz yz")
-        frame.virial = units.virial_from_pressure(
-            whole, abs(np.linalg.det(cell)), pressure_unit
-        ) - units.kinetic_virial(masses, speed)
+        pressure = units.tensor([row[name] for name in PRESSURES], "xx yy zz xy xz yz")
+        total = units.virial_from_pressure(pressure, abs(np.linalg.det(cell)), pressure_unit)
+        frame.virial = total - units.kinetic_virial(masses, speed)
     elif set(PRESSURES) <= set(row):
         source.note(
             "the thermo table has the pressure, but the dump no velocities to take the motion out of it: no virials"
@@ -191,8 +199,14 @@ def _frame(source, style, read, row, timestep):
 
 FORMATS = (
     Format(
-        "lammps_dump", "LAMMPS", "LAMMPS dump with thermo", frames, lambda name, head: head.startswith("ITEM: "), companions,
-        accepts=("thermo",), options=("companions", "species", "lammps_units"),
+        "lammps_dump",
+        family="LAMMPS",
+        title="LAMMPS dump with thermo",
+        frames=frames,
+        recognises=lambda name, head: head.startswith("ITEM: "),
+        companions=companions,
+        accepts=("thermo",),
+        options=("companions", "species", "lammps_units"),
         labels_from="a dump with fx fy fz, and log.lammps with PotEng in its thermo table at the same steps",
     ),
-)  # fmt: skip
+)

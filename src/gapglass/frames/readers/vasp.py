@@ -1,7 +1,7 @@
 """VASP: vasprun.xml, OUTCAR, XDATCAR and ML_AB.
 
-Energies: free_energy is TOTEN (e_fr_energy), energy the one extrapolated to zero smearing (e_0_energy, sigma->0). VASP prints the
-pressure tensor in kB (kbar), positive where the atoms push, without the share of the motion.
+The kind free_energy is TOTEN (e_fr_energy); energy is the one extrapolated to zero smearing (e_0_energy, sigma->0).
+VASP prints the pressure tensor in kB (kbar), positive under compression and without the kinetic contribution.
 """
 
 import re
@@ -10,9 +10,12 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 
 from gapglass.base import units
-from gapglass.frames.readers.records import COMPRESSED, Format, RawFrame, built, elements, lines, listed_species
+from gapglass.frames.readers.opening import COMPRESSED, lines
+from gapglass.frames.readers.records import Format, RawFrame, built, elements, listed_species
 
 WITHOUT_SCF = "steps without a self-consistent energy (machine-learned force field)"
+WITHOUT_FORCES = "steps without forces (a small NWRITE leaves them out)"
+CUT_FORCES = "steps whose forces are not numbers"
 TRUNCATED = "truncated last frame"
 VASP_ORDER = "xx yy zz xy yz zx"
 
@@ -22,7 +25,7 @@ def _rows(element):
 
 
 def xml_frames(source):
-    """Yield the ionic steps of a vasprun.xml; memory does not grow with their number."""
+    """Yield the ionic steps of a vasprun.xml; the memory does not grow with their number."""
     opener = COMPRESSED.get(source.path.suffix, open)
     symbols, settings, number = None, {}, -1
     with opener(source.path, "rb") as stream:
@@ -46,7 +49,7 @@ def xml_frames(source):
                         yield frame
         except ElementTree.ParseError as error:
             if number < 0:
-                raise source.fault(
+                raise source.error(
                     f"{source.path} is not a vasprun.xml with at least one finished step: {error}"
                 ) from error
             source.dropped[TRUNCATED] += 1
@@ -58,8 +61,9 @@ def _xml_step(source, step, symbols, settings, number):
         return None
     cell = _rows(step.find("structure/crystal/varray[@name='basis']"))
     volume = abs(np.linalg.det(cell))
-    # e_fr_energy of a step holds p V of an applied pressure; e_0_energy of a step is wrong in some versions, that of the last
-    # electronic step lacks van der Waals corrections: only its difference to e_fr_energy is taken (as ASE does)
+    # The e_fr_energy of an ionic step includes p V of an applied pressure. The e_0_energy of an ionic step is wrong in
+    # some versions, and that of its last electronic step lacks van der Waals corrections, so only its difference to
+    # the e_fr_energy of the same electronic step is used, as in ASE.
     pv = float(units.virial_from_pressure(np.eye(3) * float(settings.get("PSTRESS", 0.0)), volume, "kbar")[0, 0])
     free = float(step.find("energy/i[@name='e_fr_energy']").text) - pv
     if len(step.findall("scstep")) >= int(settings.get("NELM", 10**9)):
@@ -68,7 +72,7 @@ def _xml_step(source, step, symbols, settings, number):
     last = {name: float(electronic.find(f"i[@name='{name}']").text) for name in ("e_0_energy", "e_fr_energy")}
     found = step.find("varray[@name='forces']")
     pressure = step.find("varray[@name='stress']")
-    # every NBLOCK-th step may be written; what 1 means is certain
+    # VASP may write only every NBLOCK-th step; with NBLOCK = 1 it writes all of them, and the times are certain.
     timed = settings.get("IBRION", "").strip() == "0" and int(settings.get("NBLOCK", 1)) == 1
     return RawFrame(
         atoms=built(symbols, _rows(step.find("structure/varray[@name='positions']")) @ cell, cell),
@@ -82,94 +86,122 @@ def _xml_step(source, step, symbols, settings, number):
 
 def outcar_frames(source):
     """Yield the ionic steps of an OUTCAR."""
-    state, kinds, listed, counts = {}, [], [], []
-    potim = ibrion = cell = pending = None
+    run, labels = _OutcarRun(), {}
+    pending = None
     steps_done = learned = 0
     also_learned = False
     stream = lines(source.path)
     for line in stream:
-        if "TITEL" in line:
-            kinds.append(line.split("=")[1].split()[1].split("_")[0])
-        elif line.startswith(" POTCAR:") and len(line.split()) > 2:
-            listed.append(line.split()[2].split("_")[0])
-        elif "ions per type" in line:
-            counts = [int(word) for word in line.split("=")[1].split()]
-        elif "POTIM" in line and potim is None:
-            potim = float(re.search(r"POTIM\s*=\s*([\d.Ee+-]+)", line).group(1))
-        elif "IBRION" in line and ibrion is None:
-            ibrion = int(re.search(r"IBRION\s*=\s*(-?\d+)", line).group(1))
-        elif "ENERGY OF THE ELECTRON-ION-THERMOSTAT SYSTEM" in line:
-            # ends every step of MD, also one of the force field, which has no number
+        if run.reads(line, stream) or _reads_label(line, stream, labels, run):
+            continue
+        if "ENERGY OF THE ELECTRON-ION-THERMOSTAT SYSTEM" in line:
+            # This line ends every step of MD, also a step of the force field, which has no number.
             steps_done += 1
-        elif "direct lattice vectors" in line:
-            cell = np.array([_numbers(next(stream, ""))[:3] for _ in range(3)])
-        elif "FORCE on cell" in line:
-            state["learned_stress"] = "ML FORCE" in line
-        elif line.startswith("  in kB"):
-            if not state.pop("learned_stress", False):
-                state["pressure"] = units.tensor(_numbers(line.replace("in kB", ""))[:6], VASP_ORDER)
-        elif "TOTAL-FORCE" in line and "(ML)" not in line:
-            next(stream, "")
-            rows = [_numbers(next(stream, "")) for _ in range(sum(counts))]
-            if all(len(row) == 6 for row in rows):
-                state["rows"], state["cell"] = np.array(rows), cell
-            else:
-                state["cut"] = True
         elif "free  energy ML TOTEN" in line:
             learned += 1
             also_learned = True
-        elif "free  energy   TOTEN" in line:
-            state["free"] = _numbers(line.split("=")[1])[0]
-        elif "energy(sigma->0)" in line and "free" in state and "ML energy" not in line:
+        elif "energy(sigma->0)" in line and "free" in labels and "ML energy" not in line:
             if pending is not None:
                 yield pending
-            pending = None
-            extrapolated = re.search(r"energy\(sigma->0\)\s*=\s*(\S+)", line)
-            if "rows" in state and extrapolated:
-                # a step that trains the force field is predicted first, then computed
+            pending = _outcar_step(source, run, labels, line, steps_done)
+            if pending is not None:
+                # VASP first predicts a step that trains the force field, then computes it.
                 learned -= also_learned
                 also_learned = False
-                pending = _outcar_step(source, state, kinds or listed, counts, float(extrapolated.group(1)))
-                if ibrion == 0:
-                    pending.step = steps_done + 1
-                    pending.time_fs = None if potim is None else steps_done * potim
-            elif "cut" in state:
-                source.dropped["steps whose forces are not numbers"] += 1
-            else:
-                source.dropped["steps without forces (a small NWRITE leaves them out)"] += 1
-            state = {}
+            labels = {}
         elif pending is not None and (found := re.search(r"EKIN_LAT=.*temperature\s+([\d.]+)\s*K", line)):
             pending.temperature_k = float(found.group(1))
     if pending is not None:
         yield pending
-    if {"rows", "free", "cut"} & set(state):
+    if {"rows", "free", "cut"} & set(labels):
         source.dropped[TRUNCATED] += 1
     if learned:
         source.dropped[WITHOUT_SCF] += learned
 
 
-def _outcar_step(source, state, kinds, counts, extrapolated):
-    if len(kinds) < len(counts):
-        raise source.fault(
-            f"{source.path} names {len(kinds)} POTCARs for {len(counts)} species; its head is not complete"
-        )
-    symbols = elements(source, [kind for kind, count in zip(kinds, counts, strict=False) for _ in range(count)])
-    volume = abs(np.linalg.det(state["cell"]))
-    return RawFrame(
-        atoms=built(symbols, state["rows"][:, :3], state["cell"]),
-        energies={"free_energy": state["free"], "energy": extrapolated},
-        forces=state["rows"][:, 3:],
-        virial=units.virial_from_pressure(state["pressure"], volume, "kbar") if "pressure" in state else None,
+class _OutcarRun:
+    """Species and settings at the head of an OUTCAR, and the cell (Å) at the current line."""
+
+    def __init__(self):
+        self.kinds, self.listed, self.counts = [], [], []
+        self.potim = self.ibrion = self.cell = None
+
+    def reads(self, line, stream):
+        """Return whether a line belongs to the head or the cell; if so, read it and the lines that follow it."""
+        if "TITEL" in line:
+            self.kinds.append(line.split("=")[1].split()[1].split("_")[0])
+        elif line.startswith(" POTCAR:") and len(line.split()) > 2:
+            self.listed.append(line.split()[2].split("_")[0])
+        elif "ions per type" in line:
+            self.counts = [int(word) for word in line.split("=")[1].split()]
+        elif "POTIM" in line and self.potim is None:
+            self.potim = float(re.search(r"POTIM\s*=\s*([\d.Ee+-]+)", line).group(1))
+        elif "IBRION" in line and self.ibrion is None:
+            self.ibrion = int(re.search(r"IBRION\s*=\s*(-?\d+)", line).group(1))
+        elif "direct lattice vectors" in line:
+            self.cell = np.array([_numbers(next(stream, ""))[:3] for _ in range(3)])
+        else:
+            return False
+        return True
+
+    def symbols(self, source):
+        """Return the chemical symbols of all atoms."""
+        kinds = self.kinds or self.listed
+        if len(kinds) < len(self.counts):
+            raise source.error(
+                f"{source.path} names {len(kinds)} POTCARs for {len(self.counts)} species; its head is not complete"
+            )
+        return elements(source, [kind for kind, n in zip(kinds, self.counts, strict=False) for _ in range(n)])
+
+
+def _reads_label(line, stream, labels, run):
+    """Return whether a line has labels of the current step; if so, add them and those of the lines that follow it."""
+    if "FORCE on cell" in line:
+        labels["learned_stress"] = "ML FORCE" in line
+    elif line.startswith("  in kB"):
+        if not labels.pop("learned_stress", False):
+            labels["pressure"] = units.tensor(_numbers(line.replace("in kB", ""))[:6], VASP_ORDER)
+    elif "TOTAL-FORCE" in line and "(ML)" not in line:
+        next(stream, "")
+        rows = [_numbers(next(stream, "")) for _ in range(sum(run.counts))]
+        if all(len(row) == 6 for row in rows):
+            labels["rows"], labels["cell"] = np.array(rows), run.cell
+        else:
+            labels["cut"] = True
+    elif "free  energy   TOTEN" in line:
+        labels["free"] = _numbers(line.split("=")[1])[0]
+    else:
+        return False
+    return True
+
+
+def _outcar_step(source, run, labels, line, steps_done):
+    """Return the frame of a step that ends with the line of the extrapolated energy, None if a label is missing."""
+    extrapolated = re.search(r"energy\(sigma->0\)\s*=\s*(\S+)", line)
+    if "rows" not in labels or not extrapolated:
+        source.dropped[CUT_FORCES if "cut" in labels else WITHOUT_FORCES] += 1
+        return None
+    rows, cell = labels["rows"], labels["cell"]
+    volume = abs(np.linalg.det(cell))
+    frame = RawFrame(
+        atoms=built(run.symbols(source), rows[:, :3], cell),
+        energies={"free_energy": labels["free"], "energy": float(extrapolated.group(1))},
+        forces=rows[:, 3:],
+        virial=units.virial_from_pressure(labels["pressure"], volume, "kbar") if "pressure" in labels else None,
     )
+    if run.ibrion == 0:
+        frame.step = steps_done + 1
+        frame.time_fs = None if run.potim is None else steps_done * run.potim
+    return frame
 
 
 def _numbers(line):
-    # Fortran lets columns touch, as in -10.123-11.456
+    # Fortran does not always separate columns, as in -10.123-11.456.
     return [float(word) for word in re.findall(r"[-+]?\d*\.?\d+(?:[Ee][-+]?\d+)?", line)]
 
 
 def xdatcar_frames(source):
-    """Yield the configurations of an XDATCAR, of fixed or changing cell; they have no labels."""
+    """Yield the configurations of an XDATCAR, with a fixed or changing cell; they have no labels."""
     header, stream = [], lines(source.path)
     cell = symbols = None
     for line in stream:
@@ -189,7 +221,7 @@ def xdatcar_frames(source):
 
 
 def _xdatcar_header(source, header):
-    # the title may be an empty line; what follows it is seven lines, or six without the names of VASP 4
+    # After a title, which may be an empty line, the header has six lines, or five without names of species (VASP 4).
     body = header[-6:] if header[-2].split()[0].isalpha() else header[-5:]
     scale = float(body[0])
     cell = np.array([row.split() for row in body[1:4]], float)
@@ -202,7 +234,7 @@ def _xdatcar_header(source, header):
 
 
 def ml_ab_frames(source):
-    """Yield the configurations of an ML_AB or ML_ABN: the frames on which an on-the-fly force field was trained."""
+    """Yield the configurations of an ML_AB or ML_ABN, the training frames of an on-the-fly force field."""
     title, content, sections = "", [], None
     in_data = False
     for line in lines(source.path):
@@ -239,7 +271,7 @@ def _ml_ab_frame(source, sections):
         raise ValueError("as many positions and forces as atoms are needed")
     diagonal, off_diagonal = (row for row in sections["Stress (kbar)"] if row[0] not in ("XX", "XY"))
     pressure = units.tensor([float(word) for word in diagonal + off_diagonal], VASP_ORDER)
-    # the file does not say which energy it is
+    # The file does not state the kind of this energy.
     return RawFrame(
         atoms=built(names, positions, cell),
         energies={"energy": float(sections["Total energy (eV)"][0][0])},
@@ -250,20 +282,39 @@ def _ml_ab_frame(source, sections):
 
 FORMATS = (
     Format(
-        "vasp_xml", "VASP", "VASP vasprun.xml", xml_frames,
-        lambda name, head: "<modeling>" in head, options=("species",), labels_from="a vasprun.xml with forces",
+        "vasp_xml",
+        family="VASP",
+        title="VASP vasprun.xml",
+        frames=xml_frames,
+        recognises=lambda name, head: "<modeling>" in head,
+        options=("species",),
+        labels_from="a vasprun.xml with forces",
     ),
     Format(
-        "vasp_outcar", "VASP", "VASP OUTCAR", outcar_frames,
-        lambda name, head: re.match(r"\s*vasp\.\d", head) is not None, options=("species",), labels_from="a complete OUTCAR or vasprun.xml",
+        "vasp_outcar",
+        family="VASP",
+        title="VASP OUTCAR",
+        frames=outcar_frames,
+        recognises=lambda name, head: re.match(r"\s*vasp\.\d", head) is not None,
+        options=("species",),
+        labels_from="a complete OUTCAR or vasprun.xml",
     ),
     Format(
-        "vasp_ml_ab", "VASP", "VASP ML_AB", ml_ab_frames,
-        lambda name, head: "The number of configurations" in head, options=("species",), labels_from="vasprun.xml or OUTCAR",
+        "vasp_ml_ab",
+        family="VASP",
+        title="VASP ML_AB",
+        frames=ml_ab_frames,
+        recognises=lambda name, head: "The number of configurations" in head,
+        options=("species",),
+        labels_from="vasprun.xml or OUTCAR",
     ),
     Format(
-        "vasp_xdatcar", "VASP", "VASP XDATCAR", xdatcar_frames,
-        lambda name, head: re.search(r"^(Direct|Cartesian) configuration=", head, re.MULTILINE) is not None,
-        options=("species",), labels_from="vasprun.xml or OUTCAR of the same run, which an XDATCAR does not replace",
+        "vasp_xdatcar",
+        family="VASP",
+        title="VASP XDATCAR",
+        frames=xdatcar_frames,
+        recognises=lambda name, head: re.search(r"^(Direct|Cartesian) configuration=", head, re.MULTILINE) is not None,
+        options=("species",),
+        labels_from="vasprun.xml or OUTCAR of the same run, which an XDATCAR does not replace",
     ),
-)  # fmt: skip
+)

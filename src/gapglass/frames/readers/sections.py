@@ -1,0 +1,124 @@
+"""Random access to trajectories in several files: where the record of each step begins, and which steps all have.
+
+A restarted run appends to its files and repeats steps, so the last record of a step counts.
+"""
+
+import numpy as np
+
+
+def index_xyz(stream, step_of):
+    """Return where the frames of an XYZ file begin.
+
+    Parameters
+    ----------
+    stream : binary file
+    step_of : callable
+        Comment line -> step.
+
+    Returns
+    -------
+    offsets : dict
+        Step -> byte, of the last record of that step.
+    repeated : int
+        Number of records that a later one replaced.
+    truncated : int
+        1 if the last record is cut off, else 0.
+    """
+    offsets, repeated = {}, 0
+    while True:
+        offset = stream.tell()
+        first = stream.readline()
+        if not first.strip():
+            return offsets, repeated, 0
+        comment = stream.readline().decode("utf-8", "replace")
+        last = b""
+        for _ in range(int(first)):
+            last = stream.readline()
+        # A record may end inside its last number.
+        if len(last.split()) < 4 or not last.endswith(b"\n"):
+            return offsets, repeated, 1
+        step = step_of(comment)
+        repeated += step in offsets
+        offsets[step] = offset
+
+
+def record_at(stream, offset):
+    """Return (comment, names, numbers of shape (n, 3)) of the XYZ record that begins at a byte."""
+    stream.seek(offset)
+    n_atoms = int(stream.readline())
+    comment = stream.readline().decode("utf-8", "replace")
+    rows = [stream.readline().split() for _ in range(n_atoms)]
+    return comment, [row[0].decode() for row in rows], np.array([row[1:4] for row in rows], float)
+
+
+def index_sections(stream, opens):
+    """Return where the sections of a file of numbers begin; each section holds one step.
+
+    Parameters
+    ----------
+    stream : binary file
+    opens : callable
+        (line, step of the current section) -> step if the line opens a section, None if it continues the current one,
+        -1 if it belongs to none.
+
+    Returns
+    -------
+    sections : dict
+        Step -> (byte, number of lines), of the last section of that step.
+    repeated : int
+        Number of sections that a later one replaced.
+    truncated : int
+        Number of sections that are left out, because they have fewer lines than the longest or end inside a line.
+    """
+    sections, repeated, offset, current, line = {}, 0, 0, None, b"\n"
+    for line in stream:
+        step = opens(line, current)
+        if step == -1:
+            current = None
+        elif step is not None:
+            repeated += step in sections
+            sections[step] = [offset, 0]
+            current = step
+        if current is not None and line.strip():
+            sections[current][1] += 1
+        offset += len(line)
+    if current is not None and not line.endswith(b"\n"):
+        sections[current][1] -= 1
+    longest = max((n_lines for _, n_lines in sections.values()), default=0)
+    complete = {step: tuple(section) for step, section in sections.items() if section[1] == longest}
+    return complete, repeated, len(sections) - len(complete)
+
+
+def section_at(stream, section):
+    """Return the words of each line of a section, given as (byte, number of lines)."""
+    offset, n_lines = section
+    stream.seek(offset)
+    rows = []
+    while len(rows) < n_lines:
+        words = stream.readline().split()
+        if words:
+            rows.append(words)
+    return rows
+
+
+def common_steps(source, **steps):
+    """Return the sorted steps that all files have, and note the number of steps of each file if they differ.
+
+    Parameters
+    ----------
+    source : Source
+    **steps : iterable of int
+        The steps of each file, by its kind.
+
+    Raises
+    ------
+    UserError
+        When the files have no step in common.
+    """
+    shared = sorted(set.intersection(*(set(found) for found in steps.values())))
+    counts = ", ".join(f"{what} {len(found)}" for what, found in steps.items())
+    if not shared:
+        raise source.error(f"the files beside {source.path} have no step in common ({counts}); are they of one run?")
+    if any(len(found) != len(shared) for found in steps.values()):
+        source.note(f"steps in the files: {counts}; {len(shared)} are in all of them and are read")
+    return shared

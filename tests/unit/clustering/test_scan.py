@@ -1,0 +1,53 @@
+"""The scan over N_c, and the distances and energies of clusters by hand."""
+
+import numpy as np
+import pytest
+
+from gapglass.clustering import scan
+
+
+@pytest.mark.parametrize(("d_tol", "expected"), [(0.03, 3), (0.007, 4), (0.0035, 10)])
+def test_scan_takes_the_smallest_number_that_meets_the_tolerance(blobs, d_tol, expected):
+    _, _, distances, energies = blobs
+    labels, table, converged = scan.scan(distances, energies, d_tol=d_tol, n_clusters_max=12, seed=1)
+    assert converged and labels.max() + 1 == expected
+    changes = table["change_to_next"].to_numpy()
+    assert (changes[:-2] >= d_tol).all() and changes[-2] < d_tol and np.isnan(changes[-1])
+    np.testing.assert_allclose(changes[:-1], np.abs(np.diff(table["mean_cluster_distance"])))
+    assert (np.diff([energies[labels == k].mean() for k in range(expected)]) > 0).all()
+
+
+def test_unmet_tolerance_takes_the_cap_and_says_so(blobs):
+    _, _, distances, energies = blobs
+    labels, table, converged = scan.scan(distances, energies, d_tol=1e-12, n_clusters_max=7, seed=1)
+    assert not converged
+    assert labels.max() + 1 == 7
+    assert table["n_clusters"].tolist() == list(range(2, 9))
+
+
+def test_mean_cluster_distance_by_hand():
+    distances = np.array([[0, 1, 4, 6], [1, 0, 5, 7], [4, 5, 0, 2], [6, 7, 2, 0]], float)
+    assert scan.mean_cluster_distance(distances, np.array([0, 0, 1, 1])) == pytest.approx(5.5)
+    assert scan.mean_cluster_distance(distances, np.array([0, 0, 1, 2])) == pytest.approx((4.5 + 6.5 + 2) / 3)
+
+
+def test_energy_spread_by_hand():
+    labels = np.array([0, 0, 1, 1, 1, 1, 2])
+    energies = np.array([0.0, 0.002, 1.0, 1.0, 1.004, 1.004, 5.0])
+    spread = scan.energy_spread(labels, energies)
+    assert spread == {
+        "mean_sigma_energy_mev_per_atom": pytest.approx((1 + 2 + 0) / 3),
+        "weighted_sigma_energy_mev_per_atom": pytest.approx((1 * 2 + 2 * 4) / 7),
+        "n_singletons": 1,
+    }
+    assert scan.summarise(labels, energies, True) == {**spread, "n_clusters": 3, "converged": True}
+
+
+def test_two_runs_agree(blobs):
+    _, _, distances, energies = blobs
+    first = scan.scan(distances, energies, d_tol=1e-3, n_clusters_max=9, seed=4)[0]
+    np.testing.assert_array_equal(first, scan.scan(distances, energies, d_tol=1e-3, n_clusters_max=9, seed=4)[0])
+
+
+def test_one_cluster_has_no_distance_to_another():
+    assert scan.mean_cluster_distance(np.ones((3, 3)), np.zeros(3, dtype=int)) == 0.0

@@ -1,0 +1,49 @@
+"""Errors of potentials by hand, and several potentials side by side on frames that none of them used."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gapglass.potential import evaluation, failures
+
+
+def test_errors_by_hand(blyp_frames):
+    frames = [frame.copy() for frame in blyp_frames[:2]]
+    energies = [frame.info["REF_energy"] + shift for frame, shift in zip(frames, (0.048, -0.096), strict=True)]
+    forces = [frame.arrays["REF_forces"] + 0.3 for frame in frames]
+    errors = evaluation.errors(frames, energies, forces)
+    assert errors["rmse_energy_mev_per_atom"] == pytest.approx(np.sqrt((1 + 4) / 2))
+    assert errors["rmse_force_ev_per_angstrom"] == pytest.approx(0.3)
+    assert evaluation.errors([], [], [])["rmse_energy_mev_per_atom"] is None
+    with pytest.raises(failures.FitFailed, match="not finite"):
+        failures.refuse_unusable({"rmse_energy_mev_per_atom": np.nan})
+
+
+def test_potentials_are_compared_where_no_loop_has_been():
+    def predictions(sets, error):
+        reference = np.zeros(4)
+        temperature = [300.0, 300.0, 600.0, 600.0]
+        return pd.DataFrame(
+            {
+                "set": sets,
+                "temperature_k": temperature,
+                "energy_reference_ev_per_atom": reference,
+                "energy_gap_ev_per_atom": error,
+            }
+        )
+
+    tables = {
+        "optimal": predictions(["train", "holdout", "holdout", "holdout"], [9.0, 0.001, 0.002, 9.0]),
+        "soap_only": predictions(["holdout", "holdout", "holdout", "test"], [9.0, 0.003, 0.004, 9.0]),
+        "all_frames": predictions(["train"] * 4, [9.0, 0.0, 0.0, 9.0]),
+    }
+    arrays = {"frame": np.repeat(range(4), 2), "reference": np.zeros((8, 3)), "gap": np.full((8, 3), 0.1)}
+    found = evaluation.compare(tables, dict.fromkeys(tables, arrays))
+    overall = found[found["temperature_k"].isna()].set_index("potential")
+    assert overall["n_frames"].tolist() == [2, 2, 2]
+    assert overall.loc["optimal", "rmse_energy_mev_per_atom"] == pytest.approx(np.sqrt((1 + 4) / 2))
+    assert overall.loc["soap_only", "rmse_energy_mev_per_atom"] == pytest.approx(np.sqrt((9 + 16) / 2))
+    assert overall["trained_on_them"].to_dict() == {"optimal": False, "soap_only": False, "all_frames": True}
+    assert overall["rmse_force_ev_per_angstrom"].tolist() == pytest.approx([0.1] * 3)
+    used = {"optimal": tables["optimal"].assign(set="train"), "soap_only": tables["soap_only"]}
+    assert evaluation.compare(used, dict.fromkeys(used, arrays)).empty

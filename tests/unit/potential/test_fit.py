@@ -1,0 +1,93 @@
+"""fit_and_test: a fit that succeeds, fits that fail and are results, and errors that are no results."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import HYPERPARAMETERS
+
+from gapglass.base.errors import ProgramKilled, UserError
+from gapglass.frames import geometry
+from gapglass.potential import evaluation, fit, gap_fit, memory, quip
+
+SMALL = HYPERPARAMETERS | {"n_max": 3, "l_max": 2, "n_sparse": 10}
+SETTINGS = {
+    "descriptor": "soap_turbo",
+    "e0": "fitted",
+    "virials": True,
+    "max_fit_time": 5,
+    "max_fit_memory": None,
+}
+IMPORTED = {"species": ["O", "Te"], "virials": False}
+
+
+@pytest.fixture
+def run(tmp_path, blyp_frames):
+    """Function that fits four frames in ``tmp_path`` and tests the potential on two others."""
+
+    def run(hyperparameters=SMALL, imported=IMPORTED, **settings):
+        train, test = blyp_frames[:4], blyp_frames[30:32]
+        return fit.fit_and_test(
+            train,
+            test,
+            hyperparameters,
+            tmp_path / "gap.xml",
+            counts=geometry.count_neighbours(train),
+            settings=SimpleNamespace(**SETTINGS | settings),
+            imported=imported,
+            seed=1,
+            log_path=tmp_path / "fit.log",
+        )
+
+    return run
+
+
+def assert_failed(outcome, folder):
+    """Assert that an outcome is a failed fit without a potential; return its reason."""
+    result, energies, forces = outcome
+    assert set(result) == {"status", "reason", "predicted_memory_mb"} and result["status"] == "failed"
+    assert energies is None and forces is None and not (folder / "gap.xml").exists()
+    return result["reason"]
+
+
+def test_fit_gives_a_potential_its_cost_and_predictions(tmp_path, blyp_frames, run):
+    result, energies, forces = run(max_fit_memory=500)
+    predicted = memory.of_fit(geometry.count_neighbours(blyp_frames[:4]), SMALL, SimpleNamespace(**SETTINGS), IMPORTED)
+    assert (result["status"], result["reason"]) == ("ok", "")
+    assert result["predicted_memory_mb"] == round(predicted) and 15 < result["peak_memory_mb"] < 1.05 * predicted
+    assert 0 < result["fit_cpu_seconds"] <= result["fit_seconds"] + 0.5
+    again, forces_again = quip.predict(tmp_path / "gap.xml", blyp_frames[30:32])
+    np.testing.assert_allclose(energies, again, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(forces, forces_again, rtol=0, atol=1e-9)
+    assert evaluation.errors(blyp_frames[30:32], energies, forces)["rmse_energy_mev_per_atom"] < 100
+    # The study asks for virials, but not all of its frames have them.
+    assert "target virials (property name: NONE) found: 0" in (tmp_path / "fit.log").read_text()
+
+
+def test_failed_fit_is_a_result(tmp_path, run):
+    assert assert_failed(run(SMALL | {"zeta": "four"}), tmp_path).startswith("gap_fit ended with status 1: ")
+    assert "hold no As" in assert_failed(run(imported=IMPORTED | {"species": ["As", "O", "Te"]}), tmp_path)
+
+
+def test_fit_above_the_memory_limit_does_not_start(tmp_path, run):
+    reason = assert_failed(run(max_fit_memory=10), tmp_path)
+    assert reason.startswith("not started: it would need about ") and "max_fit_memory is 10 MB" in reason
+    assert not (tmp_path / "fit.log").exists()
+
+
+def test_predictions_that_are_not_finite_are_a_failed_fit(tmp_path, blyp_frames, run, monkeypatch):
+    monkeypatch.setattr(fit, "run_fit", lambda *_, **__: {"fit_seconds": 1.0})
+    forces = [frame.arrays["REF_forces"] for frame in blyp_frames[30:32]]
+    monkeypatch.setattr(quip, "predict", lambda *_, **__: (np.array([np.nan, -100.0]), forces))
+    assert "not finite" in assert_failed(run(), tmp_path)
+
+
+def test_killed_program_and_mistaken_settings_are_no_results(tmp_path, run, monkeypatch):
+    with pytest.raises(UserError, match=r"potential\.e0 lacks O"):
+        run(e0={"Te": -3.0})
+    program = tmp_path / "killed"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(gap_fit, "gap_fit_program", lambda: str(program))
+    with pytest.raises(ProgramKilled, match=r"gap_fit was ended from outside \(SIGKILL\)"):
+        run()
