@@ -17,7 +17,7 @@ from gapglass.glass import explosion, lammps, packing, quip_plugin, stages
 from gapglass.glass.dump import read_dump
 from gapglass.glass.speed import estimate
 from gapglass.potential import gap_xml, quip
-from gapglass.report import page
+from gapglass.report import findings
 
 SETTINGS = {
     "composition": {"Te": 1, "O": 2}, "density": 5.0, "timestep": 1.0, "ranks": 2, "sample_interval": 5, "min_distance": 1.0,
@@ -410,7 +410,7 @@ def test_potential_that_explodes_while_it_is_timed_has_no_speed(tmp_path, frame,
     assert (
         speed["steps_per_second"] is speed["ns_per_day"] is speed["hours"] is None and "Lost atoms" in speed["reason"]
     )
-    assert page._speeds([{"atoms": 48, **speed}, {"atoms": 48, "ns_per_day": 2.0}]) == {48: "2.00"}
+    assert findings.speeds([{"atoms": 48, **speed}, {"atoms": 48, "ns_per_day": 2.0}]) == {48: "2.00"}
 
 
 @pytest.mark.parametrize(
