@@ -23,7 +23,7 @@ inspect: setup
 
 # At most 15 minutes on two cores that have nothing else to do.
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 # What takes long: Slurm, kills in every stage, full disks, growth, plans of the paper's size.
 test-long: setup
