@@ -1,5 +1,8 @@
 """Failures of LAMMPS, recognised from status and log, and progress lines; scripts take the place of LAMMPS."""
 
+import subprocess
+import sys
+
 import pytest
 from quenching import SETTINGS, SPECIES, STAGE, run_stage, stand_in
 
@@ -78,3 +81,17 @@ def test_errors_in_the_log_are_recognised(output, kind, step):
     with pytest.raises(lammps.LammpsFailed) as caught:
         lammps._check(output, 0, 1)
     assert (caught.value.kind, caught.value.step) == (kind, step)
+
+
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("gapglass.glass.quip_plugin, gapglass.study.paths", {"numpy", "ase"}),  # at every parse of the workflow
+        ("gapglass.glass.stages, gapglass.glass.own_lammps", {"pandas", "scipy", "jinja2", "ase.io"}),
+    ],
+    ids=["workflow", "jobs"],
+)
+def test_modules_import_only_what_they_need(modules, heavy):
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

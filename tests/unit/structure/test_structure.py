@@ -1,5 +1,7 @@
 """The tables of a model, their averages over replicas, and R_X."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -70,20 +72,20 @@ def test_r_max_shortens_and_changes_nothing_else(blyp_frames, glass_tables):
 
 
 def test_join_of_the_two_ways(blyp_frames, glass_tables):
-    whole = glass_tables["sq"]
-    assert set(whole["method"]) == {"direct"} and (whole["n_vectors"] > 0).all()
+    direct = glass_tables["sq"]
+    assert set(direct["method"]) == {"direct"} and (direct["n_vectors"] > 0).all()
     joined = analysis.analyse(blyp_frames[-10:], STRUCTURE | {"q_direct": 6.0, "r_max": 3.0})
     sq = joined["sq"]
     below = sq["q_inverse_angstrom"] < 6
     assert (sq["method"] == np.where(below, "direct", "transform")).all() and ((sq["n_vectors"] == 0) == ~below).all()
-    pd.testing.assert_frame_equal(sq[below], whole[whole["q_inverse_angstrom"] < 6])
+    pd.testing.assert_frame_equal(sq[below], direct[direct["q_inverse_angstrom"] < 6])
     assert sq["q_inverse_angstrom"].iloc[0] == pytest.approx(2 * np.pi / 9.1146, rel=1e-3)
     assert len(joined["gr"]) == 60
     # r_max limits the table only; the transform uses all of g(r).
     long = analysis.analyse(blyp_frames[-10:], STRUCTURE | {"q_direct": 6.0})
     pd.testing.assert_frame_equal(long["sq"], sq)
     assert any("differ by" in line for line in sq.attrs["notes"]) and not any(
-        "differ by" in line for line in whole.attrs["notes"]
+        "differ by" in line for line in direct.attrs["notes"]
     )
 
 
@@ -300,3 +302,11 @@ def test_table_without_a_structure_has_the_first_columns_of_one_with(tmp_path, k
         set(read_table(tmp_path / "table.csv")) <= set(glass_tables[kind])
         and absence.absence(tmp_path / "table.csv") == "why"
     )
+
+
+def test_averages_and_comparisons_import_no_heavy_package():
+    heavy = {"freud", "numba", "scipy", "periodictable", "matplotlib", "pandas"}
+    modules = "gapglass.structure.replicas, gapglass.structure.wright, gapglass.structure.absence"
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
