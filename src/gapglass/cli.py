@@ -1,4 +1,4 @@
-"""The command ``gapglass``: ``inspect`` trajectory files, ``check`` a study before its run, ``verify`` the results after it.
+"""The command ``gapglass``: ``inspect`` trajectory files, ``check`` a study before its run, ``verify`` its results.
 
 Every command imports what it uses when it runs, so that ``gapglass --help`` answers at once.
 """

@@ -1,6 +1,6 @@
-"""Which figures and tables there are, which of the paper's they are, and the rule that makes each.
+"""All figures and tables, their numbers in the paper (doi:10.1111/jace.20128), and the rule that makes each.
 
-Paper: doi:10.1111/jace.20128. The list depends on the configuration: with one size or one potential there is nothing to compare.
+The list depends on the configuration: a study with one size or one potential has nothing to compare.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,21 @@ from gapglass.study.models import main_potential, sizes_of
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: file stem, place in the paper ("" for ours), rule, caption file (stem) and section of the report."""
+    """One figure.
+
+    Attributes
+    ----------
+    name : str
+        Stem of its files.
+    paper : str
+        Number in the paper, empty where the paper does not have it.
+    rule : str
+        Rule that draws it.
+    caption : str
+        Stem of the file with its caption.
+    section : str
+        Section of Snakemake's report.
+    """
 
     name: str
     paper: str
@@ -22,7 +36,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: file stem, place in the paper ("" for ours), what it holds."""
+    """One table.
+
+    Attributes
+    ----------
+    name : str
+        Stem of its file.
+    paper : str
+        Number in the paper, empty where the paper does not have it.
+    content : str
+        Description in a few words.
+    """
 
     name: str
     paper: str
@@ -89,7 +113,7 @@ TABLES = (
 
 
 def listed(config):
-    """Return every figure that ``snakemake figures`` makes for a configuration, in the order of the story."""
+    """Return every figure that ``snakemake figures`` makes for a configuration, in the order of the report."""
     variants = config["potential"]["variants"]
     figures = [*CLUSTERS]
     if set(variants) & {"optimal", "soap_only"}:
@@ -120,17 +144,18 @@ def every(config):
 
 
 def caption_file(figure):
-    """Return the file with the caption of a figure, a template in the form that Snakemake's own report takes too."""
+    """Return the file with the caption of a figure, a template that Snakemake's own report can read too."""
     return Path(__file__).parent / "captions" / f"{figure.caption}.rst"
 
 
 def readme(config):
-    """Return figures/README.md: which file is which figure or table of the paper, and the rule that makes it."""
+    """Return figures/README.md: every file with its figure or table of the paper, and the rule that makes it."""
     lines = [
         f"# Figures and tables of {config['study']}",
         "",
         "Made by `snakemake figures`. Every figure stands here as PDF, as PNG, and as CSV with the numbers drawn.",
-        "Paper: Shuaib et al., J. Am. Ceram. Soc. 108 (2025) e20128, doi:10.1111/jace.20128; a dash marks what the paper does not have.",
+        "Paper: Shuaib et al., J. Am. Ceram. Soc. 108 (2025) e20128, doi:10.1111/jace.20128; "
+        "a dash marks what the paper does not have.",
         "",
         "| paper | file | rule |",
         "|---|---|---|",

@@ -1,4 +1,4 @@
-"""One logging set-up for every script: full log in a file, short lines on the terminal."""
+"""The settings with which the jobs of a study ran, read back from their logs."""
 
 import json
 from itertools import islice
@@ -8,7 +8,7 @@ from gapglass.base.log import SETTINGS
 
 
 def settings_of(folder):
-    """Return with which settings the jobs of each rule were last run.
+    """Return the settings with which the jobs of each rule last ran.
 
     Parameters
     ----------
@@ -18,8 +18,8 @@ def settings_of(folder):
     Returns
     -------
     list of dict
-        rule, jobs, settings (text, key by key), first and last (time of the earliest and latest of these jobs); a row for each rule and
-        each different settings, in the order in which they ran.
+        rule, jobs, settings (text, key by key), first and last (time of the earliest and latest of these jobs). There
+        is a row for each rule and each different settings, in the order in which they ran.
     """
     found = {}
     for path in sorted(Path(folder).rglob("*.log")):

@@ -1,11 +1,46 @@
-"""The paper's tables as data frames, for CSV files and the report. Which is which of the paper's: ``figures.py``."""
+"""The paper's tables as data frames, for CSV files and the report; ``catalogue.TABLES`` lists them."""
 
 import pandas as pd
 
 from gapglass.potential.hyperparameters import setting_text
+from gapglass.report import costs
+
+
+def assemble(*, summaries, comparison, coordinations, closest, rx, settings, benchmarks):
+    """Return every table of a study by its name in ``catalogue.TABLES``.
+
+    Parameters
+    ----------
+    summaries : dict
+        Potential -> summary.json.
+    comparison : pandas.DataFrame
+        potentials/comparison.csv.
+    coordinations, closest : dict
+        Model -> coordination.csv and closest.csv.
+    rx : dict
+        Model -> rx.json.
+    settings : dict
+        Section ``potential.hyperparameters``.
+    benchmarks : path-like
+        Folder ``benchmarks`` of the study.
+
+    Returns
+    -------
+    dict of pandas.DataFrame
+    """
+    return {
+        "coordination": coordination(coordinations),
+        "hyperparameters": hyperparameters(summaries, settings),
+        "cost": costs.cost_table(benchmarks),
+        "r_x": r_x(rx),
+        "l_fold": l_fold(coordinations),
+        "errors": errors(summaries, comparison),
+        "closest_approach": closest_approach(closest),
+    }
 
 
 def _folds(table):
+    """Return the columns with the share of atoms that have l neighbours."""
     return [column for column in table.columns if column.startswith("percent_")]
 
 
@@ -22,16 +57,11 @@ def coordination(tables):
     pandas.DataFrame
         model, centre, neighbour, cutoff_angstrom, coordination_number, standard_error, reference_coordination_number.
     """
-    if tables["reference"].empty:
-        return pd.DataFrame(
-            columns=["model", "centre", "neighbour", "cutoff_angstrom", "coordination_number", "standard_error"]
-        )
-    reference = (
-        tables["reference"]
-        .set_index(["centre", "neighbour"])["coordination_number"]
-        .rename("reference_coordination_number")
-    )
     columns = ["model", "centre", "neighbour", "cutoff_angstrom", "coordination_number", "standard_error"]
+    if tables["reference"].empty:
+        return pd.DataFrame(columns=columns)
+    reference = tables["reference"].set_index(["centre", "neighbour"])["coordination_number"]
+    reference = reference.rename("reference_coordination_number")
     joined = pd.concat([table.assign(model=name)[columns] for name, table in tables.items()], ignore_index=True)
     return joined.join(reference, on=["centre", "neighbour"])
 
@@ -79,12 +109,14 @@ def r_x(results):
     Returns
     -------
     pandas.DataFrame
-        model, against, r_x_percent, r_x_percent_error (over replicas), r_min_angstrom, r_max_angstrom, q_max_inverse_angstrom.
+        model, against, r_x_percent, r_x_percent_error (over replicas), r_min_angstrom, r_max_angstrom,
+        q_max_inverse_angstrom.
     """
-    rows = []
-    for model, result in results.items():
-        for against, found in result.items():
-            rows.append({"model": model, "against": against, **found})
+    rows = [
+        {"model": model, "against": against, **found}
+        for model, result in results.items()
+        for against, found in result.items()
+    ]
     columns = [
         "model",
         "against",
@@ -98,7 +130,7 @@ def r_x(results):
 
 
 def errors(summaries, comparison):
-    """Return sizes and errors of every potential on its own sets and on the frames that no loop has used.
+    """Return sizes and errors of every potential on its own sets and on the frames outside the databases of all loops.
 
     Parameters
     ----------
@@ -107,23 +139,18 @@ def errors(summaries, comparison):
     comparison : pandas.DataFrame
         potentials/comparison.csv.
     """
+    quantities = ["rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"]
     rows = []
     for name, summary in summaries.items():
         sizes = {"train": summary["n_train"], "test": summary["n_test"]}
         sizes["holdout"] = summary["n_frames_reference"] - sum(sizes.values())
         for part, size in sizes.items():
             if size:
-                quantities = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
-                rows.append(
-                    {"potential": name, "frames": part, "n_frames": size} | {q: summary[q][part] for q in quantities}
-                )
-        for _, found in comparison[(comparison["potential"] == name) & comparison["temperature_k"].isna()].iterrows():
+                found = {quantity: summary[quantity][part] for quantity in quantities}
+                rows.append({"potential": name, "frames": part, "n_frames": size, **found})
+        # Rows without a temperature hold the errors over all temperatures.
+        of_all = comparison[(comparison["potential"] == name) & comparison["temperature_k"].isna()]
+        for _, found in of_all.iterrows():
             common = "used by no loop" + (", trained on them" if found["trained_on_them"] else "")
-            rows.append(
-                {
-                    "potential": name,
-                    "frames": common,
-                    **found[["n_frames", "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"]],
-                }
-            )
+            rows.append({"potential": name, "frames": common, **found[["n_frames", *quantities]]})
     return pd.DataFrame(rows)

@@ -10,7 +10,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.programs import program
 from gapglass.glass import lammps, packing
 from gapglass.glass.speed import estimate
-from gapglass.report import page
+from gapglass.report import findings
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_potential_that_explodes_during_the_estimate_has_no_speed(tmp_path, glas
     speed = estimate(tmp_path / "packed.data", fitted[0], None, settings, [STAGE])
     assert speed["steps_per_second"] is speed["ns_per_day"] is speed["hours"] is None
     assert "Lost atoms" in speed["reason"]
-    assert page._speeds([{"atoms": 48, **speed}, {"atoms": 48, "ns_per_day": 2.0}]) == {48: "2.00"}
+    assert findings.speeds([{"atoms": 48, **speed}, {"atoms": 48, "ns_per_day": 2.0}]) == {48: "2.00"}
 
 
 @pytest.mark.parametrize("steps", [(0, 7, 0, 30), (0, 0, 0, 5), (0, 50, 0, 0, 10)])

@@ -1,1 +1,5 @@
-"""Functions that take tables and return a matplotlib figure with the table of the numbers drawn."""
+"""The figures: functions that take tables and return a matplotlib figure and the table of the numbers drawn.
+
+``report.catalogue`` lists the figures with their numbers in the paper. Only this package and ``report.page`` import
+matplotlib.
+"""

@@ -1,7 +1,4 @@
-"""Every figure: functions that take tables and return a matplotlib figure and the table of the numbers drawn.
-
-Nothing here computes physics. Which figure is which of the paper's: ``figures.py``.
-"""
+"""The figures of the clusters: choice of delta, clusters on the energies, two-dimensional map, all values of delta."""
 
 from itertools import cycle
 
@@ -15,12 +12,50 @@ from gapglass.report.figures.style import COLUMN, PAGE
 
 
 def cluster_colours(n_clusters):
-    """Return a colour map that runs through the clusters in their order of rising energy."""
+    """Return a colour map of as many colours as clusters, which are numbered by rising mean energy."""
     return ListedColormap(mpl.colormaps["viridis"](np.linspace(0, 0.95, max(n_clusters, 2))))
 
 
+def drawn(*, table, labels, scan, best, places, labels_of_delta):
+    """Yield (name, (figure, table of the numbers drawn)) of every figure of the clusters.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        frames/table.csv.
+    labels : pandas.DataFrame
+        clusters/best_labels.csv: frame, cluster.
+    scan : pandas.DataFrame
+        clusters/delta.csv.
+    best : dict
+        clusters/best.json.
+    places : pandas.DataFrame
+        clusters/map.csv: frame, x, y.
+    labels_of_delta : dict
+        delta -> cluster of every frame.
+    """
+    labelled = table.merge(labels, on="frame")
+    yield "delta", delta(scan, best)
+    yield "clusters", clusters(labelled, best)
+    yield "map", map_of_frames(labelled.merge(places, on="frame"), best)
+    yield "clusters_by_delta", clusters_by_delta(table, labels_of_delta)
+
+
+def _style(n_clusters):
+    """Return the colours of points by cluster: a colour map, and limits that put every cluster in its middle."""
+    return {"cmap": cluster_colours(n_clusters), "vmin": -0.5, "vmax": n_clusters - 0.5}
+
+
 def delta(table, best):
-    """Return the number of clusters and the energy spread against delta (the paper's figure 2)."""
+    """Return the number of clusters and the energy spread against delta (the paper's figure 2).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        clusters/delta.csv.
+    best : dict
+        Summary of the chosen delta.
+    """
     figure, (above, below) = plt.subplots(2, 1, figsize=(COLUMN, 4.0), sharex=True)
     above.plot(table["delta"], table["n_clusters"], "o-")
     above.set_ylabel("number of clusters $N_c$")
@@ -75,24 +110,33 @@ def clusters(table, best):
         part = table[table["trajectory"] == name]
         timed = part["time_ps"].notna().all()
         x = part["time_ps"] if timed else np.arange(len(part))
-        points = axes.scatter(
-            x, part["energy_ev_per_atom"], c=part["cluster"], s=7, cmap=cluster_colours(best["n_clusters"]), vmin=-0.5,
-            vmax=best["n_clusters"] - 0.5,
-        )  # fmt: skip
+        energy, colours = part["energy_ev_per_atom"], _style(best["n_clusters"])
+        points = axes.scatter(x, energy, c=part["cluster"], s=7, **colours)
         axes.set_title(name)
         axes.set_xlabel("time (ps)" if timed else "frame")
-        change = np.flatnonzero(np.diff(part["temperature_k"].to_numpy())) + 1
-        for start in [0, *change]:
-            axes.text(
-                np.asarray(x)[start], 1.0, f" {part['temperature_k'].iloc[start]:g} K", transform=axes.get_xaxis_transform(),
-                fontsize=6.5, va="top", rotation=90, ha="left",
-            )  # fmt: skip
-            axes.axvline(np.asarray(x)[start], color="0.8", linewidth=0.7, zorder=0)
+        _plateaus(axes, np.asarray(x), part["temperature_k"].to_numpy())
     panels[0][0].set_ylabel("energy (eV/atom)")
     figure.colorbar(
         points, ax=panels[0][-1], label="cluster, by rising energy", ticks=MaxNLocator(integer=True, nbins=6)
     )
     return figure, table[["frame", "trajectory", "time_ps", "temperature_k", "energy_ev_per_atom", "cluster"]]
+
+
+def _plateaus(axes, x, temperature):
+    """Mark the places where a plateau of temperature (K) begins."""
+    change = np.flatnonzero(np.diff(temperature)) + 1
+    for start in [0, *change]:
+        axes.text(
+            x[start],
+            1.0,
+            f" {temperature[start]:g} K",
+            transform=axes.get_xaxis_transform(),
+            fontsize=6.5,
+            va="top",
+            rotation=90,
+            ha="left",
+        )
+        axes.axvline(x[start], color="0.8", linewidth=0.7, zorder=0)
 
 
 def clusters_by_delta(table, labels):
@@ -113,15 +157,13 @@ def clusters_by_delta(table, labels):
     numbers = table[["frame", "trajectory", "energy_ev_per_atom"]].copy()
     for axes, (value, found) in zip(panels.flat, sorted(labels.items()), strict=False):
         n_clusters = int(found.max()) + 1
-        axes.scatter(
-            table["frame"], table["energy_ev_per_atom"], c=found, s=2, cmap=cluster_colours(n_clusters), vmin=-0.5, vmax=n_clusters - 0.5,
-            linewidth=0, rasterized=True,
-        )  # fmt: skip
+        energy, colours = table["energy_ev_per_atom"], _style(n_clusters)
+        axes.scatter(table["frame"], energy, c=found, s=2, linewidth=0, rasterized=True, **colours)
         axes.set_title(rf"$\delta$ = {value:g}, $N_c$ = {n_clusters}", fontsize=8)
         numbers[f"cluster_delta_{value:g}"] = found
     for axes in panels.flat[len(labels) :]:
         axes.set_axis_off()
-    # the lowest panel of each column has the axis below it, also where the last row is not full
+    # The lowest panel of each column has the axis below it, also where the last row is not full.
     for column in range(columns):
         lowest = panels[(len(labels) - 1 - column) // columns, column]
         lowest.xaxis.set_tick_params(labelbottom=True)
@@ -131,23 +173,23 @@ def clusters_by_delta(table, labels):
 
 
 def map_of_frames(table, best):
-    """Return the multidimensional-scaling map, coloured by cluster (the paper's figure 4) and by temperature."""
+    """Return the two-dimensional map of the frames, coloured by cluster (the paper's figure 4) and by temperature.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        trajectory, temperature_k, cluster, and the coordinates x and y of multidimensional scaling.
+    best : dict
+        Summary of the chosen delta.
+    """
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 3.1), sharex=True, sharey=True)
-    first = left.scatter(
-        table["x"],
-        table["y"],
-        c=table["cluster"],
-        s=7,
-        cmap=cluster_colours(best["n_clusters"]),
-        vmin=-0.5,
-        vmax=best["n_clusters"] - 0.5,
-    )
+    first = left.scatter(table["x"], table["y"], c=table["cluster"], s=7, **_style(best["n_clusters"]))
     figure.colorbar(first, ax=left, label="cluster, by rising energy", ticks=MaxNLocator(integer=True, nbins=6))
+    # The highest temperature is not at the end of the colours, because that yellow is too light on white.
+    limits = {"vmin": table["temperature_k"].min(), "vmax": table["temperature_k"].max() * 1.1}
     for marker, (name, part) in zip(cycle("os^Dv"), table.groupby("trajectory", sort=False), strict=False):
-        second = right.scatter(
-            part["x"], part["y"], c=part["temperature_k"], s=7, marker=marker, cmap="plasma", vmin=table["temperature_k"].min(),
-            vmax=table["temperature_k"].max() * 1.1, label=name,
-        )  # fmt: skip
+        colours = {"c": part["temperature_k"], "cmap": "plasma", **limits}
+        second = right.scatter(part["x"], part["y"], s=7, marker=marker, label=name, **colours)
     if table["trajectory"].nunique() > 1:
         for handle in right.legend().legend_handles:
             handle.set(color="0.3", sizes=[16])

@@ -1,7 +1,4 @@
-"""Every figure: functions that take tables and return a matplotlib figure and the table of the numbers drawn.
-
-Nothing here computes physics. Which figure is which of the paper's: ``figures.py``.
-"""
+"""The figure of the melt-quench: temperature, energy and pressure of every glass model over the thermal cycle."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -15,9 +12,9 @@ def melt_quench(tables, exploded=()):
     Parameters
     ----------
     tables : dict
-        Model ("optimal_96_1") -> thermo table.
+        Model ("optimal_96_1") -> table of thermo.csv.
     exploded : collection of str
-        Models whose quench exploded: a cross marks the last row of their table.
+        Models whose quench exploded; a cross marks the last row of their table.
     """
     figure, panels = plt.subplots(3, 1, figsize=(PAGE * 0.7, 4.6), sharex=True)
     for number, (name, table) in enumerate(tables.items()):

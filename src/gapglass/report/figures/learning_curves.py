@@ -1,12 +1,11 @@
-"""Every figure: functions that take tables and return a matplotlib figure and the table of the numbers drawn.
-
-Nothing here computes physics. Which figure is which of the paper's: ``figures.py``.
-"""
+"""The figures of the learning curves: errors on the common hold-out against the size of the training set."""
 
 import matplotlib.pyplot as plt
 
+from gapglass.report.catalogue import ALLOCATIONS
 from gapglass.report.figures.style import COLUMN, PAGE
 
+# Strategy -> text of the legend, colour, marker and line.
 STRATEGIES = {
     "clusters": (r"clusters, chosen $\delta$", "C1", "o", "-"),
     "clusters_soap_only": (r"clusters, $\delta$ = 0", "C2", "s", "-"),
@@ -21,44 +20,45 @@ STRATEGIES = {
 GROUPS = ("all", "liquid", "glass", "extra")
 
 
+# Figure -> the strategies that it shows: cluster sampling beside other ways, and its own allocations beside chance.
+SHOWN = {
+    "learning_curves": [name for name in STRATEGIES if name not in ALLOCATIONS],
+    "learning_curves_allocation": ["clusters", "random", *sorted(ALLOCATIONS)],
+}
+QUANTITIES = (
+    ("rmse_energy_mev_per_atom", "energy RMSE (meV/atom)"),
+    ("rmse_force_ev_per_angstrom", "force RMSE (eV/Å)"),
+)
+ASIDE = 1.02  # factor between the places of two strategies at one size, so that their error bars do not overlap
+
+
+def drawn(names, summary):
+    """Yield (name, (figure, table of the numbers drawn)) of the figures with these names, keys of ``SHOWN``."""
+    for name in names:
+        yield name, learning_curves(summary, SHOWN[name])
+
+
 def learning_curves(summary, strategies):
-    """Return the errors on the common hold-out against the size of the training set, groups of frames apart.
+    """Return the errors on the common hold-out against the size of the training set, a column of panels per group.
 
     Parameters
     ----------
     summary : pandas.DataFrame
         learning_curves/summary.csv.
     strategies : list of str
-        Those to draw.
+        Strategies to draw, keys of ``STRATEGIES``.
     """
-    drawn = summary[summary["strategy"].isin(strategies)]
-    groups = [group for group in GROUPS if (drawn["group"] == group).any()]
+    shown = summary[summary["strategy"].isin(strategies)]
+    groups = [group for group in GROUPS if (shown["group"] == group).any()]
     if not groups:
         figure, axes = plt.subplots(figsize=(COLUMN, 1))
         axes.set_axis_off()
         axes.text(0.5, 0.5, "every fit of these strategies failed", ha="center", va="center")
-        return figure, drawn
+        return figure, shown
     figure, panels = plt.subplots(2, len(groups), figsize=(PAGE, 4.4), sharex=True, squeeze=False)
-    quantities = (
-        ("rmse_energy_mev_per_atom", "energy RMSE (meV/atom)"),
-        ("rmse_force_ev_per_angstrom", "force RMSE (eV/Å)"),
-    )
-    names = [name for name in STRATEGIES if name in strategies and (drawn["strategy"] == name).any()]
-    for row, (column, label) in zip(panels, quantities, strict=True):
+    for row, (column, label) in zip(panels, QUANTITIES, strict=True):
         for axes, group in zip(row, groups, strict=True):
-            for number, name in enumerate(names):
-                text, colour, marker, line = STRATEGIES[name]
-                part = drawn[(drawn["strategy"] == name) & (drawn["group"] == group)].sort_values("n_train")
-                # a little aside of each other, so that error bars can be told apart
-                x = part["n_train"] * 1.02 ** (number - (len(names) - 1) / 2)
-                axes.errorbar(
-                    x, part[column], part[f"{column}_error"], color=colour, marker=marker, linestyle=line, markersize=4, linewidth=1,
-                    capsize=2, label=text,
-                )  # fmt: skip
-            axes.set_xscale("log")
-            sizes = sorted(drawn["n_train"].unique())
-            axes.set_xticks(sizes, [str(size) for size in sizes])
-            axes.minorticks_off()
+            _panel(axes, shown, group, column)
         row[0].set_ylabel(label)
     for axes, group in zip(panels[0], groups, strict=True):
         axes.set_title(group)
@@ -66,4 +66,28 @@ def learning_curves(summary, strategies):
         axes.set_xlabel("training frames")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
-    return figure, drawn
+    return figure, shown
+
+
+def _panel(axes, shown, group, column):
+    """Draw one error of one group of frames, a line per strategy with standard errors."""
+    names = [name for name in STRATEGIES if (shown["strategy"] == name).any()]
+    for number, name in enumerate(names):
+        text, colour, marker, line = STRATEGIES[name]
+        part = shown[(shown["strategy"] == name) & (shown["group"] == group)].sort_values("n_train")
+        axes.errorbar(
+            part["n_train"] * ASIDE ** (number - (len(names) - 1) / 2),
+            part[column],
+            part[f"{column}_error"],
+            color=colour,
+            marker=marker,
+            linestyle=line,
+            markersize=4,
+            linewidth=1,
+            capsize=2,
+            label=text,
+        )
+    sizes = sorted(shown["n_train"].unique())
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()

@@ -1,7 +1,4 @@
-"""Every figure: functions that take tables and return a matplotlib figure and the table of the numbers drawn.
-
-Nothing here computes physics. Which figure is which of the paper's: ``figures.py``.
-"""
+"""The figures of the potentials: active learning, parity of energies and forces, errors by temperature."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,63 +10,84 @@ from gapglass.report.figures.style import COLUMN, PAGE
 SETS = {"train": ("training", "C2", "o"), "test": ("test", "C1", "s"), "holdout": ("hold-out", "C3", "^")}
 
 
+QUANTITIES = (
+    ("rmse_energy_mev_per_atom", "energy RMSE (meV/atom)"),
+    ("rmse_force_ev_per_angstrom", "force RMSE (eV/Å)"),
+)
+FORCES_AT_MOST = 4000  # atoms of a set whose forces are drawn; the numbers in the legend are of all atoms
+
+
+def drawn(*, histories, ledgers, predictions, forces, summaries, comparison):
+    """Yield (name, (figure, table of the numbers drawn)) of every figure of the potentials.
+
+    Parameters
+    ----------
+    histories, ledgers : dict
+        Potential -> history.csv and ledger.jsonl, of the potentials with a loop.
+    predictions, forces, summaries : dict
+        Potential -> predictions.csv, forces.npz and summary.json, of all potentials.
+    comparison : pandas.DataFrame
+        potentials/comparison.csv.
+    """
+    if histories:
+        loops = {name: (histories[name], ledgers[name], summaries[name]) for name in histories}
+        yield "active_learning", active_learning(loops)
+    yield "parity", parity({name: (predictions[name], forces[name], summaries[name]) for name in summaries})
+    if len(summaries) > 1:
+        yield "errors_by_temperature", errors_by_temperature(comparison)
+
+
 def active_learning(loops):
-    """Return the energy errors of every fit and of the best potential of each iteration against the training set.
+    """Return the energy errors of every fit and of the best fit of each iteration against the training set.
 
     Parameters
     ----------
     loops : dict
         Potential -> (history, ledger, summary).
     """
-    figure, panels = plt.subplots(
-        1, len(loops), figsize=(COLUMN if len(loops) == 1 else PAGE, 3.0), sharey=True, squeeze=False
-    )
+    width = COLUMN if len(loops) == 1 else PAGE
+    figure, panels = plt.subplots(1, len(loops), figsize=(width, 3.0), sharey=True, squeeze=False)
     numbers = []
-    for axes, (name, (history, ledger, summary)) in zip(panels[0], loops.items(), strict=True):
-        size = dict(zip(history["iteration"], history["n_train"], strict=True))
-        good = [entry for entry in ledger if entry["status"] == "ok" and entry["iteration"] in size]
-        axes.scatter(
-            [size[e["iteration"]] for e in good],
-            [e["rmse_energy_mev_per_atom"] for e in good],
-            s=10,
-            color="0.7",
-            label="test, every fit",
-        )
-        numbers += [
-            {
-                "potential": name,
-                "kind": "every fit",
-                "set": "test",
-                "n_train": size[e["iteration"]],
-                "energy": e["rmse_energy_mev_per_atom"],
-            }
-            for e in good
-        ]
-        for part, (label, colour, marker) in SETS.items():
-            values = history[f"rmse_energy_mev_per_atom_{part}"]
-            axes.plot(history["n_train"], values, marker=marker, color=colour, label=f"{label}, best fit")
-            numbers += [
-                {"potential": name, "kind": "best fit", "set": part, "n_train": n, "energy": value}
-                for n, value in zip(history["n_train"], values, strict=True)
-            ]
-        axes.axhline(summary["energy_tolerance"], color="0.4", linestyle=":", zorder=0)
-        place = (1, summary["energy_tolerance"])
-        axes.annotate("$E_{tol}$", place, xycoords=("axes fraction", "data"), va="bottom", ha="right", fontsize=8)
-        axes.set_xlabel("training frames")
-        axes.set_ylim(bottom=0)
-        axes.margins(x=0.12)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    for axes, (name, loop) in zip(panels[0], loops.items(), strict=True):
+        numbers += _loop(axes, name, *loop)
         if len(loops) > 1:
             axes.set_title(name)
     panels[0, 0].set_ylabel("energy RMSE (meV/atom)")
-    figure.legend(
-        *panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2 if len(loops) == 1 else 4
-    )
+    columns = 2 if len(loops) == 1 else 4
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
     return figure, pd.DataFrame(numbers).rename(columns={"energy": "rmse_energy_mev_per_atom"})
 
 
+def _loop(axes, name, history, ledger, summary):
+    """Draw one active-learning loop with its tolerance, and return the numbers drawn."""
+    size = dict(zip(history["iteration"], history["n_train"], strict=True))
+    good = [entry for entry in ledger if entry["status"] == "ok" and entry["iteration"] in size]
+    sizes = [size[entry["iteration"]] for entry in good]
+    errors = [entry["rmse_energy_mev_per_atom"] for entry in good]
+    axes.scatter(sizes, errors, s=10, color="0.7", label="test, every fit")
+    numbers = [
+        {"potential": name, "kind": "every fit", "set": "test", "n_train": n, "energy": error}
+        for n, error in zip(sizes, errors, strict=True)
+    ]
+    for part, (label, colour, marker) in SETS.items():
+        values = history[f"rmse_energy_mev_per_atom_{part}"]
+        axes.plot(history["n_train"], values, marker=marker, color=colour, label=f"{label}, best fit")
+        numbers += [
+            {"potential": name, "kind": "best fit", "set": part, "n_train": n, "energy": value}
+            for n, value in zip(history["n_train"], values, strict=True)
+        ]
+    axes.axhline(summary["energy_tolerance"], color="0.4", linestyle=":", zorder=0)
+    place = (1, summary["energy_tolerance"])
+    axes.annotate("$E_{tol}$", place, xycoords=("axes fraction", "data"), va="bottom", ha="right", fontsize=8)
+    axes.set_xlabel("training frames")
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.12)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    return numbers
+
+
 def parity(potentials):
-    """Return predicted against reference energies and forces, training, test and hold-out apart (the kind of figure S7).
+    """Return predicted against reference energies and forces for training, test and hold-out (the kind of figure S7).
 
     Parameters
     ----------
@@ -77,33 +95,10 @@ def parity(potentials):
         Name -> (predictions, forces, summary).
     """
     figure, panels = plt.subplots(len(potentials), 2, figsize=(PAGE, 3.3 * len(potentials)), squeeze=False)
-    numbers = []
-    for (left, right), (name, (predictions, forces, summary)) in zip(panels, potentials.items(), strict=True):
-        sets = predictions["set"].to_numpy()
-        of_atom = sets[forces["frame"]]
-        reference, gap = forces["reference"], forces["gap"]
-        for part in ("holdout", "train", "test"):
-            label, colour, marker = SETS[part]
-            error = summary["rmse_energy_mev_per_atom"][part]
-            if error is None:
-                continue
-            here = predictions[sets == part]
-            left.scatter(
-                here["energy_reference_ev_per_atom"], here["energy_gap_ev_per_atom"], s=8, color=colour, marker=marker, linewidth=0,
-                label=f"{label}: {error:.2f} meV/atom", alpha=0.7,
-            )  # fmt: skip
-            chosen = np.flatnonzero(of_atom == part)
-            chosen = chosen[:: max(1, len(chosen) // 4000)]  # enough to see the spread; the numbers use all
-            right.scatter(
-                reference[chosen].ravel(), gap[chosen].ravel(), s=2, color=colour, linewidth=0, alpha=0.4, rasterized=True,
-                label=f"{label}: {summary['rmse_force_ev_per_angstrom'][part]:.3f} eV/Å",
-            )  # fmt: skip
-        for axes, unit, what in ((left, "eV/atom", "energy"), (right, "eV/Å", "force component")):
-            low, high = min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1])
-            axes.plot([low, high], [low, high], color="0.5", linewidth=0.8, zorder=0)
-            axes.set_xlim(low, high)
-            axes.set_ylim(low, high)
-            axes.set_aspect("equal")
+    for row, (name, potential) in zip(panels, potentials.items(), strict=True):
+        _parity_of_sets(*row, *potential)
+        for axes, unit, what in zip(row, ("eV/atom", "eV/Å"), ("energy", "force component"), strict=True):
+            _diagonal(axes)
             axes.set_xlabel(f"reference {what} ({unit})")
             axes.set_ylabel(f"GAP {what} ({unit})")
             if len(potentials) > 1:
@@ -111,13 +106,57 @@ def parity(potentials):
             legend = axes.legend(loc="upper left", title="RMSE", handletextpad=0.2)
             for handle in legend.legend_handles:
                 handle.set(alpha=1, sizes=[16])
-        numbers.append(predictions.assign(potential=name))
+    numbers = [predictions.assign(potential=name) for name, (predictions, *_) in potentials.items()]
     columns = ["potential", "frame", "set", "temperature_k", "energy_reference_ev_per_atom", "energy_gap_ev_per_atom"]
     return figure, pd.concat(numbers, ignore_index=True)[columns]
 
 
+def _parity_of_sets(left, right, predictions, forces, summary):
+    """Draw energies on the left and force components on the right, a colour for each set that has frames."""
+    sets = predictions["set"].to_numpy()
+    of_atom = sets[forces["frame"]]
+    reference, gap = forces["reference"], forces["gap"]
+    for part in ("holdout", "train", "test"):
+        label, colour, marker = SETS[part]
+        energy, force = (summary[quantity][part] for quantity, _ in QUANTITIES)
+        if energy is None:
+            continue
+        here = predictions[sets == part]
+        left.scatter(
+            here["energy_reference_ev_per_atom"],
+            here["energy_gap_ev_per_atom"],
+            s=8,
+            color=colour,
+            marker=marker,
+            linewidth=0,
+            label=f"{label}: {energy:.2f} meV/atom",
+            alpha=0.7,
+        )
+        chosen = np.flatnonzero(of_atom == part)
+        chosen = chosen[:: max(1, len(chosen) // FORCES_AT_MOST)]
+        right.scatter(
+            reference[chosen].ravel(),
+            gap[chosen].ravel(),
+            s=2,
+            color=colour,
+            linewidth=0,
+            alpha=0.4,
+            rasterized=True,
+            label=f"{label}: {force:.3f} eV/Å",
+        )
+
+
+def _diagonal(axes):
+    """Draw the diagonal, and give both axes the same limits."""
+    low, high = min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([low, high], [low, high], color="0.5", linewidth=0.8, zorder=0)
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    axes.set_aspect("equal")
+
+
 def errors_by_temperature(table):
-    """Return the errors of the potentials on the frames that no loop has used, temperature by temperature.
+    """Return the errors of the potentials by temperature, on the frames outside the databases of all loops.
 
     Parameters
     ----------
@@ -125,25 +164,20 @@ def errors_by_temperature(table):
         potentials/comparison.csv.
     """
     figure, panels = plt.subplots(1, 2, figsize=(PAGE, 2.8))
-    drawn = table.dropna(subset="temperature_k")
-    temperatures = sorted(drawn["temperature_k"].unique())
-    names = list(dict.fromkeys(drawn["potential"]))
-    quantities = (
-        ("rmse_energy_mev_per_atom", "energy RMSE (meV/atom)"),
-        ("rmse_force_ev_per_angstrom", "force RMSE (eV/Å)"),
-    )
-    for axes, (column, label) in zip(panels, quantities, strict=True):
+    shown = table.dropna(subset="temperature_k")
+    temperatures = sorted(shown["temperature_k"].unique())
+    names = list(dict.fromkeys(shown["potential"]))
+    for axes, (column, label) in zip(panels, QUANTITIES, strict=True):
         for number, name in enumerate(names):
-            part = drawn[drawn["potential"] == name].set_index("temperature_k").reindex(temperatures)
+            part = shown[shown["potential"] == name].set_index("temperature_k").reindex(temperatures)
             places = np.arange(len(temperatures)) + (number - (len(names) - 1) / 2) * 0.8 / len(names)
             trained = bool(part["trained_on_them"].fillna(False).any())
-            text = f"{name} (trained on these frames)" if trained else name
             axes.bar(
                 places,
                 part[column],
                 0.8 / len(names),
                 color=f"C{1 + number}",
-                label=text,
+                label=f"{name} (trained on these frames)" if trained else name,
                 hatch="///" if trained else None,
             )
         axes.set_xticks(range(len(temperatures)), [f"{value:g}" for value in temperatures])
@@ -153,4 +187,4 @@ def errors_by_temperature(table):
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names))
     else:
         figure.suptitle("the loops have used every frame: none is left to compare on", fontsize=9)
-    return figure, drawn
+    return figure, shown

@@ -1,6 +1,7 @@
-"""Every figure: functions that take tables and return a matplotlib figure and the table of the numbers drawn.
+"""The curves of the structure: S(q), G(r), partials, running coordination, bond angles, shares of coordination.
 
-Nothing here computes physics. Which figure is which of the paper's: ``figures.py``.
+``figures.comparisons`` chooses the models of each figure. A dotted line marks where S(q) passes from the direct sum to
+the transform of g(r).
 """
 
 import matplotlib.pyplot as plt
@@ -27,6 +28,7 @@ def _kind(column):
 
 
 def _label(column):
+    """Return the label of the axis for a column."""
     return LABELS[_kind(column)][1].replace("PAIR", column[2:])
 
 
@@ -36,10 +38,16 @@ def _style(name, number):
         return {"color": "k", "linewidth": 1.6}
     if name.startswith("experiment_"):
         return {"color": "0.45", "linewidth": 1.4, "linestyle": (0, (4, 1.5))}
+    return _gap_style(number)
+
+
+def _gap_style(number):
+    """Return the line style of the GAP model with this number, from 0."""
     return {"color": f"C{1 + number % 7}", "linewidth": 1.3}
 
 
 def _curve(axes, table, column, style, label=None, shift=0.0):
+    """Draw one column over the first with its standard error, and mark where the method changes."""
     x, y = table.iloc[:, 0], table[column] + shift
     axes.plot(x, y, label=label, **style)
     error = table.get(f"{column}_error")
@@ -73,11 +81,11 @@ def curves(tables, columns, x_max=None):
     Parameters
     ----------
     tables : dict
-        Model -> sq or gr table; models without a column are left out of its panel.
+        Model -> table of S(q) or of G(r); a panel shows the models that have its column.
     columns : list of str
         S_X, S_N, G_X, G_N, or partials such as S_O-Te and g_O-Te.
     x_max : float, optional
-        End of the axis; the shortest model's end by default.
+        End of the axis; by default the end of the shortest curve of a model.
     """
     height = 3.0 if len(columns) == 1 else 1.6 * len(columns) + 0.5
     figure, panels = plt.subplots(len(columns), 1, figsize=(PAGE * 0.7, height), sharex=True, squeeze=False)
@@ -103,46 +111,26 @@ def stacked(groups, reference, columns, x_max=None):
     Parameters
     ----------
     groups : dict
-        Title of a panel column -> {label: table}; without a model there is the reference alone.
+        Title of a column of panels -> {label: table}; a column without a model shows only the reference.
     reference : pandas.DataFrame
     columns : list of str
         A row of panels for each.
     x_max : float, optional
     """
-    height = 3.4 if len(columns) == 1 else 2.2 * len(columns) + 0.5
+    width, height = PAGE * (0.7 if len(groups) == 1 else 1), 3.4 if len(columns) == 1 else 2.2 * len(columns) + 0.5
     figure, panels = plt.subplots(
-        len(columns),
-        len(groups),
-        figsize=(PAGE * (0.7 if len(groups) == 1 else 1), height),
-        sharex="col",
-        sharey="row",
-        squeeze=False,
+        len(columns), len(groups), figsize=(width, height), sharex="col", sharey="row", squeeze=False
     )
     for row, column in zip(panels, columns, strict=True):
-        kind = _kind(column)
-        span = np.nanmax(reference[column]) - np.nanmin(reference[column])
-        for axes, (title, models) in zip(row, groups.items(), strict=True):
-            for number, (label, table) in enumerate(models.items()):
-                shift = 0.8 * number * span
-                _curve(
-                    axes,
-                    reference,
-                    column,
-                    {"color": "k", "linewidth": 0.8},
-                    "reference" if number == 0 else None,
-                    shift,
-                )
-                _curve(axes, table, column, {"color": f"C{1 + number % 7}", "linewidth": 1.3}, label, shift)
-                axes.axhline(LIMITS[kind] + shift, color="0.85", linewidth=0.7, zorder=0)
-            if axes in panels[0]:
-                axes.set_title(title)
-            if not models:  # every one of them exploded
-                _curve(axes, reference, column, {"color": "k", "linewidth": 0.8}, "reference")
+        for axes, models in zip(row, groups.values(), strict=True):
+            _stack(axes, models, reference, column)
             ends = [reference.iloc[-1, 0], *(table.iloc[-1, 0] for table in models.values())]
             axes.set_xlim(0, x_max or min(ends))
         row[0].set_ylabel(_label(column) + ", shifted")
+    for axes, title in zip(panels[0], groups, strict=True):
+        axes.set_title(title)
     for axes in panels[-1]:
-        axes.set_xlabel(LABELS[kind][0])
+        axes.set_xlabel(LABELS[_kind(columns[-1])][0])
     handles, labels = panels[0, -1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(labels)))
     tables = {"reference": reference}
@@ -151,8 +139,21 @@ def stacked(groups, reference, columns, x_max=None):
     return figure, _numbers(tables, columns)
 
 
+def _stack(axes, models, reference, column):
+    """Draw the models above each other, each shifted together with the reference; only the reference without any."""
+    span = np.nanmax(reference[column]) - np.nanmin(reference[column])
+    black = {"color": "k", "linewidth": 0.8}
+    for number, (label, table) in enumerate(models.items()):
+        shift = 0.8 * number * span
+        _curve(axes, reference, column, black, "reference" if number == 0 else None, shift)
+        _curve(axes, table, column, _gap_style(number), label, shift)
+        axes.axhline(LIMITS[_kind(column)] + shift, color="0.85", linewidth=0.7, zorder=0)
+    if not models:
+        _curve(axes, reference, column, black, "reference")
+
+
 def _grid(n_panels, height, **sharing):
-    """Return a figure a page wide with so many panels, rows of ``height`` inches, and the array of its axes; spare ones are off."""
+    """Return a figure of the page's width with so many panels in rows of ``height`` inches, and its array of axes."""
     across = 2 if n_panels == 4 else min(3, n_panels)
     down = -(-n_panels // across)
     figure, panels = plt.subplots(down, across, figsize=(PAGE, height * down + 0.5), squeeze=False, **sharing)
@@ -167,9 +168,9 @@ def running_coordination(tables, cutoffs):
     Parameters
     ----------
     tables : dict
-        Model -> gr table.
+        Model -> table of G(r).
     cutoffs : dict
-        ``structure.coordination_cutoffs``; dotted lines.
+        ``structure.coordination_cutoffs``, drawn as dotted lines.
     """
     first = next(iter(tables.values()))
     columns = [c for c in first.columns if c.startswith("n_") and not c.endswith("_error")]
@@ -198,7 +199,7 @@ def bond_angles(tables):
     Parameters
     ----------
     tables : dict
-        Model -> angles table.
+        Model -> table of the angles.
     """
     first = next(iter(tables.values()))
     columns = [c for c in first.columns[1:] if not c.endswith("_error")]
@@ -224,7 +225,7 @@ def coordination(tables):
     Parameters
     ----------
     tables : dict
-        Model -> coordination table.
+        Model -> table of the coordination.
     """
     first = next(iter(tables.values()))
     pairs = list(zip(first["centre"], first["neighbour"], strict=True))

@@ -1,7 +1,4 @@
-"""Every figure: functions that take tables and return a matplotlib figure and the table of the numbers drawn.
-
-Nothing here computes physics. Which figure is which of the paper's: ``figures.py``.
-"""
+"""The style that all figures share, the labels of the models, and the files of a figure."""
 
 from pathlib import Path
 
@@ -15,16 +12,18 @@ from gapglass.base.files import whole_file, write_table
 
 plt.style.use(Path(__file__).with_name("gapglass.mplstyle"))
 
-COLUMN, PAGE = 3.5, 7.1  # inches: one and two journal columns
+COLUMN, PAGE = 3.5, 7.1  # inches, the widths of one and of two journal columns
 
 
 def save(drawn, paths, name):
-    """Write a figure and its numbers to those of ``paths`` that are called ``name``.png, ``name``.pdf and ``name``.csv.
+    """Write a figure and its numbers to those of the paths that are called {name}.png, {name}.pdf and {name}.csv.
 
     Parameters
     ----------
     drawn : (matplotlib.figure.Figure, pandas.DataFrame)
+        The figure and the numbers drawn; the function closes the figure.
     paths : iterable of path-like
+        All output of a job; paths with another stem are left out.
     name : str
     """
     figure, table = drawn
@@ -35,13 +34,25 @@ def save(drawn, paths, name):
             write_table(path, table)
             continue
         with whole_file(path) as temporary:
-            # without a date the same figure gives the same bytes
+            # Without a date, equal figures give equal bytes.
             figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
     plt.close(figure)
 
 
+def save_all(figures, paths):
+    """Write every figure of an iterable of (name, drawn), as for ``save``."""
+    for name, drawn in figures:
+        save(drawn, paths, name)
+
+
 def model_label(name):
-    """Return the legend text of a model: reference, experiment_{name}, {potential}_{atoms} or {potential}_{atoms}_{replica}."""
+    """Return the legend text of a model.
+
+    Parameters
+    ----------
+    name : str
+        reference, experiment_{name}, {potential}_{atoms} or {potential}_{atoms}_{replica}.
+    """
     if name == "reference":
         return "reference"
     if name.startswith("experiment_"):

@@ -1,0 +1,87 @@
+"""What the report states in words and single numbers: facts at its head, explosions, absent structures, speeds."""
+
+from pathlib import Path
+
+from gapglass.base.files import read_header
+from gapglass.glass import explosion
+from gapglass.report.figures.style import model_label
+from gapglass.structure import absence, replicas
+
+
+def facts(best, summary, r_x, main):
+    """Return the numbers at the head of the page as (number, what it is).
+
+    Parameters
+    ----------
+    best : dict
+        clusters/best.json.
+    summary : dict
+        potentials/{main}/summary.json.
+    r_x : pandas.DataFrame
+        tables/r_x.csv.
+    main : str
+        Potential whose models the page shows.
+    """
+    energy, force = summary["rmse_energy_mev_per_atom"], summary["rmse_force_ev_per_angstrom"]
+    found = [
+        (f"{summary['n_train']} of {summary['n_frames_reference']}", "frames train the potential"),
+        (f"δ = {best['delta']:g}", f"{best['n_clusters']} clusters"),
+    ]
+    if energy["test"] is not None:
+        tolerance = f"energy error on test frames (E_tol {summary['energy_tolerance']:g})"
+        found.append((f"{energy['test']:.2f} meV/atom", tolerance))
+    if energy["holdout"] is not None:
+        found += [
+            (f"{energy['holdout']:.2f} meV/atom", "energy error on frames never used"),
+            (f"{force['holdout']:.3f} eV/Å", "force error on frames never used"),
+        ]
+    shown = r_x[r_x["model"].str.startswith(f"{main}_") & (r_x["against"] == "reference")]
+    models = [(f"{row['r_x_percent']:.0f} %", f"R_X, {model_label(row['model'])}") for _, row in shown.iterrows()]
+    return found + models[:3]
+
+
+def explosions(exploded):
+    """Return the outcome of every exploded quench with the label of its model and the place in the cycle."""
+    return [
+        {**found, "model": model_label(model), "place": explosion.place(found)} for model, found in exploded.items()
+    ]
+
+
+def without_structure(paths):
+    """Return a line for each model that has no structure, or not of all its replicas, with the reason.
+
+    Parameters
+    ----------
+    paths : list of path-like
+        structure/{model}/gr.csv.
+    """
+    lines = []
+    for path in paths:
+        model, reason = model_label(Path(path).parent.name), absence.absence(path)
+        if reason is not None:
+            lines.append(f"{model}: no structure ({reason})")
+            continue
+        left_out = [
+            line.removeprefix(replicas.LEFT_OUT) for line in read_header(path) if line.startswith(replicas.LEFT_OUT)
+        ]
+        if left_out:
+            lines.append(f"{model}: without {'; '.join(left_out)}")
+    return lines
+
+
+def speeds(found):
+    """Return atoms -> ns/day as text, a range where models differ.
+
+    Parameters
+    ----------
+    found : list of dict
+        speed.json of every model; those that exploded during the measurement have no ``ns_per_day`` and are left out.
+    """
+    by_size = {}
+    for item in found:
+        if item["ns_per_day"] is not None:
+            by_size.setdefault(item["atoms"], []).append(item["ns_per_day"])
+    texts = {
+        atoms: sorted({f"{min(values):.2f}", f"{max(values):.2f}"}, key=float) for atoms, values in by_size.items()
+    }
+    return {atoms: " to ".join(texts[atoms]) for atoms in sorted(texts)}

@@ -1,0 +1,215 @@
+"""The tables of the report as rows of text: numbers rounded for reading, NaN as a dash, labels for models and sets.
+
+Every function returns a list of dictionaries with the same keys, column -> text, one for each row of the page.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from gapglass.base.files import read_table
+from gapglass.base.progress import duration
+from gapglass.report.figures.style import model_label
+
+FRAMES = {"train": "training", "test": "test", "holdout": "hold-out"}
+
+
+def number(value, digits=2):
+    """Return a number as text, a dash for None and NaN."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
+
+
+def with_error(value, error, digits=2):
+    """Return a number with its standard error where it has one."""
+    return number(value, digits) + ("" if error is None or pd.isna(error) else f" ± {error:.{digits}f}")
+
+
+def _pair(row):
+    """Return the text of a centre and its neighbour."""
+    return f"{row['neighbour']} around {row['centre']}"
+
+
+def trajectories(entries, n_frames):
+    """Return the trajectories of a configuration with the number of frames that the study uses of each."""
+    return [
+        {
+            "trajectory": entry["name"],
+            "role": entry["role"],
+            "frames used": n_frames[entry["name"]],
+            "file": entry["file"],
+        }
+        for entry in entries
+    ]
+
+
+def deltas(table):
+    """Return the scan over delta, from clusters/delta.csv."""
+    return [
+        {
+            "δ": f"{row['delta']:g}",
+            "clusters": int(row["n_clusters"]),
+            "mean spread (meV/atom)": number(row["mean_sigma_energy_mev_per_atom"], 1),
+            "weighted by size (meV/atom)": number(row["weighted_sigma_energy_mev_per_atom"], 1),
+            "single-frame clusters": int(row["n_singletons"]),
+            "d_tol met": "yes" if row["converged"] else "no, cap taken",
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def history(paths):
+    """Return the iterations of every active-learning loop, from potentials/{potential}/history.csv."""
+    rows = []
+    for path in paths:
+        for _, row in read_table(path).iterrows():
+            rows.append(
+                {
+                    "potential": Path(path).parent.name,
+                    "iteration": int(row["iteration"]),
+                    "training": int(row["n_train"]),
+                    "test": int(row["n_test"]),
+                    "database": f"{100 * row['fraction']:.0f} %",
+                    "fits so far": int(row["n_fits_so_far"]),
+                    "test RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_test"]),
+                    "hold-out RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_holdout"]),
+                    "hold-out force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom_holdout"], 3),
+                }
+            )
+    return rows
+
+
+def errors(table):
+    """Return the errors of every potential, from tables/errors.csv."""
+    return [
+        {
+            "potential": row["potential"],
+            "frames": FRAMES.get(row["frames"], row["frames"]),
+            "number": int(row["n_frames"]),
+            "energy RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom"]),
+            "force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom"], 3),
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def hyperparameters(table):
+    """Return the hyperparameters, a column per potential, from tables/hyperparameters.csv."""
+    potentials = [column for column in table.columns if column not in ("hyperparameter", "searched")]
+    return [
+        {
+            "hyperparameter": row["hyperparameter"],
+            **{name: f"{row[name]:g}" for name in potentials},
+            "searched": row["searched"],
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def stages(paths, exploded):
+    """Return the stages of every quench, from glass/{potential}/{atoms}/{replica}/thermo.csv.
+
+    Parameters
+    ----------
+    paths : list of path-like
+    exploded : dict
+        Model -> outcome of its quench, of the models that exploded.
+    """
+    rows = []
+    for path in paths:
+        *_, potential, atoms, replica, _ = Path(path).parts
+        model = f"{potential}_{atoms}_{replica}"
+        for stage, part in read_table(path).groupby("stage"):
+            here = model in exploded and stage == exploded[model]["stage"]
+            settled = part.iloc[len(part) // 2 :]
+            rows.append(
+                {
+                    "model": model_label(model),
+                    "stage": f"{stage:.0f}" + (", exploded" if here else ""),
+                    "ends at (ps)": number(part["time_ps"].iloc[-1]),
+                    "mean T, 2nd half (K)": number(settled["temperature_k"].mean(), 0),
+                    "energy (eV/atom)": number(settled["potential_energy_ev"].mean() / int(atoms), 3),
+                    "pressure (GPa)": number(settled["pressure_gpa"].mean()),
+                    "density (g/cm³)": number(settled["density_g_per_cm3"].mean()),
+                    "closest pair (Å)": number(part["min_distance_angstrom"].min()),
+                }
+            )
+    return rows
+
+
+def coordination(table):
+    """Return Table 1 from tables/coordination.csv: a row per model, a column per pair, the reference first."""
+    rows = {}
+    for _, row in table.iterrows():
+        model = rows.setdefault(row["model"], {"model": model_label(row["model"])})
+        model[_pair(row)] = with_error(row["coordination_number"], row["standard_error"])
+    return list(rows.values())
+
+
+def l_fold(table):
+    """Return the shares of atoms with l neighbours from tables/l_fold.csv, those of at least 0.5 % somewhere."""
+    folds = [column for column in table.columns if column.startswith("percent_") and (table[column] >= 0.5).any()]
+    names = {column: column.removeprefix("percent_").replace("_", "-") + " (%)" for column in folds}
+    rows = [
+        {"pair": _pair(row), "model": model_label(row["model"])}
+        | {names[column]: number(row[column], 1) for column in folds}
+        for _, row in table.iterrows()
+    ]
+    return sorted(rows, key=lambda row: row["pair"])
+
+
+def closest_approach(table):
+    """Return closest distance, first peak and first minimum, pair by pair, from tables/closest_approach.csv."""
+    return [
+        {
+            "model": model_label(row["model"]),
+            "pair": row["pair"],
+            "closest (Å)": number(row["closest_distance_angstrom"]),
+            "first peak (Å)": number(row["first_peak_angstrom"]),
+            "first minimum (Å)": number(row["first_minimum_angstrom"]),
+        }
+        for _, row in table.sort_values(["pair"], kind="stable").iterrows()
+    ]
+
+
+def r_x(table):
+    """Return the Wright parameters from tables/r_x.csv."""
+    return [
+        {
+            "model": model_label(row["model"]),
+            "against": model_label(row["against"]),
+            "R_X (%)": with_error(row["r_x_percent"], row["r_x_percent_error"], 1),
+            "r (Å)": f"{row['r_min_angstrom']:.2f} to {row['r_max_angstrom']:.2f}",
+            "Q_max (1/Å)": number(row["q_max_inverse_angstrom"], 1),
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def learning_curves(summary):
+    """Return the energy errors on all frames of the hold-out, a row per strategy, a column per size."""
+    rows = []
+    for strategy, part in summary[summary["group"] == "all"].groupby("strategy", sort=False):
+        row = {"chosen by": strategy.replace("_", " ")}
+        for _, point in part.sort_values("n_train").iterrows():
+            row[f"{point['n_train']:.0f} frames"] = with_error(
+                point["rmse_energy_mev_per_atom"], point["rmse_energy_mev_per_atom_error"]
+            )
+        rows.append(row)
+    return rows
+
+
+def costs(table):
+    """Return time and memory of every rule, from tables/cost.csv."""
+    return [
+        {
+            "rule": row["rule"],
+            "jobs": int(row["jobs"]),
+            "wall time": duration(row["wall_time_s"]),
+            "CPU time": duration(row["cpu_time_s"]),
+            "longest job": duration(60 * row["longest_job_min"]),
+            "asked for": "-" if pd.isna(row["asked_time_min"]) else duration(60 * row["asked_time_min"]),
+            "peak memory (MB)": f"{row['peak_memory_mb']:.0f}",
+            "asked for (MB)": "-" if pd.isna(row["asked_memory_mb"]) else f"{row['asked_memory_mb']:.0f}",
+        }
+        for _, row in table.iterrows()
+    ]
