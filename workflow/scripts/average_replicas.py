@@ -1,4 +1,4 @@
-"""Average the structure of one model over its independent replicas; the errors are then those over the replicas."""
+"""Average the structure of one model over its independent replicas, with the standard error over them."""
 
 from gapglass.base import log
 from gapglass.structure import replicas

@@ -12,8 +12,6 @@ reference = [files.read_table(path) for path in snakemake.input.reference]
 measured = list(zip(snakemake.params.experiments, experiment_sq, experiment_gr, strict=True))
 result = wright.compare_all(sq, gr, reference, measured, snakemake.params.settings)
 for against, found in result.items():
-    log.notice(
-        "%s against %s: R_X %.1f %% from %.2f to %.2f Å",
-        snakemake.wildcards.model, against, found["r_x_percent"], found["r_min_angstrom"], found["r_max_angstrom"],
-    )  # fmt: skip
+    values = found["r_x_percent"], found["r_min_angstrom"], found["r_max_angstrom"]
+    log.notice("%s against %s: R_X %.1f %% from %.2f to %.2f Å", snakemake.wildcards.model, against, *values)
 files.write_json(snakemake.output[0], result)

@@ -1,4 +1,4 @@
-"""Time a few steps and tell how long the thermal cycle will take."""
+"""Time a few steps and estimate the time of the thermal cycle."""
 
 from gapglass.base import files, log
 from gapglass.glass.speed import estimate

@@ -1,4 +1,4 @@
-"""Write the glass and the thermodynamics of the whole cycle."""
+"""Write the glass and the thermodynamics of the complete cycle."""
 
 from gapglass.base import log
 from gapglass.glass import stages

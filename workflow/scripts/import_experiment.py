@@ -1,4 +1,4 @@
-"""Bring a measured curve to the form of the models."""
+"""Convert a measured curve to tables like those of the models."""
 
 from gapglass.base import files, log
 from gapglass.structure import experiment

@@ -151,6 +151,7 @@ class _ThermoProgress:
         self.begun = self.reported = None
 
     def see(self, line):
+        """Take a line of the output, and report if it is a thermo row and a report is due."""
         match = re.match(r"\s*(\d+)\s+([-\d.e+]+)\s+[-\d.e+]+\s+[-\d.e+]+", line)
         if not (self.n_steps and match):
             return

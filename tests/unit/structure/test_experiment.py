@@ -1,4 +1,4 @@
-"""Measured curves: five kinds made from one analytic structure, files that are wrong, and R_X by one rule."""
+"""Measured curves: five kinds computed from one analytic structure, files with errors, and R_X."""
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def entry(path, kind, x=None, y=None, **changes):
 
 
 def model_from(q, s):
-    """Return an sq table that holds this S(q), and a gr table that sets the range."""
+    """Return an sq table with this S(q), and a gr table that sets the range."""
     widths = np.gradient(q)
     sq = pd.DataFrame({"q_inverse_angstrom": q, "width_inverse_angstrom": widths, "S_X": s, "S_N": 2 * s - 1})
     return sq, pd.DataFrame({"r_angstrom": np.arange(0.025, 6, 0.05)})
@@ -90,7 +90,7 @@ def test_density_and_radiation_of_the_entry_count(tmp_path):
 
 
 def test_q_max_is_the_smallest_of_three(tmp_path):
-    """Narrow peak: Q_max shows in its height, 0.589 Q_max / pi with a Lorch window."""
+    """The height of a narrow peak shows Q_max: 0.589 Q_max / pi with a Lorch window."""
     q = np.arange(0.02, 20, 0.02)
     path, lorch = tmp_path / "curve.txt", SETTINGS | {"window": "lorch"}
     heights = {}
@@ -111,7 +111,7 @@ def test_r_x_of_a_curve_with_itself_is_zero_and_grows_with_the_difference(tmp_pa
             made = entry(tmp_path / "curve.txt", kind)
             tables = experiment.experiment_tables(made, settings, COMPOSITION, DENSITY)
             result = wright.compare_experiment(model_sq, model_gr, tables, made, settings)
-            # the last step of the trapezoid rule is half a step, of the model's table a whole one
+            # The last point counts half in the trapezoid rule, and fully in the model's table.
             assert result["r_x_percent"] < 0.1
             assert (result["q_max_inverse_angstrom"], result["window"]) == (
                 pytest.approx(settings["q_max"]),
@@ -175,7 +175,7 @@ LINES = [f"{x} 1.0" for x in TEN]
         ("g(r)", [f"{x} {0.8 * x}" for x in TEN], r"g\(r\) tends to 1"),
     ],
 )
-def test_bad_files_are_told(kind, lines, message, tmp_path):
+def test_bad_files_are_reported(kind, lines, message, tmp_path):
     made = entry(tmp_path / "other.txt", kind, TEN, TEN) | {"file": str(tmp_path / "curve.txt")}
     if lines is not None:
         (tmp_path / "curve.txt").write_text("\n".join(lines))

@@ -1,4 +1,4 @@
-"""Real space on known ground: crystals, an ideal gas, two atoms."""
+"""Pair distributions, coordination and angles of crystals, an ideal gas and two atoms, with known answers."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from ase.build import bulk
 
 from gapglass.base.errors import UserError
 from gapglass.frames import geometry
-from gapglass.structure import coordination, pairs
+from gapglass.structure import angles, coordination, pairs
 
 COPPER = bulk("Cu", "fcc", a=3.6, cubic=True) * (3, 3, 3)
 SALT = bulk("NaCl", "rocksalt", a=5.6, cubic=True) * (2, 2, 2)
@@ -20,7 +20,7 @@ def distributions(frames, r_bin):
 
 @pytest.mark.parametrize("cell", [[26, 26, 26], [[26, 0, 0], [7, 24, 0], [-5, 6, 23]]], ids=["cubic", "triclinic"])
 def test_counts_do_not_depend_on_the_range(hard_spheres, cell):
-    """Short ranges sort the atoms into boxes, long ones go through all pairs."""
+    """Short ranges use a cell list, long ones compare all pairs of atoms."""
     atoms = hard_spheres[0].copy()
     atoms.set_cell(cell, scale_atoms=True)
     long = pairs.count_pairs([atoms], 0.1, 100)
@@ -53,7 +53,7 @@ def test_neighbours_of_all_kinds_are_added_atom_by_atom():
 
 
 def test_pairs_are_counted_as_one_by_one(rng):
-    """A skewed cell, counted from ASE's own distances."""
+    """The reference of this skewed cell are distances from ASE."""
     atoms = Atoms(
         "O20Te10", scaled_positions=rng.uniform(0, 1, (30, 3)), cell=[[9, 0, 0], [4, 9, 0], [-3, 2, 10]], pbc=True
     )
@@ -116,7 +116,7 @@ def test_r_max_and_r_bin_decide_the_bins():
 )
 def test_angles_of_crystals(atoms, cutoffs, triple, wanted):
     width = 180 / 47  # none of the angles at the edge of a bin
-    table = coordination.bond_angles([atoms], cutoffs, width)
+    table = angles.bond_angles([atoms], cutoffs, width)
     shares = table[triple] * width * sum(wanted.values())
     found = {row: share for row, share in shares.items() if share > 1e-9}
     assert found == pytest.approx({min(int(angle / width), 46): count for angle, count in wanted.items()})
@@ -125,27 +125,27 @@ def test_angles_of_crystals(atoms, cutoffs, triple, wanted):
 
 def test_angles_of_a_glass(blyp_frames):
     glass = blyp_frames[-16:]
-    table = coordination.bond_angles(glass, {"Te-O": 2.46, "O-O": 3.0}, 2.0)
+    table = angles.bond_angles(glass, {"Te-O": 2.46, "O-O": 3.0}, 2.0)
     triples = [column for column in table.columns[1:] if not column.endswith("_error")]
     assert triples == ["O-O-O", "O-O-Te", "Te-O-Te", "O-Te-O"]
     assert table["angle_degree"].tolist() == np.arange(1, 180, 2).tolist()
     np.testing.assert_allclose(table[triples].sum() * 2, 1.0)
     error = table["O-Te-O_error"]
     assert 0 < error.max() < table["O-Te-O"].max() / 2
-    coarse = coordination.bond_angles(glass, {"Te-O": 2.46}, 6.0)
+    coarse = angles.bond_angles(glass, {"Te-O": 2.46}, 6.0)
     np.testing.assert_allclose(coarse["O-Te-O"], table["O-Te-O"].to_numpy().reshape(-1, 3).mean(axis=1))
 
 
 def test_angles_are_pooled_where_frames_lack_them():
     corner = Atoms("OTeO", positions=[[2, 0, 0], [0, 0, 0], [0, 2, 0]], cell=[12] * 3, pbc=True)
     apart = Atoms("OTeO", positions=[[2, 0, 0], [0, 0, 0], [0, 5, 0]], cell=[12] * 3, pbc=True)
-    table = coordination.bond_angles([apart] * 15 + [corner], {"Te-O": 2.4}, 4.0)
+    table = angles.bond_angles([apart] * 15 + [corner], {"Te-O": 2.4}, 4.0)
     assert table.set_index("angle_degree")["O-Te-O"].to_dict()[90.0] == pytest.approx(1 / 4)
     assert table["Te-O-Te"].isna().all() and table["O-Te-O_error"].isna().all()  # one block with angles has no error
-    twice = coordination.bond_angles([corner] + [apart] * 14 + [corner], {"Te-O": 2.4}, 4.0)
+    twice = angles.bond_angles([corner] + [apart] * 14 + [corner], {"Te-O": 2.4}, 4.0)
     np.testing.assert_allclose(twice["O-Te-O"], table["O-Te-O"])
     np.testing.assert_allclose(twice["O-Te-O_error"], 0.0)
-    assert list(coordination.bond_angles([corner], {}, 2.0)) == ["angle_degree"]
+    assert list(angles.bond_angles([corner], {}, 2.0)) == ["angle_degree"]
 
 
 def test_closest_approach_of_a_crystal_and_of_noise(ideal_gas, rng):
@@ -191,9 +191,7 @@ def test_standard_error_of_independent_samples(rng):
     assert np.isnan(pairs.standard_error(samples[:1])).all()
 
 
-@pytest.mark.parametrize(
-    "count", [coordination.coordination, lambda *request: coordination.bond_angles(*request, 2.0)]
-)
+@pytest.mark.parametrize("count", [coordination.coordination, lambda *request: angles.bond_angles(*request, 2.0)])
 def test_cutoffs_beyond_the_cell_are_refused(blyp_frames, count):
     with pytest.raises(UserError, match=r"coordination_cutoffs\.Te-O is 9\.0 Å"):
         count(blyp_frames[:1], {"Te-O": 9.0})

@@ -1,4 +1,4 @@
-"""Reciprocal space on known ground: the definition atom by atom, sum rules, transforms with a known answer, two ways to one S(q)."""
+"""S(q) and its transforms: the definition atom by atom, sum rules, known answers, two ways to one S(q)."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from ase.build import bulk
 from conftest import STRUCTURE
 
 from gapglass.base.errors import UserError
-from gapglass.structure import coordination, pairs, scattering, transforms
+from gapglass.structure import coordination, density_waves, pairs, scattering, transforms
 from gapglass.structure.weights import TOTALS, scattering_weights, total_structure_factor
 from gapglass.structure.wright import wright_parameter
 
@@ -23,7 +23,7 @@ def test_ideal_gas_has_no_structure(ideal_gas):
     assert (n_vectors > 0).all() and q[0] == pytest.approx(2 * np.pi / 15)
     for pair, values in s.items():
         many = n_vectors > 20
-        # the spread of a single vector's S_ab is of order 1 / (c_a c_b)
+        # S_ab of a single vector scatters by about 1 / (c_a c_b).
         assert np.abs(values.mean(axis=0)[many] - 1).max() < 0.7, pair
         assert np.abs(np.average(values.mean(axis=0), weights=n_vectors) - 1) < 0.03, pair
 
@@ -58,7 +58,7 @@ def test_triclinic_cell_equals_its_cubic_twin():
         for atoms in (cubic, skewed)
     ]
     assert counts[0] == counts[1]
-    # the first wave vector is the cubic one, though the skewed cell's own reciprocal vectors are longer
+    # The first wave vector is the cubic one, although the reciprocal vectors of the skewed cell are longer.
     with pytest.raises(UserError, match=r"q_max is 0.5 1/Å; the first wave vector of a cell this small has 0\.561"):
         scattering.direct_limit([skewed], STRUCTURE | {"q_max": 0.5})
 
@@ -118,7 +118,7 @@ def test_transform_of_a_single_shell(window):
     assert r[g.argmax()] == pytest.approx(2.2, abs=0.02)
     height = 1 / np.pi / 2.2 * (30 if window == "none" else 30 * 0.58949)  # int_0^Q M(q) dq; Lorch: Q Si(pi) / pi
     assert g.max() == pytest.approx(height, rel=0.02)
-    # half the range, half the height: what lies above Q_max is not used
+    # Half the range gives half the height, because points above Q_max are not used.
     assert transforms.transform_to_r(q, 1 + np.sin(2.2 * q) / (2.2 * q), r, 15, window).max() == pytest.approx(
         height / 2, rel=0.02
     )
@@ -138,12 +138,12 @@ def test_transform_of_g_of_a_single_shell():
     r, g = g_of_r([dimer], 0.001)
     q = np.linspace(3, 15, 7)
     s = transforms.transform_to_q([dimer], r, g, q)["Te-Te"][0]
-    # beside the shell there is the hole of the mean density, which the window ends softly at R = 10 Å: small at these q
+    # The hole in the mean density, which the window ends smoothly at R = 10 Å, adds little at these q.
     np.testing.assert_allclose(s, 1 + np.sin(2 * q) / (2 * q) * np.sinc(2.0 / r[-1]), atol=3e-3)
 
 
 def test_two_ways_to_one_structure_factor(hard_spheres):
-    """Disordered, 900 atoms: the direct sum and the transform of g(r) agree within the noise of the direct sum."""
+    """For 900 disordered atoms, direct sum and transform of g(r) agree within the noise of the direct sum."""
     settings = STRUCTURE | {"q_direct": 12.0}
     r, g = g_of_r(hard_spheres)
     q, s, n_vectors, widths, note = scattering.joined_structure_factors(hard_spheres, settings, r, g)
@@ -166,12 +166,12 @@ def test_two_ways_to_one_structure_factor(hard_spheres):
         q, total_structure_factor(q, s, symbols, "xray").mean(axis=0), place, 12, "lorch", widths
     )
     total = total_structure_factor(other, joined, symbols, "xray").mean(axis=0)
-    # what remains is the noise of the direct sum
+    # The remaining difference is the noise of the direct sum.
     assert wright_parameter(direct, transforms.transform_to_r(other, total, place, 12, "lorch", widths_joined)) < 0.12
 
 
 def test_structure_in_q_shows_in_both_ways(hard_spheres):
-    """The hole of 2.2 Å makes an oscillation that is far above the difference of the two ways."""
+    """The excluded volume below 2.2 Å makes an oscillation far above the difference of the two ways."""
     r, g = g_of_r(hard_spheres)
     q = np.arange(2.0, 6.0, 0.1)
     transformed = transforms.transform_to_q(hard_spheres, r, g, q)["O-O"].mean(axis=0)
@@ -193,7 +193,7 @@ def test_auto_sums_directly_where_the_budget_allows(hard_spheres, monkeypatch):
 def test_all_vectors_at_once_equal_vector_by_vector(hard_spheres, monkeypatch):
     skewed = hard_spheres[0][::3]
     skewed.set_cell([[26, 0, 0], [7, 24, 0], [-5, 6, 23]], scale_atoms=True)
-    monkeypatch.setattr(scattering, "ATOMS_AT_ONCE", 70)
+    monkeypatch.setattr(density_waves, "ATOMS_AT_ONCE", 70)
     at_once = scattering.structure_factors([skewed], 3.0, 0.1)
     monkeypatch.setattr(scattering, "ALL_BUDGET", 0)
     one_by_one = scattering.structure_factors([skewed], 3.0, 0.1)

@@ -1,5 +1,7 @@
 """The tables of a model, their averages over replicas, and R_X."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -70,20 +72,20 @@ def test_r_max_shortens_and_changes_nothing_else(blyp_frames, glass_tables):
 
 
 def test_join_of_the_two_ways(blyp_frames, glass_tables):
-    whole = glass_tables["sq"]
-    assert set(whole["method"]) == {"direct"} and (whole["n_vectors"] > 0).all()
+    direct = glass_tables["sq"]
+    assert set(direct["method"]) == {"direct"} and (direct["n_vectors"] > 0).all()
     joined = analysis.analyse(blyp_frames[-10:], STRUCTURE | {"q_direct": 6.0, "r_max": 3.0})
     sq = joined["sq"]
     below = sq["q_inverse_angstrom"] < 6
     assert (sq["method"] == np.where(below, "direct", "transform")).all() and ((sq["n_vectors"] == 0) == ~below).all()
-    pd.testing.assert_frame_equal(sq[below], whole[whole["q_inverse_angstrom"] < 6])
+    pd.testing.assert_frame_equal(sq[below], direct[direct["q_inverse_angstrom"] < 6])
     assert sq["q_inverse_angstrom"].iloc[0] == pytest.approx(2 * np.pi / 9.1146, rel=1e-3)
     assert len(joined["gr"]) == 60
-    # r_max is for the table: the transform takes all of g(r)
+    # r_max limits the table only; the transform uses all of g(r).
     long = analysis.analyse(blyp_frames[-10:], STRUCTURE | {"q_direct": 6.0})
     pd.testing.assert_frame_equal(long["sq"], sq)
     assert any("differ by" in line for line in sq.attrs["notes"]) and not any(
-        "differ by" in line for line in whole.attrs["notes"]
+        "differ by" in line for line in direct.attrs["notes"]
     )
 
 
@@ -96,7 +98,7 @@ def test_g_of_r_does_not_depend_on_the_bins_nor_on_the_cell_chosen(blyp_frames):
     glass = blyp_frames[-10:]
     fine = reduced_pair_distribution(glass, 0.05)
     assert wright.wright_parameter(fine, reduced_pair_distribution(glass, 0.1)) < 0.05
-    # the same structure in a doubled cell has three times as many wave vectors with nothing in them
+    # The same structure in a doubled cell has more wave vectors, and the density waves of the additional ones vanish.
     doubled = reduced_pair_distribution([frame * (2, 1, 1) for frame in glass], 0.05)
     assert wright.wright_parameter(fine, doubled[: len(fine)]) < 0.15
 
@@ -147,7 +149,7 @@ def test_files_say_what_they_hold(blyp_frames, tmp_path):
         text = getattr(paths, kind).read_text()
         assert all(word in text for word in [*words, "4 frames of 48 atoms"]), kind
     sq, gr = read_table(paths.sq), read_table(paths.gr)
-    # the file alone gives the model's G(r) again
+    # The file alone gives the model's G(r) again.
     again = transforms.model_g(sq, gr["r_angstrom"].to_numpy(), "neutron", 12.0, "lorch")
     np.testing.assert_allclose(again, gr["G_N"], atol=1e-7)
 
@@ -278,10 +280,12 @@ def test_replicas_that_exploded_are_left_out_and_named(tmp_path, glass_tables):
     target = tmp_path / "mean.csv"
     replicas.average_replicas(paths, "gr", target, 0.1)
     assert read_header(target) == [
-        "formula", "mean over 2 replicas, *_error is the standard error over them", "left out: replica 2, the quench exploded in stage 2",
-    ]  # fmt: skip
+        "formula",
+        "mean over 2 replicas, *_error is the standard error over them",
+        "left out: replica 2, the quench exploded in stage 2",
+    ]
     np.testing.assert_allclose(read_table(target)["G_X"], table["G_X"] + 0.5, atol=1e-8)
-    # of one replica that is left the table is as it is
+    # The table of a single remaining replica is unchanged.
     replicas.average_replicas(paths[:2], "gr", target, 0.1)
     assert read_header(target)[:2] == ["formula", "frames"] and absence.absence(target) is None
     pd.testing.assert_frame_equal(read_table(target), read_table(paths[0]))
@@ -298,3 +302,11 @@ def test_table_without_a_structure_has_the_first_columns_of_one_with(tmp_path, k
         set(read_table(tmp_path / "table.csv")) <= set(glass_tables[kind])
         and absence.absence(tmp_path / "table.csv") == "why"
     )
+
+
+def test_averages_and_comparisons_import_no_heavy_package():
+    heavy = {"freud", "numba", "scipy", "periodictable", "matplotlib", "pandas"}
+    modules = "gapglass.structure.replicas, gapglass.structure.wright, gapglass.structure.absence"
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

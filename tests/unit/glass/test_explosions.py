@@ -1,0 +1,120 @@
+"""Quenches that explode, with LAMMPS and a GAP: every kind, the frames that are kept, and what follows."""
+
+import pandas as pd
+import pytest
+from ase.io import read
+from quenching import SETTINGS, SHORT, STAGE, outcome, run_stage
+
+from gapglass.glass import explosion, lammps, stages
+
+pytestmark = pytest.mark.xdist_group("lammps")  # these tests take both cores
+
+
+def test_runaway_temperature_ends_the_stage_with_its_frames(tmp_path, quench, glass_frame, fitted, plugin):
+    # The time step is far too long, so that the temperature runs away within a few steps.
+    settings = SETTINGS | {"timestep": 14.0, "max_temperature_factor": 2.0, "min_distance": 0.5}
+    stage = STAGE | {"temperature": 1500.0, "time": 0.84}
+    hot = run_stage(tmp_path / "hot", quench["restart"], fitted[0], plugin, stage, settings, number=2)
+    found = outcome(hot)
+    assert found["exploded"] and found["kind"] in ("too_hot", "too_close")
+    assert found["stage"] == 2 and found["step"] > 0
+    assert found["time_ps"] == pytest.approx(found["step"] * 0.014) and found["value"] > 0
+    offending = read(found["offending_frame"])
+    assert offending.info["step"] == found["step"]
+    assert offending.get_chemical_formula() == glass_frame.get_chemical_formula()
+    if found["kind"] == "too_hot":
+        assert offending.info["temperature"] == pytest.approx(found["value"], rel=1e-3) and found["value"] > 2 * 1500
+    before = read(found["frames_before"], ":")
+    assert len(before) == found["n_frames_before"] <= explosion.N_RECENT
+    assert all(a.info["step"] < b.info["step"] for a, b in zip(before, [*before[1:], offending], strict=True))
+    for each in before:
+        assert each.calc is None and each.info["min_distance_angstrom"] >= 0.5 and each.info["temperature"] > 0
+        scaled = each.get_scaled_positions(wrap=False)
+        assert (scaled >= 0).all() and (scaled < 1).all()
+    assert pd.read_csv(hot["thermo"])["step"].max() <= found["step"]
+    assert hot["restart"].read_text().startswith("Not made: the quench exploded in stage 2 at step ")
+    for name in ("in.lammps", "log.lammps"):
+        assert (tmp_path / "hot" / "failed" / name).exists()
+
+
+def test_stage_after_an_explosion_repeats_its_outcome(tmp_path, quench, glass_frame, fitted, plugin):
+    # The schema refuses this factor, with which every run is too hot.
+    potential, restart = fitted[0], quench["restart"]
+    too_hot = SETTINGS | {"max_temperature_factor": 0.5}
+    first = run_stage(tmp_path / "one", glass_frame, potential, plugin, SHORT, too_hot)
+    found = outcome(first)
+    assert (found["kind"], found["step"]) == ("too_hot", 1) and found["n_frames_before"] == 1
+    (tmp_path / "two" / "failed").mkdir(parents=True)
+    second = run_stage(
+        tmp_path / "two", first["restart"], potential, plugin, number=2, settings=too_hot, earlier=found
+    )
+    assert outcome(second) == found and not (tmp_path / "two" / "failed").exists()
+    assert second["thermo"].read_text() == first["thermo"].read_text().splitlines(keepends=True)[0]
+    for key in ("restart", "trajectory", "log"):
+        assert second[key].read_text().count("\n") == 1 and "stage 1 at step 1 " in second[key].read_text()
+    made = {key: tmp_path / f"{key}.made" for key in ("thermo", "outcome")} | {"final": tmp_path / "final.extxyz"}
+    stages.finish([first["thermo"], second["thermo"]], second["trajectory"], second["outcome"], made)
+    assert outcome(made) == found
+    pd.testing.assert_frame_equal(pd.read_csv(made["thermo"]), pd.read_csv(first["thermo"]))
+    with pytest.raises(Exception, match="Not made"):
+        read(made["final"])
+    # A stage that runs again without an explosion leaves nothing of the earlier one.
+    assert (tmp_path / "one" / "failed").exists()
+    assert outcome(run_stage(tmp_path / "one", restart, potential, plugin, SHORT, number=2)) == {"exploded": False}
+    assert not (tmp_path / "one" / "failed").exists()
+
+
+def test_atoms_that_fly_apart_are_an_explosion(tmp_path, quench, glass_frame, fitted, plugin):
+    # No guard can stop this run, and its time step is absurd: LAMMPS itself loses the atoms.
+    settings = SETTINGS | {"timestep": 50.0, "min_distance": 1e-3, "max_temperature_factor": 1e6}
+    stage = STAGE | {"time": 3.0}
+    found = outcome(run_stage(tmp_path / "lost", quench["restart"], fitted[0], plugin, stage, settings, number=2))
+    assert found["kind"] in ("lost_atoms", "not_finite") and found["value"] is None and found["step"] >= 1
+    assert read(found["offending_frame"]).info["step"] == found["step"]
+    assert all(len(each) == len(glass_frame) for each in read(found["frames_before"], ":"))
+
+
+def test_atoms_too_close_are_stopped_and_named(tmp_path, quench, fitted, plugin):
+    settings = SETTINGS | {"min_distance": 2.5}
+    found = outcome(run_stage(tmp_path / "close", quench["restart"], fitted[0], plugin, STAGE, settings, number=2))
+    assert (found["kind"], found["step"]) == ("too_close", 1)
+    assert "closer than glass.min_distance (2.5 Å)" in found["message"]
+    # For this guard the frames before it are just as unphysical.
+    assert found["frames_before"] is None and found["n_frames_before"] == 0 and "no frame before" in found["message"]
+    assert read(found["offending_frame"]).info["min_distance_angstrom"] == pytest.approx(found["value"], rel=1e-4)
+
+
+def test_unreadable_and_lost_frames_are_left_out(tmp_path):
+    def dump(step, positions):
+        rows = "".join(f"{i + 1} 1 O {x} {y} {z} 0 0 0\n" for i, (x, y, z) in enumerate(positions))
+        return (
+            f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(positions)}\n"
+            "ITEM: BOX BOUNDS pp pp pp\n0 9\n0 9\n0 9\n"
+            f"ITEM: ATOMS id type element x y z vx vy vz\n{rows}"
+        )
+
+    valid = [(1.0, 1.0, 1.0), (4.0, 1.0, 1.0), (1.0, 4.0, 10.0)]
+    frames = {
+        5: dump(5, valid),
+        10: dump(10, [(1.0, 1.0, 1.0), (1.3, 1.0, 1.0), (1.0, 4.0, 1.0)]),
+        15: dump(15, valid),
+        20: dump(20, valid[:2]),
+        25: dump(25, [*valid[:2], ("nan", "nan", "nan")]),
+        30: dump(30, valid)[:-40],
+        35: "",
+    }
+    for step, text in frames.items():
+        (tmp_path / f"recent.{step}.lammpstrj").write_text(text)
+    found = explosion.save_frames(tmp_path, SETTINGS)
+    assert found["offending_step"] == 20 and found["n_frames_before"] == 2
+    before = read(found["frames_before"], ":")
+    assert [each.info["step"] for each in before] == [5, 15] and before[0].positions[2, 2] == pytest.approx(1.0)
+
+
+def test_explosion_without_any_frame(tmp_path):
+    nothing = explosion.save_frames(tmp_path, SETTINGS)
+    assert nothing["offending_frame"] is None and nothing["frames_before"] is None
+    error = lammps.LammpsFailed("ERROR: Lost atoms", kind="lost_atoms")
+    found = explosion.outcome(error, 2, SETTINGS, tmp_path)
+    assert explosion.place(found) == "stage 2 before its first step was logged"
+    assert explosion.frames_kept(found) == "no frame could be saved"
