@@ -240,7 +240,7 @@ def snakemake(study, *arguments):
 
 def make(study, target):
     """Run make in a copy of the project that has its environment already, or has yet to set it up."""
-    for name in ("Makefile", "requirements.lock", "Snakefile", "workflow", "profiles"):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "Snakefile", "workflow", "profiles"):
         (study.folder / name).symlink_to(ROOT / name)
     if target == "run":
         (study.folder / ".venv").mkdir()
@@ -268,7 +268,7 @@ def meet(study, way, monkeypatch):
 
 
 def found(study):
-    """Return the results: the files that are neither logs, nor kept from a failed run, nor the record of the version."""
+    """Return the result files: no logs, no files of a failed run, no record of the version."""
     files = (path for path in study.folder.glob("results/**/*") if path.is_file() and path.name != "version.json")
     return {str(path) for path in files if not {"logs", "benchmarks", "failed"} & set(path.parts)}
 

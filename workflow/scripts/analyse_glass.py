@@ -12,7 +12,7 @@ log.configure(snakemake.log[0], f"structure of the glass of {snakemake.wildcards
 outcome = files.read_json(snakemake.input.outcome)
 if outcome["exploded"]:
     for kind in absence.EMPTY:
-        absence.write_absence(snakemake.output[kind], kind, f"the quench exploded in {explosion.place(outcome)}")
+        absence.write_empty_table(snakemake.output[kind], kind, f"the quench exploded in {explosion.place(outcome)}")
 else:
     frames = dump.read_dump(snakemake.input.trajectory)
     discarded = int(len(frames) * snakemake.params.settings["discard_fraction"])

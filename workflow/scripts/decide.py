@@ -3,13 +3,11 @@
 from gapglass.active_learning import loop
 from gapglass.active_learning.search import SearchSpace
 from gapglass.base import files, log
+from gapglass.potential.memory import FitMemory, MemoryLimit
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 database, potential, limit = files.read_json(snakemake.input.database), snakemake.params.potential, None
 if snakemake.params.max_fit_memory is not None:
-    # Most studies set no limit, and their decisions need not load SciPy's search trees.
-    from gapglass.potential.memory import FitMemory, MemoryLimit
-
     counts = files.read_table(snakemake.input.neighbours).iloc[database["train"]]
     virials = potential["virials"] and files.read_json(snakemake.input.summary)["virials"]
     limit = MemoryLimit(

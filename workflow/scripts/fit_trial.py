@@ -2,7 +2,7 @@
 
 from gapglass.base import files, log, seeds
 from gapglass.frames import store
-from gapglass.potential import evaluation, fit
+from gapglass.potential import evaluation, failures, fit
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 place = {name: int(snakemake.wildcards[name]) for name in ("iteration", "round", "trial")}
@@ -25,5 +25,5 @@ else:
     log.notice("iteration %(iteration)d, round %(round)d, trial %(trial)d failed", place)
     log.notice("%s", result["reason"])
     with files.whole_file(snakemake.output.potential) as temporary:
-        temporary.write_text("<!-- the fit failed, see result.json -->\n")
+        temporary.write_text(f"{failures.FIT_FAILED}, see result.json -->\n")
 files.write_json(snakemake.output.result, {**place, "hyperparameters": hyperparameters, **result})

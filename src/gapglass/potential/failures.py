@@ -4,6 +4,8 @@ import numpy as np
 
 from gapglass.base.errors import UserError
 
+FIT_FAILED = "<!-- the fit failed"  # first words of a file that takes the place of a potential
+
 
 class FitFailed(UserError):
     """gap_fit ended without a usable potential; the message says why."""

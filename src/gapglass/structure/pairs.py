@@ -1,12 +1,12 @@
-"""Structure in real space: pair distributions, running coordination, coordination, bond angles, closest approach.
+"""Pair distributions and running coordination, and block averages for the standard error of every curve.
 
-Conventions: g_ab -> 1 at large r; the atom itself is never its own neighbour; every curve is returned frame by frame, or with a
-standard error from block averages, because successive frames are correlated. Source: section 3.3 of doi:10.1111/jace.20128.
+Conventions: g_ab tends to 1 at large r; an atom is never its own neighbour; curves are returned frame by frame.
+Source: section 3.3 of doi:10.1111/jace.20128. Successive frames are correlated, so that a standard error comes from
+averages over blocks of frames.
 """
 
 from itertools import combinations_with_replacement
 
-import numba
 import numpy as np
 
 from gapglass.base.errors import UserError
@@ -14,11 +14,18 @@ from gapglass.base.progress import Progress
 from gapglass.frames.geometry import half_height
 
 N_BLOCKS = 8
+FEWEST_BINS = 10
 
 
 def pair_names(symbols):
-    """Return the pairs of species, "O-O", "O-Te", "Te-Te", species in alphabetical order."""
+    """Return the pairs of species, "O-O", "O-Te", "Te-Te", with species in alphabetical order."""
     return ["-".join(pair) for pair in combinations_with_replacement(sorted(set(symbols)), 2)]
+
+
+def pair_indices(names):
+    """Return the index in ``pair_names`` of every pair of the species ``names``, shape (n_species, n_species)."""
+    pairs = pair_names(names)
+    return np.array([[pairs.index("-".join(sorted((a, b)))) for b in names] for a in names])
 
 
 def averaging_blocks(n_frames):
@@ -36,77 +43,23 @@ def standard_error(samples):
 
 
 def count_bins(frames, r_bin, r_max=None):
-    """Return how many bins of ``r_bin`` (Å) lie below half the smallest height of the cells, and below ``r_max`` (Å) where given.
+    """Return the number of bins of ``r_bin`` (Å) below half the smallest height of the cells and below ``r_max`` (Å).
 
     Raises
     ------
     UserError
-        When fewer than 10 do.
+        When there are fewer than 10.
     """
     reach = min(map(half_height, frames)) * 0.999
     if r_max is not None:
         reach = min(reach, r_max)
     n_bins = int(reach / r_bin * (1 + 1e-9))
-    if n_bins < 10:
+    if n_bins < FEWEST_BINS:
         raise UserError(
-            f"structure.r_bin {r_bin} Å leaves {n_bins} bins below {reach:.2f} Å (structure.r_max, or half the height of a cell this "
-            "small), at least 10 are needed; lower r_bin, raise r_max or take more atoms"
+            f"structure.r_bin {r_bin} Å leaves {n_bins} bins below {reach:.2f} Å (structure.r_max, or half the height "
+            f"of a cell this small), at least {FEWEST_BINS} are needed; lower r_bin, raise r_max or take more atoms"
         )
     return n_bins
-
-
-# freud's RDF took ten times as long for 30,000 atoms up to half the cell, counts in single precision and cannot allocate 2000 bins.
-@numba.njit(parallel=True, fastmath=True, cache=True)
-def _count_pairs(scaled, cell, species, boxes, n_boxes, starts, pair_of, n_pairs, n_bins, width, n_threads):
-    """Count pairs of atoms that are sorted by box; ``boxes`` (n_atoms, 3), ``starts`` the first atom of each box."""
-    n_atoms = scaled.shape[1]
-    counts = np.zeros((n_threads, n_pairs, n_bins), np.int64)
-    for thread in numba.prange(n_threads):
-        bins = np.empty(n_atoms)
-        for i in range(thread, n_atoms, n_threads):
-            # one box holds all atoms, or each axis has at least three, so that no box is met twice
-            reach = 0 if len(starts) == 2 else 1
-            for u in range(-reach, reach + 1):
-                for v in range(-reach, reach + 1):
-                    for w in range(-reach, reach + 1):
-                        p, q, r = (
-                            (boxes[i, 0] + u) % n_boxes[0],
-                            (boxes[i, 1] + v) % n_boxes[1],
-                            (boxes[i, 2] + w) % n_boxes[2],
-                        )
-                        box = (p * n_boxes[1] + q) * n_boxes[2] + r
-                        low, high = max(starts[box], i + 1), starts[box + 1]
-                        for j in range(low, high):
-                            a, b, c = (
-                                scaled[0, i] - scaled[0, j],
-                                scaled[1, i] - scaled[1, j],
-                                scaled[2, i] - scaled[2, j],
-                            )
-                            # nearest image along each axis: exact for all distances below half the smallest height, whatever the angles
-                            a, b, c = a - np.floor(a + 0.5), b - np.floor(b + 0.5), c - np.floor(c + 0.5)
-                            x = a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
-                            y = a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
-                            z = a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
-                            bins[j] = np.sqrt(x * x + y * y + z * z) / width
-                        for j in range(low, high):
-                            if bins[j] < n_bins:
-                                counts[thread, pair_of[species[i], species[j]], int(bins[j])] += 1
-    return counts.sum(axis=0)
-
-
-def _sorted_into_boxes(scaled, atoms, reach):
-    """Return the order of the atoms by box, the box of each in that order, boxes along each axis, and the first atom of each box.
-
-    Boxes are at least ``reach`` (Å) high; there is a single one where an axis would have fewer than three.
-    """
-    heights = 1 / np.linalg.norm(np.linalg.inv(np.asarray(atoms.cell)), axis=0)
-    n_boxes = (heights / reach).astype(int)
-    if n_boxes.min() < 3:
-        n_boxes = np.ones(3, int)
-    boxes = np.minimum((scaled * n_boxes).astype(int), n_boxes - 1)
-    number = np.ravel_multi_index(tuple(boxes.T), n_boxes)
-    order = np.argsort(number, kind="stable")
-    return order, boxes[order], n_boxes, np.searchsorted(number[order], np.arange(n_boxes.prod() + 1))
 
 
 def count_pairs(frames, r_bin, n_bins):
@@ -124,21 +77,17 @@ def count_pairs(frames, r_bin, n_bins):
     Returns
     -------
     dict of numpy.ndarray of int, shape (n_frames, n_bins)
-        One entry per pair of species; each pair of atoms counted once.
+        One entry per pair of species; each pair of atoms is counted once.
     """
+    from gapglass.structure import cell_list  # numba is slow to import, and most users of this module do not count
+
     names, pairs = sorted(set(frames[0].symbols)), pair_names(frames[0].symbols)
-    pair_of = np.array([[pairs.index("-".join(sorted((a, b)))) for b in names] for a in names])
+    pair_of = pair_indices(names)
     counts = np.empty((len(pairs), len(frames), n_bins), np.int64)
-    n_threads = numba.get_num_threads()
     progress = Progress(len(frames), "frames counted into pair distributions")
     for number, atoms in enumerate(frames):
         species = np.searchsorted(names, np.array(atoms.symbols))
-        scaled = atoms.get_scaled_positions()
-        order, *boxes = _sorted_into_boxes(scaled, atoms, r_bin * n_bins)
-        counts[:, number] = _count_pairs(
-            np.ascontiguousarray(scaled[order].T), np.asarray(atoms.cell), species[order], *boxes,
-            pair_of, len(pairs), n_bins, r_bin, n_threads,
-        )  # fmt: skip
+        counts[:, number] = cell_list.count_pairs_of_frame(atoms, species, pair_of, r_bin, n_bins)
         progress.update(number + 1)
     return dict(zip(pairs, counts, strict=True))
 
@@ -151,8 +100,8 @@ def _n_of(atoms, pair):
 def pair_distributions(frames, counts, r_bin):
     """Return partial pair distribution functions g_ab(r) from counted pairs.
 
-    g_ab is the density of b around a over its mean; for like pairs the mean is (N_a - 1) / V, the density of the other atoms,
-    so that an ideal gas gives 1 at any size.
+    g_ab is the density of b around a over its mean; for like pairs the mean is (N_a - 1) / V, the density of the other
+    atoms, so that an ideal gas gives 1 at any size.
 
     Parameters
     ----------

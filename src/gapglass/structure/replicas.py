@@ -1,18 +1,12 @@
-"""Structure of a liquid or glass: every table of one model, its averages over replicas, and R_X.
-
-The curves come from ``neighbours`` (real space), ``scattering`` (reciprocal space) and ``experiment`` (measured); conventions are
-told there. Everything is averaged over frames; the standard error comes from block averages. Source: section 3.3 and Eq. 15 of
-doi:10.1111/jace.20128.
-"""
+"""Averages of structure tables over the independent replicas of a model, with the standard error over the replicas."""
 
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from gapglass.base.files import read_header, write_table
 from gapglass.structure import coordination
-from gapglass.structure.absence import absence, read_present, write_absence
+from gapglass.structure.absence import absence, read_present, write_empty_table
 
 LEFT_OUT = "left out: "
 
@@ -27,7 +21,7 @@ def average_replicas(paths, kind, target, q_bin):
     kind : str
         sq, gr, coordination, angles or closest.
     target : path-like
-        Its head names the replicas that are left out. Without any replica it is a table that says so, as of ``write_absence``.
+        Its head names the replicas that are left out. If none is left, the table is that of ``write_empty_table``.
     q_bin : float
         ``structure.q_bin``, 1/Å.
     """
@@ -36,7 +30,7 @@ def average_replicas(paths, kind, target, q_bin):
         f"replica {Path(path).parent.name.rsplit('_', 1)[1]}, {absence(path)}" for path in paths if path not in present
     ]
     if not present:
-        write_absence(target, kind, "; ".join(left_out))
+        write_empty_table(target, kind, "; ".join(left_out))
         return
     header = read_header(next(iter(present)))
     if len(present) > 1:
@@ -53,20 +47,22 @@ def average_tables(tables, q_bin=None):
     tables : list of pandas.DataFrame
         All sq, all gr, all coordination, all angles or all closest, as from ``analyse``.
     q_bin : float, optional
-        ``structure.q_bin`` in 1/Å, needed for sq: cells of different size have their mean q of a bin at different places.
+        ``structure.q_bin`` in 1/Å, needed for sq: the mean q of a bin differs between cells of different size.
 
     Returns
     -------
     pandas.DataFrame
-        Rows that all replicas have: numbers are means, ``*_error`` and ``standard_error`` the standard error over the replicas,
-        closest_distance_angstrom the smallest. One table is returned as it is.
+        Rows that all replicas have. Numbers are means, ``*_error`` and ``standard_error`` the standard error over the
+        replicas, and closest_distance_angstrom the smallest distance. A single table is returned unchanged.
     """
+    import pandas as pd
+
     if len(tables) == 1 or tables[0].empty:
         return tables[0]
     first = tables[0].columns[0]
     keys = {"centre": ["centre", "neighbour"], "pair": ["pair"]}.get(first, ["row"])
     if keys == ["row"]:
-        # bins of q by number; r and angles begin alike everywhere, and the shortest table decides
+        # Rows of S(q) correspond by the number of their bin. Tables of r and angles begin with the same row.
         rows = [
             np.floor(table[first] / q_bin + 1e-9) if first == "q_inverse_angstrom" else np.arange(len(table))
             for table in tables
@@ -88,6 +84,6 @@ def average_tables(tables, q_bin=None):
     if first == "pair":
         mean["closest_distance_angstrom"] = groups["closest_distance_angstrom"].min()
     if "method" in everything:
-        # where the join differs by a bin, the mean is not all direct
+        # Joins may differ by a bin. A mean of both methods is called "transform", the later of the two words.
         mean["method"] = groups["method"].max()
     return coordination.order_shares(mean.reset_index()[[column for column in everything if column != "row"]])

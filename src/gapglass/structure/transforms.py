@@ -1,9 +1,7 @@
-"""Structure in reciprocal space: partial and total S(q), directly and from g_ab(r), and its transform G(r).
+"""Transforms between S(q) and g(r) or G(r).
 
-Conventions: Faber-Ziman partials, S_ab -> 1 at large q; totals weighted by c_a c_b f_a(q) f_b(q) / <f(q)>^2 for X-rays (form
-factors of neutral atoms) and c_a c_b b_a b_b / <b>^2 for neutrons (coherent scattering lengths), so that they tend to 1 as well.
-Source: section 3.3 of doi:10.1111/jace.20128; definitions compared in doi:10.1107/S0021889800019993; Lorch's window,
-doi:10.1088/0022-3719/2/2/305.
+G(r) = 4 pi rho r [g(r) - 1] = 2/pi int q [S(q) - 1] sin(q r) dq. Source: section 3.3 of doi:10.1111/jace.20128;
+definitions: doi:10.1107/S0021889800019993; Lorch's window: doi:10.1088/0022-3719/2/2/305.
 """
 
 import numpy as np
@@ -15,8 +13,8 @@ from gapglass.structure.weights import TOTALS
 def transform_to_q(frames, r, g, q):
     """Return partial structure factors from pair distribution functions.
 
-    S_ab(q) = 1 + 4 pi rho int_0^R r^2 [g_ab(r) - 1] sin(qr)/(qr) M(r) dr with M(r) = sin(pi r/R) / (pi r/R), which ends the
-    integral softly at R and smears S(q) over about 2 pi / R. For like pairs rho counts the other atoms,
+    S_ab(q) = 1 + 4 pi rho int_0^R r^2 [g_ab(r) - 1] sin(qr)/(qr) M(r) dr with M(r) = sin(pi r/R) / (pi r/R), which
+    ends the integral smoothly at R and broadens S(q) by about 2 pi / R. For like pairs rho counts the other atoms,
     rho (1 - 1/N_a), as g_aa does.
 
     Parameters
@@ -49,7 +47,7 @@ def transform_to_r(q, s, r, q_max, window="lorch", widths=None):
     Parameters
     ----------
     q : numpy.ndarray, shape (n_q,), 1/Å
-        Ascending; what lies above ``q_max`` is not used.
+        Ascending; points above ``q_max`` are not used.
     s : numpy.ndarray, shape (..., n_q)
     r : numpy.ndarray, shape (n_r,), Å
     q_max : float
@@ -57,8 +55,8 @@ def transform_to_r(q, s, r, q_max, window="lorch", widths=None):
     window : {"lorch", "none"}
         M(q) = sin(pi q / Q_max) / (pi q / Q_max), or 1.
     widths : numpy.ndarray, shape (n_q,), 1/Å, optional
-        dq of each point. For a periodic cell those of ``structure_factors``: bins hold unlike numbers of vectors, and only with
-        these weights is the result independent of the bins. Without them the trapezoid rule on the grid.
+        dq of each point. For a periodic cell those of ``structure_factors``: bins hold unlike numbers of vectors, and
+        only with these weights is the result independent of the bins. By default those of the trapezoid rule.
 
     Returns
     -------
@@ -100,12 +98,14 @@ def model_g(sq_table, r, radiation, q_max, window):
     column = f"S_{TOTALS[radiation]}"
     if column not in sq_table:
         raise UserError(
-            f"the table of S(q) has no {column}: a species lacks a scattering length; remove the {radiation} experiments"
+            f"the table of S(q) has no {column}: a species lacks a scattering length; "
+            f"remove the {radiation} experiments"
         )
     q, widths = sq_table["q_inverse_angstrom"].to_numpy(), sq_table["width_inverse_angstrom"].to_numpy()
-    # no two lengths of wave vectors are farther apart than the shortest one
+    # No gap between successive lengths of wave vectors is larger than the shortest length.
     if q_max > q[-1] + q[0]:
         raise UserError(
-            f"S(q) of the model ends at {q[-1]:.2f} 1/Å and G(r) up to Q_max {q_max:g} 1/Å is wanted; raise structure.q_max"
+            f"S(q) of the model ends at {q[-1]:.2f} 1/Å and G(r) up to Q_max {q_max:g} 1/Å is wanted; "
+            "raise structure.q_max"
         )
     return transform_to_r(q, sq_table[column].to_numpy(), r, q_max, window, widths)

@@ -1,14 +1,11 @@
-"""Structure in reciprocal space: partial and total S(q), directly and from g_ab(r), and its transform G(r).
+"""Scattering factors of the elements, and the weights of the partial structure factors in the totals.
 
-Conventions: Faber-Ziman partials, S_ab -> 1 at large q; totals weighted by c_a c_b f_a(q) f_b(q) / <f(q)>^2 for X-rays (form
-factors of neutral atoms) and c_a c_b b_a b_b / <b>^2 for neutrons (coherent scattering lengths), so that they tend to 1 as well.
-Source: section 3.3 of doi:10.1111/jace.20128; definitions compared in doi:10.1107/S0021889800019993; Lorch's window,
-doi:10.1088/0022-3719/2/2/305.
+X-rays: form factors of neutral atoms (Cromer-Mann); neutrons: bound coherent scattering lengths of the natural
+elements; both from periodictable. The totals tend to 1 at large q, like the Faber-Ziman partials. Definitions:
+doi:10.1107/S0021889800019993.
 """
 
 import numpy as np
-import periodictable
-from periodictable.cromermann import fxrayatq
 
 from gapglass.base.errors import UserError
 from gapglass.structure.pairs import pair_names
@@ -17,6 +14,8 @@ TOTALS = {"xray": "X", "neutron": "N"}  # S_X, G_X and S_N, G_N
 
 
 def _form_factor(name, q):
+    from periodictable.cromermann import fxrayatq
+
     try:
         return fxrayatq(name, np.asarray(q, float))
     except KeyError as error:
@@ -26,10 +25,13 @@ def _form_factor(name, q):
 
 
 def _scattering_length(name, q):
+    import periodictable
+
     length = periodictable.elements.symbol(name).neutron.b_c
     if length is None:
         raise UserError(
-            f"{name} has no coherent neutron scattering length in the tables of periodictable; its S_N(q) cannot be had"
+            f"{name} has no coherent neutron scattering length in the tables of periodictable; "
+            "its S_N(q) cannot be had"
         )
     return np.full(np.shape(q), float(length))
 
@@ -76,11 +78,16 @@ def total_structure_factor(q, s, symbols, radiation):
     q : numpy.ndarray, shape (n_q,), 1/Å
     s : dict of numpy.ndarray, shape (..., n_q)
     symbols, radiation
-        As for ``scattering_weights``, whose UserError may be raised.
+        As for ``scattering_weights``.
 
     Returns
     -------
     numpy.ndarray, shape (..., n_q)
+
+    Raises
+    ------
+    UserError
+        As from ``scattering_weights``.
     """
     weights = scattering_weights(symbols, q, radiation)
     return sum(weights[pair] * s[pair] for pair in weights)

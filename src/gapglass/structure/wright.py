@@ -1,8 +1,6 @@
-"""Structure of a liquid or glass: every table of one model, its averages over replicas, and R_X.
+"""The Wright parameter R_X of a model against the reference and against experiments.
 
-The curves come from ``neighbours`` (real space), ``scattering`` (reciprocal space) and ``experiment`` (measured); conventions are
-told there. Everything is averaged over frames; the standard error comes from block averages. Source: section 3.3 and Eq. 15 of
-doi:10.1111/jace.20128.
+Source: Eq. 15 of doi:10.1111/jace.20128.
 """
 
 import numpy as np
@@ -12,7 +10,7 @@ from gapglass.structure import transforms, weights
 from gapglass.structure.experiment import common_window
 from gapglass.structure.replicas import average_tables
 
-FEWEST_POINTS = 10  # of an R_X
+FEWEST_POINTS = 10  # of r, for one R_X
 
 
 def wright_parameter(reference, model):
@@ -44,7 +42,7 @@ def compare(reference, model, r_min):
     Raises
     ------
     UserError
-        When the grids differ, or nearly nothing lies above ``r_min``.
+        When the grids differ, or fewer than 10 points lie above ``r_min``.
     """
     n_points = min(len(reference), len(model))
     r = reference["r_angstrom"].to_numpy()[:n_points]
@@ -58,8 +56,8 @@ def _range(r, r_min, r_max):
     used = (r >= r_min) & (r <= r_max)
     if used.sum() < FEWEST_POINTS:
         raise UserError(
-            f"R_X has {used.sum()} points between structure.r_x_min {r_min:g} Å and {r_max:.2f} Å, where model and reference both end; "
-            "lower structure.r_x_min or take more atoms"
+            f"R_X has {used.sum()} points between structure.r_x_min {r_min:g} Å and {r_max:.2f} Å, where model and "
+            "reference both end; lower structure.r_x_min or take more atoms"
         )
     return used
 
@@ -70,7 +68,7 @@ def compare_experiment(model_sq, model_gr, experiment, entry, settings):
     Parameters
     ----------
     model_sq, model_gr : pandas.DataFrame
-        Tables of the model; its G(r) is made anew from the first, over the r range of the second.
+        Tables of the model. Its G(r) is computed from the first, over the r range of the second.
     experiment : pair of pandas.DataFrame
         sq and gr from ``experiment.experiment_tables``.
     entry : dict
@@ -86,7 +84,7 @@ def compare_experiment(model_sq, model_gr, experiment, entry, settings):
     Raises
     ------
     UserError
-        When the model's S(q) ends below Q_max, or nearly no r is common.
+        When the model's S(q) ends below Q_max, or fewer than 10 values of r are common.
     """
     sq, gr = experiment
     q_max, window = common_window(entry, settings, sq["q_inverse_angstrom"].to_numpy())
@@ -114,9 +112,9 @@ def compare_all(sq, gr, reference, measured, settings):
     Returns
     -------
     dict
-        "reference" and "experiment_{name}" -> R_X as of ``compare``; of several replicas that of the mean G(r), with
-        r_x_percent_error, its jackknife error, and r_x_percent_replicas, that of each one: larger, because noise adds to it.
-        Empty where no replica has a structure.
+        "reference" and "experiment_{name}" -> R_X as from ``compare``. With several replicas it is the R_X of the mean
+        G(r), with r_x_percent_error, its jackknife error, and r_x_percent_replicas, the R_X of each replica, which is
+        larger because noise adds to it. Empty if no replica has a structure.
     """
     if not gr:
         return {}

@@ -15,11 +15,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from gapglass.base.errors import UserError
-from gapglass.glass.explosion import MARK
+from gapglass.glass.explosion import NOT_MADE
+from gapglass.potential.failures import FIT_FAILED
 
 TIME_RESOLUTION = 1.0  # s; some file systems store no fraction of a second
 # The first bytes of files that state why there is no result, after an exploded quench and after a failed fit.
-IN_PLACE_OF_A_RESULT = (MARK.encode(), b"<!-- the fit failed")
+IN_PLACE_OF_A_RESULT = (NOT_MADE.encode(), FIT_FAILED.encode())
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake's mark in a folder that is an output
 
 

@@ -1,4 +1,4 @@
-"""Closest distances and wrapped positions."""
+"""Closest distances, wrapped positions and numbers of neighbours."""
 
 import numpy as np
 import pytest
@@ -29,3 +29,14 @@ def test_atoms_inside_keep_their_last_digit(rng):
     np.testing.assert_array_equal(geometry.wrapped(atoms), atoms.positions)
     atoms.positions[0] = [-1e-12, 0, 0]  # on the boundary, whatever the last digit
     np.testing.assert_array_equal(geometry.wrapped(atoms)[0], [-1e-12, 0, 0])
+
+
+def test_neighbours_are_counted_as_ase_counts_them(blyp_frames):
+    sheared = blyp_frames[0].copy()
+    sheared.set_cell(np.array(sheared.cell) + np.array([[0, 0, 0], [2.0, 0, 0], [-1.0, 3.0, 0]]), scale_atoms=True)
+    counts = geometry.count_neighbours([blyp_frames[0], sheared])
+    assert counts["n_O"].tolist() == [32, 32] and counts["n_Te"].tolist() == [16, 16]
+    for number, frame in enumerate((blyp_frames[0], sheared)):
+        distances = neighbor_list("d", frame, 8.0)
+        for r in (2.0, 4.5, 8.0):
+            assert counts[f"within_{r:.1f}"][number] == (distances <= r).sum()

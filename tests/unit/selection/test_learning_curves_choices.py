@@ -71,7 +71,8 @@ def test_every_strategy_takes_that_many_frames_from_the_pool_only(choose, strate
 def test_strategies_differ_as_their_definitions_say(choose, table):
     clusters = np.repeat([0, 1, 2, 3], 30)
     counts = np.array([np.bincount(clusters[choose("clusters", seed=seed)], minlength=4) for seed in range(5)])
-    # The part of the pool that a draw sees holds a few more frames of one cluster than of another, and so do the shares.
+    # The part of the pool that a draw sees holds a few more frames of one cluster than of another, and the shares
+    # follow it.
     assert np.abs(counts - 5).max() <= 1
     random = np.array([np.bincount(clusters[choose("random", seed=seed)], minlength=4) for seed in range(5)])
     assert np.abs(random - 5).max() > 1

@@ -272,7 +272,7 @@ def test_replicas_that_exploded_are_left_out_and_named(tmp_path, glass_tables):
     table = glass_tables["gr"]
     for path, shift in zip(paths, (0.0, None, 1.0), strict=True):
         if shift is None:
-            absence.write_absence(path, "gr", "the quench exploded in stage 2")
+            absence.write_empty_table(path, "gr", "the quench exploded in stage 2")
         else:
             write_table(path, table.assign(G_X=table["G_X"] + shift), ["formula", "frames"])
     target = tmp_path / "mean.csv"
@@ -293,7 +293,7 @@ def test_replicas_that_exploded_are_left_out_and_named(tmp_path, glass_tables):
 
 @pytest.mark.parametrize("kind", list(absence.EMPTY))
 def test_table_without_a_structure_has_the_first_columns_of_one_with(tmp_path, kind, glass_tables):
-    absence.write_absence(tmp_path / "table.csv", kind, "why")
+    absence.write_empty_table(tmp_path / "table.csv", kind, "why")
     assert (
         set(read_table(tmp_path / "table.csv")) <= set(glass_tables[kind])
         and absence.absence(tmp_path / "table.csv") == "why"
