@@ -55,20 +55,46 @@ def main():
     common.write(
         "clustering_goals",
         [
-            common.goal(work, "scikit-learn SpectralClustering in a loop", "wall time", "s", our_seconds, peer_seconds,
-                        "at least 20 times faster", peer_seconds >= 20 * our_seconds, limit),
-            common.goal(work, "scikit-learn SpectralClustering in a loop", "equal labels", f"of {len(same)}", float(sum(same)), None,
-                        "all", all(same), "a start of k-means that ends elsewhere where eigenvectors differ in their last digits"),
+            common.goal(
+                work,
+                "scikit-learn SpectralClustering in a loop",
+                "wall time",
+                "s",
+                our_seconds,
+                peer_seconds,
+                "at least 20 times faster",
+                peer_seconds >= 20 * our_seconds,
+                limit,
+            ),
+            common.goal(
+                work,
+                "scikit-learn SpectralClustering in a loop",
+                "equal labels",
+                f"of {len(same)}",
+                float(sum(same)),
+                None,
+                "all",
+                all(same),
+                "a start of k-means that ends elsewhere where eigenvectors differ in their last digits",
+            ),
         ],
-    )  # fmt: skip
+    )
     scaling = []
     for step in (4, 2, 1):
         part = distances[5][::step, ::step]
         times = common.in_turns(
             {"ours": lambda part=part: ours(part), "peer": lambda part=part: peer(part)}, repeats=1
         )
-        scaling.append({"work": "scan over N_c for one δ", "peer": "scikit-learn loop", "size": len(part), "size_unit": "frames",
-                        "ours_s": times["ours"], "peer_s": times["peer"]})  # fmt: skip
+        scaling.append(
+            {
+                "work": "scan over N_c for one δ",
+                "peer": "scikit-learn loop",
+                "size": len(part),
+                "size_unit": "frames",
+                "ours_s": times["ours"],
+                "peer_s": times["peer"],
+            }
+        )
     common.write("clustering_scaling", scaling)
 
 
