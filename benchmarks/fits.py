@@ -167,7 +167,7 @@ def repeated(frames, times):
 
 
 def renamed(frames, n_species):
-    """Return the frames with some Te renamed, so that they hold ``n_species`` species; the labels are then arbitrary."""
+    """Return the frames with some Te renamed to have ``n_species`` species; their labels are then arbitrary."""
     cells = [frame.copy() for frame in frames]
     for cell in cells:
         tellurium = np.flatnonzero(cell.symbols == "Te")

@@ -138,7 +138,12 @@ def measure(folder):
             )
         median[n_atoms] = runs, seconds
 
-    runs, seconds = median[480]
+    common.write("md_goals", goals(*median[480]))
+    common.write("md_scaling", scaling)
+
+
+def goals(runs, seconds):
+    """Return the goals from the runs with 480 atoms and their median seconds a step."""
     own, step = (statistics.median(run[i] for run in runs[1]) for i in (1, 2))
     difference = max(np.abs(runs[ranks][0][3] - runs["ase"][0][1]).max() for ranks in (1, 2))
     speed = {ranks: seconds["ase"] / seconds[ranks] for ranks in (1, 2)}
@@ -146,7 +151,7 @@ def measure(folder):
     limit = "a rank waits for the one with more atoms; ranks wait busily, so other work on the machine counts twice"
     quip_limit = "all but a thousandth of a step is QUIP's own time"
     work = "MD with a GAP, 480 atoms of SiO2"
-    rows = [
+    return [
         common.goal(
             work + ", 1 rank",
             PEER,
@@ -204,8 +209,6 @@ def measure(folder):
             work, PEER, "largest difference of a force", "eV/Å", difference, None, "below 1e-5 eV/Å", difference < 1e-5
         ),
     ]
-    common.write("md_goals", rows)
-    common.write("md_scaling", scaling)
 
 
 if __name__ == "__main__":
