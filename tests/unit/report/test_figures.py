@@ -99,7 +99,7 @@ def test_stacked_curves_keep_their_numbers_unshifted():
     models = {"48 atoms": curve(0.1), "96 atoms": curve(0.3)}
     figure, table = structure.stacked({"": models}, curve(), ["G_X"])
     lines = drawn_lines(figure.axes[0])
-    assert len(lines) == 4  # each model on the reference
+    assert len(lines) == 4  # one of each model and one of the reference below it
     assert np.mean(lines[3].get_ydata()) - np.mean(lines[1].get_ydata()) > 1
     np.testing.assert_allclose(table[table["model"] == "96 atoms"]["G_X"], models["96 atoms"]["G_X"])
 
