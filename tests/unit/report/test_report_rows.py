@@ -87,7 +87,7 @@ def test_models_without_structure_are_named_with_the_reason(tmp_path):
     for path in paths:
         path.parent.mkdir()
     paths[0].write_text("# notes\nr_angstrom,G_X\n1.0,2.0\n")
-    absence.write_absence(paths[1], "gr", "the quench exploded in stage 2")
+    absence.write_empty_table(paths[1], "gr", "the quench exploded in stage 2")
     paths[2].write_text(f"# notes\n# {replicas.LEFT_OUT}replica 2, the quench exploded\nr_angstrom,G_X\n1.0,2.0\n")
     assert findings.without_structure(paths) == [
         "GAP (optimal), 48 atoms: no structure (the quench exploded in stage 2)",

@@ -100,7 +100,7 @@ def test_files_are_read_by_the_name_of_their_folder(tmp_path):
     for path in paths:
         path.parent.mkdir()
         path.write_text(f"q_inverse_angstrom,S_X\n1.0,{len(path.parent.name)}\n")
-    absence.write_absence(paths[1], "sq", "the quench exploded in stage 2")
+    absence.write_empty_table(paths[1], "sq", "the quench exploded in stage 2")
     assert list(reading.present(paths)) == ["reference", "optimal_96"]
     assert list(reading.by_folder(paths)) == ["reference", "optimal_48", "optimal_96"]
     assert reading.by_folder(paths[:1], lambda path: path.stem) == {"reference": "sq"}
