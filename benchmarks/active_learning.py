@@ -122,12 +122,30 @@ def main():
     common.write(
         "active_learning_goals",
         [
-            common.goal(work, rival, "wall time", "s", ours["seconds"].sum(), peer["seconds"].sum(), "at most 60 % of it",
-                        ours["seconds"].sum() <= 0.6 * peer["seconds"].sum(), "the number of fits to the tolerance, chance for few seeds"),
-            common.goal(work, rival, "fits", "", float(ours["fits"].sum()), float(peer["fits"].sum()), "no more of them",
-                        bool(np.sum(ours["fits"]) <= np.sum(peer["fits"])), "two candidates of a round do not learn from each other"),
+            common.goal(
+                work,
+                rival,
+                "wall time",
+                "s",
+                ours["seconds"].sum(),
+                peer["seconds"].sum(),
+                "at most 60 % of it",
+                ours["seconds"].sum() <= 0.6 * peer["seconds"].sum(),
+                "the number of fits to the tolerance, chance for few seeds",
+            ),
+            common.goal(
+                work,
+                rival,
+                "fits",
+                "",
+                float(ours["fits"].sum()),
+                float(peer["fits"].sum()),
+                "no more of them",
+                bool(np.sum(ours["fits"]) <= np.sum(peer["fits"])),
+                "two candidates of a round do not learn from each other",
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -33,6 +33,27 @@ def peer(distances, clusters=CLUSTERS):
     return [SpectralClustering(n, affinity="precomputed", random_state=SEED).fit_predict(weights) for n in clusters]
 
 
+def scaling(distances):
+    """Return the rows of cost against the number of frames."""
+    rows = []
+    for step in (4, 2, 1):
+        part = distances[::step, ::step]
+        times = common.in_turns(
+            {"ours": lambda part=part: ours(part), "peer": lambda part=part: peer(part)}, repeats=1
+        )
+        rows.append(
+            {
+                "work": "scan over N_c for one δ",
+                "peer": "scikit-learn loop",
+                "size": len(part),
+                "size_unit": "frames",
+                "ours_s": times["ours"],
+                "peer_s": times["peer"],
+            }
+        )
+    return rows
+
+
 def main():
     """Measure, and write the tables."""
     soap, coulomb = common.kernels_of("sio2-480")
@@ -55,21 +76,31 @@ def main():
     common.write(
         "clustering_goals",
         [
-            common.goal(work, "scikit-learn SpectralClustering in a loop", "wall time", "s", our_seconds, peer_seconds,
-                        "at least 20 times faster", peer_seconds >= 20 * our_seconds, limit),
-            common.goal(work, "scikit-learn SpectralClustering in a loop", "equal labels", f"of {len(same)}", float(sum(same)), None,
-                        "all", all(same), "a start of k-means that ends elsewhere where eigenvectors differ in their last digits"),
+            common.goal(
+                work,
+                "scikit-learn SpectralClustering in a loop",
+                "wall time",
+                "s",
+                our_seconds,
+                peer_seconds,
+                "at least 20 times faster",
+                peer_seconds >= 20 * our_seconds,
+                limit,
+            ),
+            common.goal(
+                work,
+                "scikit-learn SpectralClustering in a loop",
+                "equal labels",
+                f"of {len(same)}",
+                float(sum(same)),
+                None,
+                "all",
+                all(same),
+                "a start of k-means that ends elsewhere where eigenvectors differ in their last digits",
+            ),
         ],
-    )  # fmt: skip
-    scaling = []
-    for step in (4, 2, 1):
-        part = distances[5][::step, ::step]
-        times = common.in_turns(
-            {"ours": lambda part=part: ours(part), "peer": lambda part=part: peer(part)}, repeats=1
-        )
-        scaling.append({"work": "scan over N_c for one δ", "peer": "scikit-learn loop", "size": len(part), "size_unit": "frames",
-                        "ours_s": times["ours"], "peer_s": times["peer"]})  # fmt: skip
-    common.write("clustering_scaling", scaling)
+    )
+    common.write("clustering_scaling", scaling(distances[5]))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ and the same machine. Times are medians of runs that alternate.
 
 
 def machine():
-    """Return lines that tell processor, cores, memory and the versions of what was measured and compared."""
+    """Return lines with the processor, its cores and memory, and the versions of the packages."""
 
     def field(file, key):
         found = re.search(rf"^{key}\s*:\s*(.+)$", Path(file).read_text(), flags=re.MULTILINE)
@@ -41,20 +41,22 @@ def machine():
     memory = int(field("/proc/meminfo", "MemTotal").split()[0]) / KB_PER_GB
     made_by = ", ".join(f"{name} {version}" for name, version in versions().items())
     return [
-        f"{field('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GB of memory, Linux.",
+        f"{field('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores, "
+        f"{memory:.0f} GB of memory, Linux.",
         "",
         *textwrap.wrap(f"Versions: {made_by}.", 118, break_on_hyphens=False),
     ]
 
 
 def markdown(table):
-    """Return a table as Markdown, numbers with three digits that count, empty cells for what was not measured."""
+    """Return a table as Markdown: numbers with three significant digits, an empty cell for NaN."""
     rows = [list(table.columns), ["---:" if pd.api.types.is_numeric_dtype(kind) else "---" for kind in table.dtypes]]
     rows += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
     return ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def _cell(value):
+    """Return a value as the text of a cell."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "**no**"
     if isinstance(value, (float, np.floating)):
@@ -71,7 +73,7 @@ def power_law(size, seconds):
 
 
 def draw(table, path):
-    """Draw cost against size on two logarithmic axes, one panel per work, ours and the peer with their fitted power laws.
+    """Draw cost against size on two logarithmic axes, a panel per work, with the fitted power laws.
 
     Parameters
     ----------
@@ -138,11 +140,11 @@ def section(name, tables, figures):
 
 
 def collect(results, page):
-    """Read every CSV in ``results`` and write ``page``, with its figures in the folder beside it that is called like it."""
+    """Read every CSV in ``results`` and write ``page``, with its figures in the folder of the same name beside it."""
     scripts = {path.stem for path in common.HERE.glob("*.py")}
     tables = {}
     for path in sorted(results.glob("*.csv")):
-        # the longest script's name that begins the file's: names may hold underscores
+        # The name of the script is the longest one with which the name of the file begins: both may hold underscores.
         name = max(
             (script for script in scripts if path.stem.startswith(script + "_")),
             key=len,
@@ -166,12 +168,20 @@ def collect(results, page):
 
 
 def _goal_columns(table):
+    """Return the table of the goals with the columns and headings of the page."""
     table = table.fillna({"unit": "", "limit": "", "peer": "-"}).astype({"met": bool})
     table["measured"] = [f"{row.quantity} ({row.unit})" if row.unit else row.quantity for row in table.itertuples()]
     named = {
-        "work": "work", "peer": "peer", "measured": "measured", "ours": "ours", "peer_value": "peer's", "peer_over_ours": "peer / ours",
-        "goal": "goal", "met": "met", "limit": "what limits it",
-    }  # fmt: skip
+        "work": "work",
+        "peer": "peer",
+        "measured": "measured",
+        "ours": "ours",
+        "peer_value": "peer's",
+        "peer_over_ours": "peer / ours",
+        "goal": "goal",
+        "met": "met",
+        "limit": "what limits it",
+    }
     return table[list(named)].rename(columns=named)
 
 

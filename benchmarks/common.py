@@ -1,12 +1,14 @@
-"""What the benchmarks share: places, timings taken in turns, peak memory of a process, and tables of results.
+"""Functions for all benchmarks: folders, alternating timings, peak memory of a process, and tables of results.
 
 A benchmark is a script that prints its tables and writes them to ``benchmarks/results``:
 
 - ``NAME_goals.csv``: one row per goal, from ``goal``;
-- ``NAME_scaling.csv``: cost against size, columns work, peer, size, size_unit, ours_s, peer_s (peer_s empty where it was not run);
-- any other ``NAME_WHAT.csv``: a table shown as it is.
+- ``NAME_scaling.csv``: cost against size, columns work, peer, size, size_unit, ours_s, peer_s (peer_s is empty where
+  the peer did not run);
+- any other ``NAME_WHAT.csv``: a table that the page shows unchanged.
 
-``collect.py`` turns all of them into docs/reference/performance.md, with the script's own docstring as the text of its section.
+``collect.py`` writes all of them to docs/reference/performance.md, with the script's own docstring as the text of its
+section.
 """
 
 import gc
@@ -35,7 +37,7 @@ def trajectory(name):
     Raises
     ------
     SystemExit
-        When it has not been made.
+        When it does not exist.
     """
     path = TRAJECTORIES / f"{name}.extxyz"
     if not path.exists():
@@ -44,15 +46,17 @@ def trajectory(name):
 
 
 def in_turns(functions, repeats=3):
-    """Return the median wall time (s) of every function, run one after the other ``repeats`` times round.
+    """Return the median wall time (s) of every function, with the functions called in turns.
 
-    In turns, so that a slow spell of the machine meets all of them. Call each once before where it compiles or loads something.
+    The calls alternate, so that a slow period of the machine affects all functions. Call each function once before
+    where it compiles or loads something.
 
     Parameters
     ----------
     functions : dict
         Name -> callable without arguments.
     repeats : int
+        Calls of each function.
     """
     times = {name: [] for name in functions}
     for _ in range(repeats):
@@ -65,14 +69,14 @@ def in_turns(functions, repeats=3):
 
 
 def peak_memory_mb(function, *arguments):
-    """Return the peak resident memory (MB) of a fresh process that calls a function of a module, and what the function returns."""
+    """Return the peak resident memory (MB) of a new process that calls a function, and the result of the function."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measured, (function, arguments))
 
 
 def _measured(function, arguments):
     result = function(*arguments)
-    # not ru_maxrss, which a process inherits from the one that started it
+    # A process inherits ru_maxrss from its parent, so that counter would be too large.
     return peak_so_far_mb("self"), result
 
 
@@ -82,15 +86,15 @@ def goal(work, peer, quantity, unit, ours, theirs, wanted, met, limit=""):
     Parameters
     ----------
     work, peer : str
-        What is done, and what a user would run instead ("-" for none).
+        The work, and the program that a user would run instead ("-" for none).
     quantity, unit : str
-        What was measured.
+        The measured quantity and its unit.
     ours, theirs : float or None
     wanted : str
-        The goal in words, "at least 15 times faster".
+        The goal in words, for example "at least 15 times faster".
     met : bool
     limit : str
-        What stands in the way where it is not met.
+        The reason where the goal is not met.
     """
     ratio = theirs / ours if ours and theirs else None
     return {
@@ -109,37 +113,47 @@ def write(name, rows):
 
 
 def study(folder, settings, *targets, cores=2, arguments=()):
-    """Run targets of a study of its own in ``folder`` and watch its memory.
+    """Run targets of a separate study in ``folder`` and sample its memory.
 
     Parameters
     ----------
     folder : path-like
-        Made if absent; results are found there as in a checkout. Trajectories need absolute paths.
+        Folder for the results, created if absent. Trajectories need absolute paths.
     settings : dict
         Configuration.
     targets : str
     cores : int
     arguments : sequence of str
-        More of Snakemake's.
+        Further arguments of Snakemake.
 
     Returns
     -------
     dict
-        seconds, peak_memory_mb (of Snakemake and all its jobs together, pages they share counted once) and output.
+        seconds, peak_memory_mb (sum over Snakemake and all its jobs, with shared pages counted once) and output.
 
     Raises
     ------
     SystemExit
-        With Snakemake's last lines, when it fails.
+        With the last lines of Snakemake's output, when it fails.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     root = HERE.parent
     command = [
-        str(Path(sys.executable).with_name("snakemake")), *targets, "--snakefile", str(root / "Snakefile"), "--directory", str(folder),
-        "--configfile", str(folder / "config.yaml"), "--cores", str(cores), "--nocolor", *arguments,
-    ]  # fmt: skip
+        str(Path(sys.executable).with_name("snakemake")),
+        *targets,
+        "--snakefile",
+        str(root / "Snakefile"),
+        "--directory",
+        str(folder),
+        "--configfile",
+        str(folder / "config.yaml"),
+        "--cores",
+        str(cores),
+        "--nocolor",
+        *arguments,
+    ]
     start, peak = time.perf_counter(), 0.0
     with (folder / "output.txt").open("w") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
@@ -153,7 +167,7 @@ def study(folder, settings, *targets, cores=2, arguments=()):
 
 
 def _memory_of_all(pid):
-    """Return the memory (MB) of a process and its children, every shared page counted once over all who share it."""
+    """Return the memory (MB) of a process and its children, with every shared page counted once."""
     total = 0
     try:
         family = psutil.Process(pid)
@@ -173,13 +187,13 @@ def clusters_only(name, entry=None, soap=None, **sections):
     Parameters
     ----------
     name : str
-        Of the trajectory.
+        Name of the trajectory.
     entry : dict, optional
-        More keys of its entry in ``trajectories``.
+        Further keys of its entry in ``trajectories``.
     soap : dict, optional
         Section ``descriptors.soap``.
     **sections : dict
-        More sections.
+        Further sections of the configuration.
     """
     return {
         "study": "benchmark",
@@ -195,7 +209,7 @@ def clusters_only(name, entry=None, soap=None, **sections):
 
 
 def kernels_of(name, stride=1):
-    """Return both kernels of a generated trajectory (SOAP 8, 6), made by the workflow and kept for the next call.
+    """Return both kernels of a generated trajectory (SOAP 8, 6); the workflow computes them at the first call only.
 
     Returns
     -------

@@ -28,9 +28,15 @@ SHAPES = [("sio2-480", 480, 666, "polynomial"), ("sio2-480", 480, 666, "gto"), (
 def plain_loop(frames, radial_basis):
     """Return the seconds per frame of DScribe alone, imports not counted."""
     soap = SOAP(
-        species=["O", "Si"], r_cut=SETTINGS["cutoff"], n_max=SETTINGS["n_max"], l_max=SETTINGS["l_max"], sigma=SETTINGS["atom_sigma"],
-        rbf=radial_basis, periodic=True, average="off",
-    )  # fmt: skip
+        species=["O", "Si"],
+        r_cut=SETTINGS["cutoff"],
+        n_max=SETTINGS["n_max"],
+        l_max=SETTINGS["l_max"],
+        sigma=SETTINGS["atom_sigma"],
+        rbf=radial_basis,
+        periodic=True,
+        average="off",
+    )
     coulomb = CoulombMatrix(n_atoms_max=len(frames[0]), permutation="sorted_l2")
     soap.create(frames[0])
     start = time.perf_counter()
@@ -41,7 +47,7 @@ def plain_loop(frames, radial_basis):
 
 
 def spread(name, n_frames):
-    """Return some frames of a trajectory in even steps, bare of labels, which DScribe trips over."""
+    """Return some frames of a trajectory in even steps, without the labels, which DScribe cannot read."""
     steps = max(1, n_frames // LOOP_FRAMES)
     frames = [frame for number, frame in enumerate(iread(common.trajectory(name))) if number % steps == 0][
         :LOOP_FRAMES

@@ -81,9 +81,18 @@ def main():
     starts = (rules["count"] * rules["start_s"]).sum() / side_by_side
     share = (wall - busy + starts) / wall
     goals = [
-        common.goal("complete example study", "-", "Snakemake's own share", "% of wall time", 100 * share, None, "below 15 %", share < 0.15,
-                    "start of Python and imports in every job")
-    ]  # fmt: skip
+        common.goal(
+            "complete example study",
+            "-",
+            "Snakemake's own share",
+            "% of wall time",
+            100 * share,
+            None,
+            "below 15 %",
+            share < 0.15,
+            "start of Python and imports in every job",
+        )
+    ]
     common.write("example_goals", goals)
     common.write(
         "example_time",

@@ -28,10 +28,22 @@ from gapglass.glass import lammps, packing, quip_plugin, thermo
 from gapglass.potential import evaluation, gap_fit, gap_xml, memory, quip
 
 COMMON = {
-    "cutoff": 4.5, "cutoff_width": 0.5, "n_max": 6, "l_max": 3, "atom_sigma": 0.5, "zeta": 4, "delta": 0.5, "n_sparse": 100,
-    "two_body_cutoff": 4.5, "two_body_delta": 2.0, "two_body_theta": 1.0, "two_body_n_sparse": 20,
-    "sigma_energy": 0.001, "sigma_force": 0.1, "sigma_virial": 0.05,
-}  # fmt: skip
+    "cutoff": 4.5,
+    "cutoff_width": 0.5,
+    "n_max": 6,
+    "l_max": 3,
+    "atom_sigma": 0.5,
+    "zeta": 4,
+    "delta": 0.5,
+    "n_sparse": 100,
+    "two_body_cutoff": 4.5,
+    "two_body_delta": 2.0,
+    "two_body_theta": 1.0,
+    "two_body_n_sparse": 20,
+    "sigma_energy": 0.001,
+    "sigma_force": 0.1,
+    "sigma_virial": 0.05,
+}
 DEFAULT = {"n_max": 8, "l_max": 4, "n_sparse": 300}
 DESCRIPTORS = ("soap_turbo", "soap")
 SIZES, CUTOFFS, SEEDS = (20, 40, 80), (4.0, 5.0), (1, 2)
@@ -60,12 +72,19 @@ run {steps}
 
 
 def fit(frames, changes, folder, *, descriptor="soap_turbo", virials=True, seed=1):
-    """Fit, and return what it cost and the predicted memory."""
+    """Fit, and return the costs of the fit and the predicted memory."""
     hyperparameters = COMMON | changes
     cost = gap_fit.run_fit(
-        frames, hyperparameters, folder / "gap.xml", descriptor=descriptor, e0=gap_fit.isolated_atom_energies(frames), virials=virials,
-        seed=seed, max_seconds=1800, log_path=folder / "fit.log",
-    )  # fmt: skip
+        frames,
+        hyperparameters,
+        folder / "gap.xml",
+        descriptor=descriptor,
+        e0=gap_fit.isolated_atom_energies(frames),
+        virials=virials,
+        seed=seed,
+        max_seconds=1800,
+        log_path=folder / "fit.log",
+    )
     predicted = memory.FitMemory(geometry.count_neighbours(frames), descriptor=descriptor, virials=virials).mb(
         hyperparameters
     )
@@ -73,7 +92,7 @@ def fit(frames, changes, folder, *, descriptor="soap_turbo", virials=True, seed=
 
 
 def evaluate(potential, frames):
-    """Return errors and CPU time of quippy (ms/atom); in a process of its own, where no other potential has been."""
+    """Return errors and CPU time of quippy (ms/atom), from a new process, in which no other potential was loaded."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         energies, forces, seconds = pool.apply(_evaluated, (potential, frames))
     return evaluation.errors(frames, energies, forces) | {
@@ -148,7 +167,7 @@ def repeated(frames, times):
 
 
 def renamed(frames, n_species):
-    """Return the frames with some Te renamed, so that they hold ``n_species`` species; what the labels then mean does not matter."""
+    """Return the frames with some Te renamed to have ``n_species`` species; their labels are then arbitrary."""
     cells = [frame.copy() for frame in frames]
     for cell in cells:
         tellurium = np.flatnonzero(cell.symbols == "Te")
@@ -160,7 +179,7 @@ def renamed(frames, n_species):
 
 
 def designed(frames):
-    """Return (what changes, frames, hyperparameters, options) of fits that change one thing at a time."""
+    """Return (changed quantity, frames, hyperparameters, options) of fits that change one quantity at a time."""
 
     def some(n):
         return [frames[i] for i in np.linspace(0, len(frames) - 1, n).astype(int)]
@@ -202,12 +221,17 @@ def measure_memory(frames, folder):
         h = COMMON | changes
         rows.append(
             {
-                "changed": what, "descriptor": options.get("descriptor", "soap_turbo"), "virials": options.get("virials", True),
-                "n_train": len(train), "n_atoms_per_frame": len(train[0]), "n_species": len(set(train[0].symbols)),
+                "changed": what,
+                "descriptor": options.get("descriptor", "soap_turbo"),
+                "virials": options.get("virials", True),
+                "n_train": len(train),
+                "n_atoms_per_frame": len(train[0]),
+                "n_species": len(set(train[0].symbols)),
                 **{name: h[name] for name in ("n_max", "l_max", "cutoff", "two_body_cutoff", "n_sparse")},
-                "predicted_memory_mb": cost["predicted_memory_mb"], "peak_memory_mb": cost["peak_memory_mb"],
+                "predicted_memory_mb": cost["predicted_memory_mb"],
+                "peak_memory_mb": cost["peak_memory_mb"],
             }
-        )  # fmt: skip
+        )
         print(rows[-1], flush=True)
     return pd.DataFrame(rows)
 
@@ -225,7 +249,7 @@ def averaged(fits):
 
 
 def ratios(fits):
-    """Return soap over soap_turbo of everything measured, fit by fit (same frames, same seed)."""
+    """Return the ratio of soap to soap_turbo for every measured quantity and fit (same frames, same seed)."""
     by = ["n_max", "l_max", "n_sparse", "cutoff", "n_train", "seed"]
     parts = [fits[fits["descriptor"] == name].set_index(by)[list(MEASURED)] for name in DESCRIPTORS]
     return parts[1] / parts[0]

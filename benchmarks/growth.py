@@ -35,7 +35,11 @@ STAGES = (
     "map_frames",
 )
 TO = 100_000
-QUADRATIC = ("compute_kernel_row", "assemble_kernels", "cluster_frames")  # in the number of frames, once that is large
+QUADRATIC = (
+    "compute_kernel_row",
+    "assemble_kernels",
+    "cluster_frames",
+)  # stages whose time grows as the square of many frames
 
 
 def stages(folder):
@@ -60,8 +64,15 @@ def sizes():
             {"work": stage, "peer": "", "size": n_frames, "size_unit": "frames", "ours_s": seconds, "peer_s": None}
             for stage, seconds in found.items()
         ]
-        memory.append({"frames": n_frames, "solver": solver, "wall_s": done["seconds"], "peak_memory_mb": done["peak_memory_mb"],
-                       "disk_mb": disk})  # fmt: skip
+        memory.append(
+            {
+                "frames": n_frames,
+                "solver": solver,
+                "wall_s": done["seconds"],
+                "peak_memory_mb": done["peak_memory_mb"],
+                "disk_mb": disk,
+            }
+        )
     last = memory[-1]
     work, peak = "20,000 frames x 48 atoms, target `clusters`", last["peak_memory_mb"] / 1024
     goal = common.goal(work, "-", "peak memory of all processes", "GiB", peak, None, "below 12 GiB", peak < 12, "")
@@ -69,7 +80,7 @@ def sizes():
 
 
 def extrapolated(scaling):
-    """Return what each stage takes at 100,000 frames if the power law of the three largest sizes holds, or the square of the number."""
+    """Return the time of each stage at 100,000 frames from a power law through three sizes, or from the square."""
     rows = []
     for stage, part in pd.DataFrame(scaling).groupby("work", sort=False):
         size, seconds = (part[name].to_numpy(float)[-3:] for name in ("size", "ours_s"))
@@ -83,7 +94,7 @@ def extrapolated(scaling):
 
 
 def solvers():
-    """Return how far the Lanczos solver on float32 distances is from the dense one on float64, and the goal."""
+    """Return the differences of the Lanczos solver on float32 distances from the dense one on float64, and a goal."""
     soap, coulomb = common.kernels_of("sio2-48", stride=6)
     rows = []
     for delta in (0.0, 0.5, 1.0):
@@ -100,13 +111,31 @@ def solvers():
             alike.append(adjusted_rand_score(*labels))
             pair = [scan.mean_cluster_distance(part, own) for part, own in zip((double, single), labels, strict=True)]
             distance.append(abs(pair[0] - pair[1]))
-        rows.append({"delta": delta, "frames": len(double), "largest_eigenvalue_error": np.abs(values - found).max(),
-                     "lowest_rand_index": min(alike), "mean_rand_index": np.mean(alike), "largest_change_of_mean_distance": max(distance),
-                     "dense_s": middle - start, "lanczos_s": end - middle})  # fmt: skip
+        rows.append(
+            {
+                "delta": delta,
+                "frames": len(double),
+                "largest_eigenvalue_error": np.abs(values - found).max(),
+                "lowest_rand_index": min(alike),
+                "mean_rand_index": np.mean(alike),
+                "largest_change_of_mean_distance": max(distance),
+                "dense_s": middle - start,
+                "lanczos_s": end - middle,
+            }
+        )
     worst = max(row["largest_change_of_mean_distance"] for row in rows)
     work = f"Lanczos in single precision against dense in double, {rows[0]['frames']} frames"
-    return rows, common.goal(work, "dense solver", "largest change of the mean distance between clusters", "", worst, None,
-                             "below d_tol / 10 = 1e-4", worst < 1e-4, "k-means in another local minimum")  # fmt: skip
+    return rows, common.goal(
+        work,
+        "dense solver",
+        "largest change of the mean distance between clusters",
+        "",
+        worst,
+        None,
+        "below d_tol / 10 = 1e-4",
+        worst < 1e-4,
+        "k-means in another local minimum",
+    )
 
 
 def growing():
@@ -125,8 +154,17 @@ def growing():
     second = rows[1]
     only_new = second["compute_descriptors"] == second["compute_kernel_row"] == 1
     redone = float(second["compute_descriptors"] + second["compute_kernel_row"])
-    return rows, common.goal("10 % more frames in a trajectory", "-", "descriptor and kernel jobs of the second run", "", redone, None,
-                             "only those of the new frames (2)", only_new, "")  # fmt: skip
+    return rows, common.goal(
+        "10 % more frames in a trajectory",
+        "-",
+        "descriptor and kernel jobs of the second run",
+        "",
+        redone,
+        None,
+        "only those of the new frames (2)",
+        only_new,
+        "",
+    )
 
 
 def planning():
@@ -137,8 +175,10 @@ def planning():
         with path.open("w") as stream:
             for number in range(TO):
                 positions = np.array([[0, 0, 0], [2, 2, 0], [2, 0, 2], [0, 2, 2]]) + rng.normal(0, 0.1, (4, 3))
-                stream.write(f'4\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3:REF_forces:R:3 pbc="T T T" '
-                             f"REF_energy={-10 + number / TO} temperature=300\n")  # fmt: skip
+                stream.write(
+                    f'4\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3:REF_forces:R:3 pbc="T T T" '
+                    f"REF_energy={-10 + number / TO} temperature=300\n"
+                )
                 for symbol, place in zip(("Si", "O", "O", "O"), positions, strict=True):
                     stream.write(f"{symbol} {place[0]:.5f} {place[1]:.5f} {place[2]:.5f} 0 0 0\n")
         settings = common.clusters_only("sio2-48", {"file": str(path)}, SMALL)
@@ -161,7 +201,7 @@ def planning():
 
 
 def main():
-    """Measure, and write each table as soon as it is there."""
+    """Measure, and write each table as soon as it is complete."""
     goals = [planning()]
     jobs, of_growth = growing()
     common.write("growth_jobs", jobs)

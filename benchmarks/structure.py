@@ -21,7 +21,7 @@ from gapglass.structure import pairs, scattering
 
 R_BIN, Q_BIN, SHORT, Q_SHORT, Q_LONG = 0.05, 0.05, 10.0, 1.0, 5.0
 N_FRAMES = 20
-FREUD = "freud"
+FREUD, DIRECT = "freud", "StaticStructureFactorDirect"
 
 
 def models(repeats, n_frames=N_FRAMES):
@@ -44,7 +44,7 @@ def _points(atoms):
 
 
 def freud_g(atoms, n_bins):
-    """Return {pair: g_ab(r)} of one frame from freud, normalised as ours: like pairs by the density of the other atoms."""
+    """Return {pair: g_ab(r)} of one frame from freud, with like pairs normalised by the density of the other atoms."""
     box, points = _points(atoms)
     rdf = freud.density.RDF(bins=n_bins, r_max=n_bins * R_BIN)
     found = {}
@@ -69,7 +69,7 @@ def freud_s(atoms, q_max):
 
 
 def plain_s(atoms, q_max):
-    """Return {pair: S_ab(q)} of one frame as the definition says it, vector by vector in plain numpy."""
+    """Return {pair: S_ab(q)} of one frame from the definition, vector by vector in plain numpy."""
     vectors, _, n_all = scattering.wave_vectors(atoms.cell, q_max, Q_BIN, None)
     scaled, symbols = atoms.get_scaled_positions(), np.array(atoms.symbols)
     waves = {
@@ -92,11 +92,40 @@ def our_g(frames, n_bins):
 
 
 def compare(frames, ours, theirs, n_theirs=1, repeats=3):
-    """Return our seconds a frame and freud's, measured in turns: ours on all frames at once, freud's on the first few."""
+    """Return seconds a frame of gapglass, on all frames, and of freud, on the first few, measured in turns."""
     times = common.in_turns(
         {"ours": lambda: ours(frames), "theirs": lambda: [theirs(atoms) for atoms in frames[:n_theirs]]}, repeats
     )
     return times["ours"] / len(frames), times["theirs"] / n_theirs
+
+
+def scaling(n_short):
+    """Return the rows of cost against size, for g_ab(r) of ``n_short`` bins less ten and for S_ab(q)."""
+    rows = []
+    for repeats in ((1, 1, 1), (2, 2, 1), (2, 2, 2), (4, 2, 2)):
+        some = models(repeats, 4)
+        for what, peer, ours, theirs in (
+            (f"g_ab(r) up to {SHORT - 0.5:g} Å", "RDF", lambda f: our_g(f, n_short - 10),
+             lambda a: freud_g(a, n_short - 10)),
+            (f"S_ab(q) up to {Q_SHORT:g} 1/Å", DIRECT, lambda f: scattering.structure_factors(f, Q_SHORT, Q_BIN),
+             lambda a: freud_s(a, Q_SHORT)),
+        ):  # fmt: skip
+            seconds = compare(some, ours, theirs)
+            row = {"work": f"{what}, a frame", "peer": f"{FREUD} {peer}", "size": len(some[0]), "size_unit": "atoms"}
+            rows.append(row | {"ours_s": seconds[0], "peer_s": seconds[1]})
+    return rows
+
+
+def agreement(first, n_short):
+    """Return the largest differences of g_ab(r) and S_ab(q), and {pair: differences of S_ab(q) from freud's}."""
+    ours, theirs = our_g(first, n_short), freud_g(first[0], n_short)
+    difference_g = max(np.abs(ours[pair][0] - theirs[pair]).max() / theirs[pair].max() for pair in ours)
+    q, ours, *_ = scattering.structure_factors(first, Q_SHORT, Q_BIN)
+    plain, theirs = plain_s(first[0], Q_SHORT), freud_s(first[0], Q_SHORT)
+    difference_s = max(np.abs(ours[pair][0] - plain[pair]).max() for pair in ours)
+    bins = (q / Q_BIN).astype(int)  # freud has rows for bins without a wave vector
+    apart = {pair: np.abs(ours[pair][0] - theirs[pair][bins]) for pair in ours}
+    return difference_g, difference_s, apart
 
 
 def main():
@@ -119,52 +148,59 @@ def main():
     )
 
     first = frames[:1]
-    ours, theirs = our_g(first, n_short), freud_g(first[0], n_short)
-    difference_g = max(np.abs(ours[pair][0] - theirs[pair]).max() / theirs[pair].max() for pair in ours)
-    q, ours, *_ = scattering.structure_factors(first, Q_SHORT, Q_BIN)
-    plain, theirs = plain_s(first[0], Q_SHORT), freud_s(first[0], Q_SHORT)
-    difference_s = max(np.abs(ours[pair][0] - plain[pair]).max() for pair in ours)
-    bins = (q / Q_BIN).astype(int)  # freud keeps bins without a wave vector
-    apart = {pair: np.abs(ours[pair][0] - theirs[pair][bins]) for pair in ours}
+    difference_g, difference_s, apart = agreement(first, n_short)
 
-    work, direct = "30 720 atoms of SiO2, ", "StaticStructureFactorDirect"
+    work = "30 720 atoms of SiO2, "
     rows = [
         common.goal(f"{work}{what}", f"{FREUD} {name}", "seconds a frame", "s", *times, "faster", times[0] < times[1])
         for what, name, times in (
             (f"g_ab(r) up to {n_long * R_BIN:.1f} Å", "RDF", g_long),
             (f"g_ab(r) up to {SHORT:g} Å", "RDF", g_short),
-            (f"S_ab(q) up to {Q_SHORT:g} 1/Å", direct, s_short),
+            (f"S_ab(q) up to {Q_SHORT:g} 1/Å", DIRECT, s_short),
         )
     ]
     rows += [
-        common.goal(f"{work}g_ab(r)", f"{FREUD} RDF", "largest difference over the first peak", "", difference_g, None, "below 0.01",
-                    difference_g < 0.01),
-        common.goal(f"{work}S_ab(q)", "the definition in numpy", "largest difference", "", difference_s, None, "below 1e-6",
-                    difference_s < 1e-6),
-    ]  # fmt: skip
+        common.goal(
+            f"{work}g_ab(r)",
+            f"{FREUD} RDF",
+            "largest difference over the first peak",
+            "",
+            difference_g,
+            None,
+            "below 0.01",
+            difference_g < 0.01,
+        ),
+        common.goal(
+            f"{work}S_ab(q)",
+            "the definition in numpy",
+            "largest difference",
+            "",
+            difference_s,
+            None,
+            "below 1e-6",
+            difference_s < 1e-6,
+        ),
+    ]
     common.write("structure_goals", rows)
-    common.write("structure_beside_freud", [
-        {"S_ab(q)": pair, "bins": len(values), "bins within 0.001": (values < 1e-3).sum(), "median difference": np.median(values)}
-        for pair, values in apart.items()
-    ])  # fmt: skip
+    common.write(
+        "structure_beside_freud",
+        [
+            {
+                "S_ab(q)": pair,
+                "bins": len(values),
+                "bins within 0.001": (values < 1e-3).sum(),
+                "median difference": np.median(values),
+            }
+            for pair, values in apart.items()
+        ],
+    )
     n_vectors = int(scattering.structure_factors(first, Q_LONG, Q_BIN)[2].sum())
     common.write(
         "structure_whole_range",
         [{"S_ab(q) up to (1/Å)": Q_LONG, "wave vectors": n_vectors, "seconds a frame": s_long}],
     )
 
-    scaling = []
-    for repeats in ((1, 1, 1), (2, 2, 1), (2, 2, 2), (4, 2, 2)):
-        some = models(repeats, 4)
-        for what, peer, ours, theirs in (
-            (f"g_ab(r) up to {SHORT - 0.5:g} Å", "RDF", lambda f: our_g(f, n_short - 10), lambda a: freud_g(a, n_short - 10)),
-            (f"S_ab(q) up to {Q_SHORT:g} 1/Å", direct, lambda f: scattering.structure_factors(f, Q_SHORT, Q_BIN),
-             lambda a: freud_s(a, Q_SHORT)),
-        ):  # fmt: skip
-            seconds = compare(some, ours, theirs)
-            row = {"work": f"{what}, a frame", "peer": f"{FREUD} {peer}", "size": len(some[0]), "size_unit": "atoms"}
-            scaling.append(row | {"ours_s": seconds[0], "peer_s": seconds[1]})
-    common.write("structure_scaling", scaling)
+    common.write("structure_scaling", scaling(n_short))
 
 
 if __name__ == "__main__":

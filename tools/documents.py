@@ -1,7 +1,7 @@
 """``make docs``: writes the files that repeat what another file says, so that the two cannot differ.
 
-The schema gives config/README.md, pyproject.toml and requirements.lock give envs/gapglass.yaml, and the imports of the library
-give docs/development/rooms.svg.
+The schema gives config/README.md, pyproject.toml and requirements.lock give envs/gapglass.yaml, and the imports of the
+library give docs/development/rooms.svg.
 """
 
 import re
@@ -30,7 +30,7 @@ def dependencies(text):
 
 
 def environment(names, versions):
-    """Return the text of the conda environment in which Snakemake's jobs run with --software-deployment-method conda."""
+    """Return the text of the conda environment of Snakemake's jobs with --software-deployment-method conda."""
     lines = [
         "# Everything that a job needs, pinned as in requirements.lock; `make docs` writes this file.",
         "# gapglass.post-deploy.sh installs gapglass itself. The C++ compiler builds the LAMMPS plug-in.",
@@ -46,6 +46,7 @@ def environment(names, versions):
 
 
 def _kind(node):
+    """Return in words which values a node of the schema allows."""
     if "$ref" in node:
         return "number, range or choices" if node["$ref"].endswith("real") else "whole number, range or choices"
     if "enum" in node:
@@ -66,6 +67,7 @@ def _kind(node):
 
 
 def _default(node, parent):
+    """Return the default of a node of the schema as text."""
     if "default" not in node:
         return "none" if parent.get("optional") else "required"
     value = node["default"]
@@ -80,9 +82,8 @@ def _sections(node, path):
         if "properties" in target:
             inner.append((f"{path}.{key}".lstrip("."), child, target))
         else:
-            rows.append(
-                f"| `{key}` | {_kind(child)} | {child.get('unit', '')} | {_default(child, node)} | {child['description']} |"
-            )
+            cells = [f"`{key}`", _kind(child), child.get("unit", ""), _default(child, node), child["description"]]
+            rows.append(f"| {' | '.join(cells)} |")
     yield path, node.get("description", ""), rows
     for name, child, target in inner:
         suffix = "[]" if target is not child else ""
@@ -94,12 +95,15 @@ def config_reference(schema):
     lines = [
         "# The configuration, key by key",
         "",
-        "`make docs` writes this page from `src/gapglass/study/schema.yaml`. `config.yaml` is the example study, `tiny.yaml` the",
+        "`make docs` writes this page from `src/gapglass/study/schema.yaml`. `config.yaml` is the example study, "
+        "`tiny.yaml` the",
         "small one of the tests. Copy one of them to begin a study of your own, and run it with",
         "`make run CONFIG=my_study.yaml` or `snakemake --configfile my_study.yaml`.",
         "",
-        "A key that you leave out takes its default. Unknown keys, wrong types and contradictions stop the run before any work",
-        "starts. A hyperparameter is one number (`4.5`), a range (`{low: 4.0, high: 5.0}`, with `scale: log` for a logarithmic",
+        "A key that you leave out takes its default. Unknown keys, wrong types and contradictions stop the run before "
+        "any work",
+        "starts. A hyperparameter is one number (`4.5`), a range (`{low: 4.0, high: 5.0}`, with `scale: log` for a "
+        "logarithmic",
         "one) or a list (`{choices: [6, 8]}`); the loop tunes ranges and lists.",
     ]
     for path, description, rows in _sections(schema, ""):
@@ -112,7 +116,7 @@ def config_reference(schema):
 
 
 def made_files():
-    """Return path -> text of every file that is made from another."""
+    """Return path -> text of every file that this script writes."""
     versions = locked_versions((ROOT / "requirements.lock").read_text())
     names = dependencies((ROOT / "pyproject.toml").read_text())
     return {

@@ -1,7 +1,7 @@
 """The picture of the library's rooms and the imports between them, for docs/development/rooms.svg.
 
-The order from the top down is that of the import-linter contract in pyproject.toml. A dashed frame holds siblings, which
-do not import each other. An arrow leads from a room to a room that it imports.
+The order from the top down is that of the import-linter contract in pyproject.toml. A dashed frame holds siblings,
+which do not import each other. An arrow leads from a room to a room that it imports.
 """
 
 import ast
@@ -70,7 +70,7 @@ def picture(package, pyproject):
             top += BOX + GAP
     right = MARGIN + WIDE
     for upper, lower in sorted(imports_between(package, list(middle))):
-        # An arc starts below the middle of its room and ends above that of the other, so that tips and starts stay apart.
+        # An arc starts below the middle of its room and ends above that of the other: tips and starts do not meet.
         y1, y2 = middle[upper] + 8, middle[lower] - 8
         reach = right + 20 + 0.42 * (y2 - y1)
         lines.append(
@@ -80,7 +80,8 @@ def picture(package, pyproject):
     height = top - GAP + MARGIN
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+            f'width="{WIDTH}" height="{height}">',
             f"<style>{STYLE}</style>",
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
             'orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#4a6a8a;stroke:none"/></marker></defs>',

@@ -31,17 +31,15 @@ def _species(text):
     return text.split(",") if "," in text else text
 
 
-def inspect(words):
-    """Print what trajectory files contain, with an entry for the configuration."""
-    from gapglass.frames import inspection, readers
-
+def _inspect_parser(formats):
+    """Return the parser of the options of ``gapglass inspect``; ``formats`` holds the names of the known formats."""
     parser = argparse.ArgumentParser(prog="gapglass inspect", description=inspect.__doc__)
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE")
     add(
         "--format",
         default="auto",
-        choices=["auto", *readers.FORMATS],
+        choices=["auto", *formats],
         help="what the files are; by default their content decides",
     )
     add(
@@ -62,7 +60,14 @@ def inspect(words):
     add("--species", help="Te16O32 (all atoms), Te,O (types), or Te1=Te,Te2=Te (names)")
     add("--cell", nargs="+", type=float, metavar="Å", help="3, 6 or 9 numbers")
     add("--lammps-units", choices=["metal", "real"])
-    given = parser.parse_args(words)
+    return parser
+
+
+def inspect(words):
+    """Print what trajectory files contain, with an entry for the configuration."""
+    from gapglass.frames import inspection, readers
+
+    given = _inspect_parser(readers.FORMATS).parse_args(words)
     options = {
         "format": None if given.format == "auto" else given.format,
         "companions": _pairs(given.companion, "--companion"),

@@ -72,14 +72,14 @@ wildcard_constraints:
 def begin():
     """Refuse a run that this machine cannot finish, name results of another version, and clear what killed runs left."""
     planned = [job.rule.name for job in workflow.dag.needrun_jobs()]
+    kept = [job.rule.name for job in workflow.dag.jobs if not workflow.dag.needrun(job)]
     try:
         preflight.check_machine(
             config, set(planned), packages=not workflow.deployment_settings.deployment_method
         )
+        release.begin(study.folder, planned, kept)
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    kept = [job.rule.name for job in workflow.dag.jobs if not workflow.dag.needrun(job)]
-    release.begin(study.folder, planned, kept)
     files.remove_leftovers(study.folder)
 
 

@@ -1,4 +1,4 @@
-"""Compare every result with the record of its making; say what is wrong and how to repair it."""
+"""Compare every result with Snakemake's record of it; name corrupt results and the commands that repair them."""
 
 from gapglass.base import log
 from gapglass.study import records

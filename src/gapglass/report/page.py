@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import jinja2
 import matplotlib as mpl
-import yaml
 
 from gapglass.active_learning.learning_curves import verdict
 from gapglass.base.files import read_json, read_table
@@ -18,6 +17,7 @@ from gapglass.report import catalogue, findings, reading, rows
 from gapglass.report.figures.style import PAGE
 from gapglass.report.settings import settings_of
 from gapglass.study import models
+from gapglass.study.source import yaml_text
 
 TEMPLATES = Path(__file__).with_name("templates")
 ROLES = {
@@ -62,7 +62,7 @@ def _study(settings, logs):
         "versions": used,
         "version_rows": [{"package": name, "version": version} for name, version in used.items()],
         "settings": settings,
-        "settings_text": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+        "settings_text": yaml_text(settings),
         "made_with": settings_of(logs),
     }
 

@@ -73,8 +73,8 @@ def compute_kernel_row(folders, kernels):
     found = [list(Path(folder).glob("*.npz")) for folder in folders]
     n_all, n_block = sum(map(len, found)), len(found[-1])
     size = found[-1][0].stat().st_size if n_block else 0
-    # The time grows with the size of the descriptors. Kernels over environments compare every pair of environments,
-    # which takes about a hundred times as long as one comparison of two frames.
+    # The time grows with the size of the descriptors. Kernels over environments compare all pairs of environments,
+    # which takes about a hundred times as long for descriptors of one size.
     each = 2e-8 if "environments" in (kernels["soap"]["averaging"], kernels["coulomb"]["averaging"]) else 2e-10
     return math.ceil(BASE_MB + 3 * size * n_all / 1e6), minutes(10 + 1e-3 * n_all + n_block * n_all * size * each)
 

@@ -90,6 +90,11 @@ def read_source(path):
     return data
 
 
+def yaml_text(config):
+    """Return a configuration as YAML, with its keys in their own order."""
+    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+
+
 def _position(error):
     """Return the line and column of an error of YAML for a message, an empty text where it has none."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)

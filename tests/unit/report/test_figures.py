@@ -1,12 +1,12 @@
-"""What figures there are, their captions, and that drawing keeps the numbers."""
+"""The list of the figures, their captions, and the numbers that they draw."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
 
-from gapglass.report import catalogue, page, tables
-from gapglass.report.figures import glass, learning_curves, structure, style
+from gapglass.report import catalogue, page
+from gapglass.report.figures import clusters, glass, learning_curves, potentials, structure, style
 from gapglass.study import config
 from gapglass.study.models import main_potential
 
@@ -35,7 +35,7 @@ def test_list_follows_the_configuration():
 
 
 def test_paper_is_complete():
-    """Figures 2 to 8, S2 to S13 and tables 1, S1 to S5 of the paper are all there."""
+    """The list holds figures 2 to 8, S2 to S13 and tables 1, S1 to S5 of the paper."""
     settings = config.read(ROOT / "config/config.yaml")
     text = catalogue.readme(settings)
     for place in [*(f"Figure {n}" for n in range(2, 9)), "Figures S2 to S6", *(f"Figure S{n}" for n in range(7, 14))]:
@@ -99,60 +99,54 @@ def test_stacked_curves_keep_their_numbers_unshifted():
     models = {"48 atoms": curve(0.1), "96 atoms": curve(0.3)}
     figure, table = structure.stacked({"": models}, curve(), ["G_X"])
     lines = drawn_lines(figure.axes[0])
-    assert len(lines) == 4  # each model on the reference
+    assert len(lines) == 4  # one of each model and one of the reference below it
     assert np.mean(lines[3].get_ydata()) - np.mean(lines[1].get_ydata()) > 1
     np.testing.assert_allclose(table[table["model"] == "96 atoms"]["G_X"], models["96 atoms"]["G_X"])
 
 
-def test_learning_curves_have_a_panel_per_group_and_a_line_per_strategy():
+def learning_summary(*strategies):
+    """Return learning_curves/summary.csv of these strategies."""
+    errors = {"rmse_energy_mev_per_atom": 5.0, "rmse_force_ev_per_angstrom": 0.2}
     rows = [
-        {"strategy": s, "n_train": n, "group": g, "rmse_energy_mev_per_atom": 5.0, "rmse_energy_mev_per_atom_error": 0.1,
-         "rmse_force_ev_per_angstrom": 0.2, "rmse_force_ev_per_angstrom_error": 0.01}
-        for s in ("clusters", "random", "clusters_equal") for n in (10, 20) for g in ("all", "liquid", "glass")
-    ]  # fmt: skip
-    figure, table = learning_curves.learning_curves(pd.DataFrame(rows), ["clusters", "random"])
+        {"strategy": strategy, "n_train": n_train, "group": group, **errors}
+        for strategy in strategies
+        for n_train in (10, 20)
+        for group in ("all", "liquid", "glass")
+    ]
+    table = pd.DataFrame(rows)
+    return table.assign(**{f"{name}_error": 0.02 * table[name] for name in errors})
+
+
+def test_learning_curves_have_a_panel_per_group_and_a_line_per_strategy():
+    summary = learning_summary("clusters", "random", "clusters_equal")
+    figure, table = learning_curves.learning_curves(summary, ["clusters", "random"])
     assert len(figure.axes) == 6 and [axes.get_title() for axes in figure.axes[:3]] == ["all", "liquid", "glass"]
     assert set(table["strategy"]) == {"clusters", "random"}
+
+
+def test_figures_of_the_learning_curves_part_allocations_from_other_ways():
+    summary = learning_summary(*learning_curves.STRATEGIES)
+    shown = {
+        name: set(table["strategy"]) for name, (_, table) in learning_curves.drawn(learning_curves.SHOWN, summary)
+    }
+    assert shown["learning_curves_allocation"] == catalogue.ALLOCATIONS | {"clusters", "random"}
+    assert shown["learning_curves"] == set(learning_curves.STRATEGIES) - catalogue.ALLOCATIONS
+    ((name, (_, table)),) = learning_curves.drawn(["learning_curves_allocation"], learning_summary("rmsd_hdbscan"))
+    assert name == "learning_curves_allocation" and table.empty
 
 
 @pytest.mark.parametrize(
     ("name", "label"),
     [
-        ("reference", "reference"), ("experiment_xrd-1", "experiment (xrd-1)"), ("optimal_96", "GAP (optimal), 96 atoms"),
-        ("all_frames_48", "GAP (all_frames), 48 atoms"), ("soap_only_48_2", "GAP (soap_only), 48 atoms, replica 2"),
+        ("reference", "reference"),
+        ("experiment_xrd-1", "experiment (xrd-1)"),
+        ("optimal_96", "GAP (optimal), 96 atoms"),
+        ("all_frames_48", "GAP (all_frames), 48 atoms"),
+        ("soap_only_48_2", "GAP (soap_only), 48 atoms, replica 2"),
     ],
-)  # fmt: skip
+)
 def test_names_of_models(name, label):
     assert style.model_label(name) == label
-
-
-def test_coordination_tables_stand_beside_the_reference():
-    def table(mean, folds):
-        return pd.DataFrame(
-            [
-                {
-                    "centre": "Te",
-                    "neighbour": "O",
-                    "cutoff_angstrom": 2.46,
-                    "coordination_number": mean,
-                    "standard_error": 0.1,
-                    **folds,
-                }
-            ]
-        )
-
-    models = {
-        "reference": table(4.0, {"percent_4_fold": 100.0}),
-        "optimal_48": table(3.5, {"percent_3_fold": 50.0, "percent_4_fold": 50.0}),
-    }
-    joined = tables.coordination(models)
-    assert joined["reference_coordination_number"].tolist() == [4.0, 4.0] and joined[
-        "coordination_number"
-    ].tolist() == [4.0, 3.5]
-    folds = tables.l_fold(models)
-    assert list(folds)[3:] == ["percent_3_fold", "percent_4_fold"] and folds["percent_3_fold"].tolist() == [0.0, 50.0]
-    _, numbers = structure.coordination(models)
-    assert len(numbers) == 3 and numbers["percent"].sum() == 200
 
 
 def thermo(n):
@@ -182,3 +176,107 @@ def test_figures_without_a_model_show_the_reference_alone():
         figure.canvas.draw()
     figure, table = structure.curves({"reference": curve()}, ["G_X"])
     assert set(table["model"]) == {"reference"} and len(drawn_lines(figure.axes[0])) == 1
+
+
+def loop_of(energies):
+    """Return history, ledger and summary of a loop with one iteration per energy error, the second fit failed."""
+    n_train = [10 * number for number in range(1, len(energies) + 1)]
+    history = pd.DataFrame({"iteration": range(1, len(energies) + 1), "n_train": n_train})
+    for part, factor in (("train", 0.5), ("test", 1.0), ("holdout", 2.0)):
+        history[f"rmse_energy_mev_per_atom_{part}"] = factor * np.array(energies)
+    ledger = [
+        {"iteration": number, "status": "ok", "rmse_energy_mev_per_atom": energy}
+        for number, energy in enumerate(energies, 1)
+    ]
+    ledger.append({"iteration": 1, "status": "failed", "rmse_energy_mev_per_atom": None})
+    return history, ledger
+
+
+def predictions_of(n_frames, n_atoms=2):
+    """Return predictions, forces and summary of a potential tested on frames of all sets."""
+    sets = np.array(["train", "test", "holdout"])[np.arange(n_frames) % 3]
+    energy = np.linspace(-5, -4, n_frames)
+    table = {"frame": range(n_frames), "set": sets, "temperature_k": 300, "energy_reference_ev_per_atom": energy}
+    predictions = pd.DataFrame(table | {"energy_gap_ev_per_atom": energy + 0.01})
+    reference = np.random.default_rng(1).normal(size=(n_frames * n_atoms, 3))
+    forces = {"frame": np.repeat(range(n_frames), n_atoms), "reference": reference, "gap": reference + 0.1}
+    errors = dict.fromkeys(("train", "test", "holdout"), 1.5)
+    summary = {"rmse_energy_mev_per_atom": errors, "rmse_force_ev_per_angstrom": errors, "energy_tolerance": 3.0}
+    return predictions, forces, summary
+
+
+def test_figures_of_the_potentials_follow_from_their_files():
+    history, ledger = loop_of([8.0, 4.0])
+    predictions, forces, summary = predictions_of(12)
+    names = ["optimal", "all_frames"]
+    comparison = [
+        {"potential": name, "temperature_k": t, "n_frames": 3, "trained_on_them": name == "all_frames"}
+        | {"rmse_energy_mev_per_atom": 5.0, "rmse_force_ev_per_angstrom": 0.2}
+        for name in names
+        for t in (300.0, 1000.0, np.nan)
+    ]
+    given = {
+        "histories": {"optimal": history},
+        "ledgers": {"optimal": ledger},
+        "predictions": dict.fromkeys(names, predictions),
+        "forces": dict.fromkeys(names, forces),
+        "summaries": dict.fromkeys(names, summary),
+        "comparison": pd.DataFrame(comparison),
+    }
+    found = dict(potentials.drawn(**given))
+    assert list(found) == ["active_learning", "parity", "errors_by_temperature"]
+    _, table = found["active_learning"]
+    assert table.groupby("kind").size().to_dict() == {"best fit": 6, "every fit": 2}
+    assert table[table["kind"] == "every fit"]["n_train"].tolist() == [10, 20]
+    figure, table = found["parity"]
+    assert len(figure.axes) == 4 and table.groupby("potential").size().to_dict() == dict.fromkeys(names, 12)
+    figure, table = found["errors_by_temperature"]
+    assert len(table) == 4 and table["temperature_k"].notna().all()
+    assert figure.legends[0].get_texts()[1].get_text() == "all_frames (trained on these frames)"
+    # One potential without a loop has neither a loop to draw nor another potential to compare with.
+    alone = {name: {"all_frames": next(iter(found.values()))} for name, found in given.items() if name != "comparison"}
+    alone |= {"histories": {}, "ledgers": {}, "comparison": given["comparison"]}
+    assert [name for name, _ in potentials.drawn(**alone)] == ["parity"]
+
+
+def test_parity_leaves_out_a_set_without_frames():
+    predictions, forces, summary = predictions_of(9)
+    errors = {"train": 1.0, "test": 2.0, "holdout": None}
+    summary |= {"rmse_energy_mev_per_atom": errors, "rmse_force_ev_per_angstrom": errors}
+    figure, _ = potentials.parity({"optimal": (predictions, forces, summary)})
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["training: 1.00 meV/atom", "test: 2.00 meV/atom"]
+
+
+def test_figures_of_the_clusters_follow_from_their_files():
+    n = 12
+    table = pd.DataFrame(
+        {
+            "frame": range(n),
+            "trajectory": ["a"] * 8 + ["b"] * 4,
+            "time_ps": np.nan,
+            "temperature_k": [1000] * 4 + [300] * 8,
+        }
+    ).assign(energy_ev_per_atom=np.linspace(-5, -4, n))
+    labels = pd.DataFrame({"frame": range(n), "cluster": np.arange(n) // 4})
+    scan = pd.DataFrame({"delta": [0.0, 0.5], "n_clusters": [2, 3], "converged": [True, False]})
+    scan = scan.assign(mean_sigma_energy_mev_per_atom=[40.0, 20.0], weighted_sigma_energy_mev_per_atom=[41.0, 22.0])
+    # Of many frames only some have a place on the map.
+    places = pd.DataFrame({"frame": range(0, n, 2), "x": 0.1, "y": np.arange(n // 2) / 10})
+    each = {0.5: labels["cluster"].to_numpy(), 0.0: np.arange(n) // 6}
+    best = {"delta": 0.5, "n_clusters": 3}
+    found = dict(clusters.drawn(table=table, labels=labels, scan=scan, best=best, places=places, labels_of_delta=each))
+    assert list(found) == [figure.name for figure in catalogue.CLUSTERS]
+    assert found["clusters"][1]["cluster"].tolist() == labels["cluster"].tolist()
+    assert found["map"][1]["frame"].tolist() == list(range(0, n, 2))
+    numbers = found["clusters_by_delta"][1]
+    assert list(numbers)[3:] == ["cluster_delta_0", "cluster_delta_0.5"] and numbers["cluster_delta_0"].max() == 1
+    figure, _ = found["clusters"]
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["a", "b"]
+    assert [text.get_text().strip() for text in figure.axes[0].texts] == ["1000 K", "300 K"]
+
+
+def test_every_figure_is_saved_under_its_name(tmp_path):
+    paths = [tmp_path / f"{name}.{kind}" for name in ("one", "two") for kind in ("png", "csv")]
+    style.save_all(((name, structure.curves({"reference": curve()}, ["G_X"])) for name in ("one", "two")), paths)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)

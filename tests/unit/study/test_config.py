@@ -225,7 +225,7 @@ def test_experiments_that_make_sense(extra):
     )
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_reported_at_once():
     data = changed(["seed"], "x")
     data["clustering"]["d_tol"] = -1
     with pytest.raises(UserError, match="2 problem"):

@@ -1,4 +1,4 @@
-"""What jobs ask for, from their sizes, and the account of a run."""
+"""The memory and time that jobs request, from the size of their input."""
 
 import json
 from types import SimpleNamespace
@@ -10,38 +10,7 @@ from conftest import doubled
 from gapglass.base import files
 from gapglass.frames import geometry
 from gapglass.potential import memory
-from gapglass.report import costs
 from gapglass.study import resources
-
-
-def record(folder, name, **changed):
-    """Write a record as Snakemake does."""
-    path = folder / f"{name}.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    entry = {"s": 10.0, "cpu_time": 8.0, "max_rss": 100.0, "threads": 2, "resources": {"mem_mb": 1000, "runtime": 5}}
-    path.write_text(json.dumps({**entry, **changed}) + "\n")
-
-
-def test_account_adds_up_and_names_the_fullest_job(tmp_path):
-    record(tmp_path, "fit/a")
-    record(tmp_path, "fit/b", s=20.0, max_rss=200.0, resources={"mem_mb": 4000, "runtime": 7})
-    record(tmp_path, "plot", s=1.0, cpu_time="NA", max_rss="NA", resources={})
-    table = costs.cost_table(tmp_path).set_index("rule")
-    assert list(table.index) == ["fit", "plot"] and tuple(table.reset_index().columns) == costs.COLUMNS
-    fit = table.loc["fit"]
-    assert fit[["jobs", "wall_time_s", "cpu_time_s", "asked_time_min", "threads"]].tolist() == [2, 30, 16, 7, 2]
-    assert fit["longest_job_min"] == pytest.approx(1 / 3) and fit["peak_memory_mb"] == pytest.approx(200 * 1.048576)
-    # the job of 100 MiB had asked for less, and came closer to it
-    assert fit["asked_memory_mb"] == 1000 and fit["share_of_memory_used"] == pytest.approx(0.1048576)
-    assert table.loc["plot", "peak_memory_mb"] == 0 and pd.isna(table.loc["plot", "asked_memory_mb"])
-    assert costs.cost_table(tmp_path / "nothing").empty
-
-
-def test_records_without_resources_are_read(tmp_path):
-    (tmp_path / "fit.jsonl").write_text(json.dumps({"s": 3.0, "cpu_time": 2.0, "max_rss": 50.0}) + "\n")
-    assert costs.cost_table(tmp_path).loc[0, "wall_time_s"] == 3 and pd.isna(
-        costs.cost_table(tmp_path).loc[0, "asked_time_min"]
-    )
 
 
 def test_costs_grow_with_size(tmp_path, monkeypatch):
@@ -66,7 +35,7 @@ def test_costs_grow_with_size(tmp_path, monkeypatch):
         assert more_memory > memory_mb and more_time >= time
     many = clustering | {"n_clusters_max": 400}
     assert resources.cluster_frames(large, many)[1] > resources.cluster_frames(large, clustering)[1]
-    # a block is cut at 160,000 atoms, so more frames are more jobs and not longer ones
+    # A block holds at most 160,000 atoms, so more frames give more jobs and not longer ones.
     assert descriptors(large)[1] == resources.minutes(10 + 159_840 * 1e-3) > descriptors(large, "gto")[1]
     kernel = tmp_path / "soap.npy"
     kernel.write_bytes(b"0" * 8_000_000)
@@ -110,7 +79,7 @@ def test_stage_takes_the_measured_speed_where_there_is_one(tmp_path):
     assert resources.run_stage(480, stage, glass | {"ranks": 8}, speed)[1] < guessed
     speed.write_text(json.dumps({"steps_per_second": 100.0}))
     assert resources.run_stage(480, stage, glass, speed)[1] == resources.minutes(60 + 10_000) < guessed
-    # the estimate failed
+    # The estimate of the speed failed.
     speed.write_text(json.dumps({"steps_per_second": None}))
     assert resources.run_stage(480, stage, glass, speed)[1] == guessed
 
@@ -126,7 +95,7 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
         "active_learning": {"max_fit_time": 120},
         "learning_curves": {"hyperparameters": {"n_max": 6}},
     }
-    # Snakemake shows <TBD> for a file that is still to be made
+    # Snakemake shows <TBD> as the resource where a file of the input does not exist yet.
     with pytest.raises(FileNotFoundError, match=r"decision\.json"):
         resources.fit_trial(inputs, 1, settings)
     frames = [*blyp_frames[:4], doubled(blyp_frames[4])]
@@ -144,10 +113,10 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
 
     assert resources.fit_trial(inputs, 2, settings)[0] == needed([0, 2, 3], {"n_max": 8})
     assert resources.fit_all_frames(inputs, settings)[0] == needed(range(5))
-    # the frame of 96 atoms may be among the chosen ones
+    # A strategy may choose the frame of 96 atoms.
     assert resources.fit_learning_point(inputs, 1, settings)[0] == needed([4], {"n_max": 6})
     without = memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": False})
     assert without < memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": True})
-    # gap_fit is stopped after max_fit_time; the job must live to tell it
+    # The job stops gap_fit after max_fit_time and must outlive it to report that.
     files.write_json(inputs.hyperparameters, hyperparameters | {"n_sparse": 10**7})
     assert resources.fit_all_frames(inputs, settings)[1] == 120 + resources.SHORTEST

@@ -8,7 +8,7 @@ from ase.data import atomic_masses, atomic_numbers
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.glass.lammps import MOST_STEPS
 
-# Sections without a default, with an example of each.
+# Keys without a default, with an example of each.
 EXAMPLES = {"composition": "{Te: 1, O: 2}", "density": "5.6", "cycle": "[{temperature: 300, time: 5}]"}
 # A stage at constant pressure changes the cell. These factors leave the analysis to decide near the limit.
 CUTOFF_MARGIN = 1.1

@@ -1,0 +1,102 @@
+"""The text of the report's tables and findings."""
+
+import numpy as np
+import pandas as pd
+
+from gapglass.glass import explosion
+from gapglass.report import findings, rows
+from gapglass.structure import absence, replicas
+
+SUMMARY = {
+    "n_train": 20,
+    "n_frames_reference": 59,
+    "energy_tolerance": 3.0,
+    "rmse_energy_mev_per_atom": {"test": 2.0, "holdout": 4.0},
+    "rmse_force_ev_per_angstrom": {"test": 0.2, "holdout": 0.31},
+}
+
+
+def test_numbers_are_rounded_and_absent_ones_are_a_dash():
+    assert [rows.number(value) for value in (1.234, None, np.nan)] == ["1.23", "–", "–"]
+    assert rows.with_error(1.234, 0.1) == "1.23 ± 0.10"
+    assert rows.with_error(1.234, np.nan, 1) == rows.with_error(1.234, None, 1) == "1.2"
+
+
+def test_coordination_has_a_row_per_model_and_a_column_per_pair():
+    table = pd.DataFrame(
+        [
+            {
+                "model": model,
+                "centre": "Te",
+                "neighbour": neighbour,
+                "coordination_number": 4.0,
+                "standard_error": error,
+            }
+            for model, error in (("reference", 0.1), ("optimal_48", np.nan))
+            for neighbour in ("O", "all")
+        ]
+    )
+    assert rows.coordination(table) == [
+        {"model": "reference", "O around Te": "4.00 ± 0.10", "all around Te": "4.00 ± 0.10"},
+        {"model": "GAP (optimal), 48 atoms", "O around Te": "4.00", "all around Te": "4.00"},
+    ]
+
+
+def test_shares_below_half_a_percent_everywhere_have_no_column():
+    table = pd.DataFrame([{"model": "reference", "centre": "Te", "neighbour": "O"}])
+    (row,) = rows.l_fold(table.assign(percent_3_fold=0.4, percent_4_fold=99.6))
+    assert row == {"pair": "O around Te", "model": "reference", "4-fold (%)": "99.6"}
+
+
+def test_stage_that_exploded_is_marked(tmp_path):
+    path = tmp_path / "glass/optimal/48/1/thermo.csv"
+    path.parent.mkdir(parents=True)
+    columns = ["temperature_k", "potential_energy_ev", "pressure_gpa", "density_g_per_cm3", "min_distance_angstrom"]
+    table = pd.DataFrame(np.arange(20.0).reshape(4, 5), columns=columns)
+    table.assign(time_ps=[0.1, 0.2, 0.3, 0.4], stage=[1, 1, 2, 2]).to_csv(path, index=False)
+    first, second = rows.stages([path], {"optimal_48_1": {"stage": 2}})
+    assert (first["stage"], second["stage"]) == ("1", "2, exploded")
+    assert first["model"] == "GAP (optimal), 48 atoms, replica 1" and first["closest pair (Å)"] == "4.00"
+    assert first["energy (eV/atom)"] == f"{6 / 48:.3f}" and second["ends at (ps)"] == "0.40"
+
+
+def test_speeds_of_models_of_one_size_are_a_range():
+    found = [{"atoms": 96, "ns_per_day": 1.0}, {"atoms": 48, "ns_per_day": 10.5}, {"atoms": 48, "ns_per_day": 9.75}]
+    assert findings.speeds([*found, {"atoms": 480, "ns_per_day": None}]) == {48: "9.75 to 10.50", 96: "1.00"}
+    assert list(findings.speeds(found)) == [48, 96]
+
+
+def test_facts_leave_out_sets_without_frames():
+    best = {"delta": 0.3, "n_clusters": 7}
+    r_x = pd.DataFrame(
+        [
+            {"model": model, "against": against, "r_x_percent": 8.2}
+            for model in ("optimal_48", "soap_only_48")
+            for against in ("reference", "experiment_xrd")
+        ]
+    )
+    texts = [text for text, _ in findings.facts(best, SUMMARY, r_x, "optimal")]
+    assert texts == ["20 of 59", "δ = 0.3", "2.00 meV/atom", "4.00 meV/atom", "0.310 eV/Å", "8 %"]
+    nothing = {"test": None, "holdout": None}
+    summary = SUMMARY | {"rmse_energy_mev_per_atom": nothing, "rmse_force_ev_per_angstrom": nothing}
+    assert [text for text, _ in findings.facts(best, summary, r_x, "all_frames")] == ["20 of 59", "δ = 0.3"]
+
+
+def test_models_without_structure_are_named_with_the_reason(tmp_path):
+    paths = [tmp_path / name / "gr.csv" for name in ("reference", "optimal_48", "soap_only_48")]
+    for path in paths:
+        path.parent.mkdir()
+    paths[0].write_text("# notes\nr_angstrom,G_X\n1.0,2.0\n")
+    absence.write_empty_table(paths[1], "gr", "the quench exploded in stage 2")
+    paths[2].write_text(f"# notes\n# {replicas.LEFT_OUT}replica 2, the quench exploded\nr_angstrom,G_X\n1.0,2.0\n")
+    assert findings.without_structure(paths) == [
+        "GAP (optimal), 48 atoms: no structure (the quench exploded in stage 2)",
+        "GAP (soap_only), 48 atoms: without replica 2, the quench exploded",
+    ]
+
+
+def test_explosions_have_the_label_of_their_model_and_their_place():
+    outcome = {"exploded": True, "stage": 2, "time_ps": 0.5, "step": 500, "message": "too hot"}
+    (found,) = findings.explosions({"optimal_48_2": outcome})
+    assert found["model"] == "GAP (optimal), 48 atoms, replica 2" and found["message"] == "too hot"
+    assert found["place"] == explosion.place(outcome)

