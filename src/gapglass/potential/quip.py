@@ -7,28 +7,48 @@ import logging
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
+from gapglass.base.errors import UserError
 from gapglass.base.progress import Progress
 from gapglass.potential.failures import FitFailed
 
 log = logging.getLogger("gapglass")
 
 _potential = None
+_loaded = None  # path of the one potential that this process has loaded
 
 
 def load_potential(path):
     """Return the quippy calculator of a GAP file.
 
-    Load only one potential in a process: QUIP keeps the radial basis of the first soap_turbo potential, and a second
-    one with the same n_max and another cutoff or atom_sigma gives wrong energies without a warning. ``predict``
-    therefore forks new processes for every call.
+    QUIP keeps the radial basis of the first soap_turbo potential of a process: a second one with the same n_max and
+    another cutoff or atom_sigma would give wrong energies without a warning. ``predict`` therefore forks new processes
+    for every call.
+
+    Raises
+    ------
+    UserError
+        When this process has loaded another potential before.
     """
     from quippy.potential import Potential
 
+    _refuse_a_second(path)
+    global _loaded
+    _loaded = Path(path).resolve()
     return Potential("", param_filename=str(path))
+
+
+def _refuse_a_second(path):
+    """Refuse a potential other than the one that this process, or the process it was forked from, has loaded."""
+    if _loaded not in (None, Path(path).resolve()):
+        raise UserError(
+            f"this process has loaded the potential {_loaded}, and QUIP would use its radial basis for {path} too; "
+            "load each potential in a process of its own"
+        )
 
 
 def _load(path):
@@ -63,7 +83,10 @@ def predict(potential, frames, workers=1):
     ------
     FitFailed
         When QUIP aborts.
+    UserError
+        When this process has loaded another potential itself, because forked processes would inherit its radial basis.
     """
+    _refuse_a_second(potential)
     try:
         return _predict(potential, frames, workers)
     except BrokenProcessPool:

@@ -143,6 +143,14 @@ def test_two_potentials_do_not_mix(tmp_path, blyp_frames, hyperparameters, witho
     assert abs(first[0] - blyp_frames[0].info["REF_energy"]) < 48 * 0.1
 
 
+def test_a_process_evaluates_only_one_potential(tmp_path, blyp_frames, without_virials, monkeypatch):
+    """QUIP would give wrong energies without a word, also in processes forked later."""
+    monkeypatch.setattr(quip, "_loaded", tmp_path / "other.xml")
+    for call in (lambda path: quip.predict(path, blyp_frames[:1]), quip.load_potential):
+        with pytest.raises(UserError, match=r"has loaded the potential .*other\.xml"):
+            call(without_virials / "gap.xml")
+
+
 def test_potential_that_quip_cannot_load_is_a_failed_fit(tmp_path, blyp_frames):
     (tmp_path / "gap.xml").write_text("<broken>\n")
     with pytest.raises(failures.FitFailed, match="QUIP could not evaluate"):
