@@ -204,6 +204,7 @@ rule finish_potential:
     params:
         seed=config["seed"],
         descriptor=config["potential"]["descriptor"],
+        ranges=config["potential"]["hyperparameters"],
     message:
         "Delivering the potential {wildcards.potential}"
     script:

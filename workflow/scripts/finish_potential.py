@@ -4,12 +4,18 @@ import shutil
 
 from gapglass.active_learning.history import summarise
 from gapglass.base import files, log, versions
+from gapglass.potential import hyperparameters
 
 log.configure(snakemake.log[0], "finish_potential", snakemake.params)
 decisions = [files.read_json(path) for path in snakemake.input.decisions]
 evaluations = [files.read_json(path) for path in snakemake.input.evaluations]
 summary, history = summarise(decisions, evaluations)
 summary |= {"seed": snakemake.params.seed, "descriptor": snakemake.params.descriptor, "versions": versions.versions()}
+summary["on_bounds"] = hyperparameters.on_bounds(
+    summary["hyperparameters"], snakemake.params.ranges, snakemake.params.descriptor
+)
+for line in hyperparameters.bound_warnings(summary["on_bounds"]):
+    log.notice("%s", line)
 for name in ("potential", "train", "test", "predictions", "forces", "ledger"):
     with files.whole_file(snakemake.output[name]) as temporary:
         shutil.copyfile(snakemake.input[name], temporary)

@@ -13,6 +13,7 @@ from gapglass.active_learning.learning_curves import verdict
 from gapglass.base.files import read_json, read_table
 from gapglass.base.versions import versions
 from gapglass.glass import explosion
+from gapglass.potential.hyperparameters import bound_warnings
 from gapglass.report import catalogue, findings, reading, rows
 from gapglass.report.figures.style import PAGE
 from gapglass.report.settings import settings_of
@@ -92,6 +93,11 @@ def _potentials(settings, files, tables, best):
         "errors": rows.errors(tables["errors"]),
         "history": rows.history(files.histories),
         "hyperparameters": rows.hyperparameters(tables["hyperparameters"]),
+        "on_bounds": {
+            name: lines
+            for name, summary in potentials.items()
+            if (lines := bound_warnings(summary.get("on_bounds", [])))
+        },
     }
 
 
