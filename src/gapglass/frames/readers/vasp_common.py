@@ -55,3 +55,12 @@ def smearing(values):
     if values.get("ISMEAR") is None or values.get("SIGMA") is None:
         return None
     return f"ISMEAR={int(values['ISMEAR'])} SIGMA={float(values['SIGMA']):g} eV"
+
+
+def k_points(grid, count):
+    """Return the k-points as text, from the divisions of their grid (or None) and their number (or None)."""
+    if count == 1:
+        return "1 point"
+    if grid:
+        return "x".join(grid.split())
+    return None if count is None else f"{count} points"

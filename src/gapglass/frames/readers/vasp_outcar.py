@@ -21,6 +21,7 @@ from gapglass.frames.readers.vasp_common import (
     WITHOUT_FORCES,
     WITHOUT_SCF,
     functional,
+    k_points,
     potcar_element,
     smearing,
 )
@@ -81,7 +82,8 @@ class _Steps:
             self.also_learned = True
         elif "energy(sigma->0)" in line and "free" in self.labels and "ML energy" not in line:
             yield from self._ends_step(line)
-        elif self.pending is not None:
+        elif self.pending is not None and self.pending.temperature_k is None:
+            # What follows the temperature belongs to the next step, which a force field may predict.
             where = f"step {self.n_frames} of {self.source.path.name}: "
             _complete(self.source, self.pending, line, self.after, where)
 
@@ -236,15 +238,13 @@ def _counts(text, stream):
 
 def _state_settings(source, run, titles):
     values = run.values
-    grid = values.get("grid")
-    points = "x".join(grid.split()) if grid else f"{values['NKPTS']} points" if "NKPTS" in values else None
     twice.state(
         source,
         code="VASP",
         version=run.version,
         functional=functional(values, titles),
         cutoff_ev=float(values["ENCUT"]) if "ENCUT" in values else None,
-        k_points=points,
+        k_points=k_points(values.get("grid"), int(values["NKPTS"]) if "NKPTS" in values else None),
         pseudopotentials=", ".join(titles),
         scf_threshold_ev=float(values["EDIFF"].replace("D", "E")) if "EDIFF" in values else None,
         smearing=smearing(values),

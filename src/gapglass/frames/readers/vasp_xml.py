@@ -18,6 +18,7 @@ from gapglass.frames.readers.vasp_common import (
     TRUNCATED,
     WITHOUT_SCF,
     functional,
+    k_points,
     named_element,
     potcar_element,
     smearing,
@@ -63,13 +64,13 @@ def frames(source):
 
 def _refuse_or_count(source, error, number, inside):
     """Count a cut end of the file, or refuse a file that has something else than XML before its end."""
+    if number < 0:
+        raise source.error(f"{source.path} is not a vasprun.xml with at least one finished step: {error}") from error
     if error.code not in CUT_OFF:
         raise source.error(
             f"{source.path}, line {error.position[0]}: {error}; what follows cannot be read. Files that were joined, "
             "or to which a second run was appended, must be separate trajectories"
         ) from error
-    if number < 0:
-        raise source.error(f"{source.path} is not a vasprun.xml with at least one finished step: {error}") from error
     if inside:
         source.dropped[TRUNCATED] += 1
     else:
@@ -94,8 +95,7 @@ class _Run:
         elif element.tag == "kpoints":
             divisions = element.findtext("generation/v[@name='divisions']")
             listed = element.find("varray[@name='kpointlist']")
-            if divisions or listed is not None:
-                self.points = "x".join(divisions.split()) if divisions else f"{len(listed)} points"
+            self.points = k_points(divisions, None if listed is None else len(listed))
         elif element.tag == "atominfo":
             self._reads_atoms(element)
         if element.tag in ("parameters", "atominfo") and self.symbols:
