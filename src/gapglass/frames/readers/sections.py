@@ -51,56 +51,6 @@ def record_at(stream, offset):
     return comment, [row[0].decode() for row in rows], np.array([row[1:4] for row in rows], float)
 
 
-def index_sections(stream, opens):
-    """Return where the sections of a file of numbers begin; each section holds one step.
-
-    Parameters
-    ----------
-    stream : binary file
-    opens : callable
-        (line, step of the current section) -> step if the line opens a section, None if it continues the current one,
-        -1 if it belongs to none.
-
-    Returns
-    -------
-    sections : dict
-        Step -> (byte, number of lines), of the last section of that step.
-    repeated : int
-        Number of sections that a later one replaced.
-    truncated : int
-        Number of sections that are left out, because they have fewer lines than the longest or end inside a line.
-    """
-    sections, repeated, offset, current, line = {}, 0, 0, None, b"\n"
-    for line in stream:
-        step = opens(line, current)
-        if step == -1:
-            current = None
-        elif step is not None:
-            repeated += step in sections
-            sections[step] = [offset, 0]
-            current = step
-        if current is not None and line.strip():
-            sections[current][1] += 1
-        offset += len(line)
-    if current is not None and not line.endswith(b"\n"):
-        sections[current][1] -= 1
-    longest = max((n_lines for _, n_lines in sections.values()), default=0)
-    complete = {step: tuple(section) for step, section in sections.items() if section[1] == longest}
-    return complete, repeated, len(sections) - len(complete)
-
-
-def section_at(stream, section):
-    """Return the words of each line of a section, given as (byte, number of lines)."""
-    offset, n_lines = section
-    stream.seek(offset)
-    rows = []
-    while len(rows) < n_lines:
-        words = stream.readline().split()
-        if words:
-            rows.append(words)
-    return rows
-
-
 def common_steps(source, **steps):
     """Return the sorted steps that all files have, and note the number of steps of each file if they differ.
 
@@ -122,3 +72,26 @@ def common_steps(source, **steps):
     if any(len(found) != len(shared) for found in steps.values()):
         source.note(f"steps in the files: {counts}; {len(shared)} are in all of them and are read")
     return shared
+
+
+def leave_out_empty(source, tables, advice):
+    """Return the tables of steps without those of files that have none, and note what the frames therefore lack.
+
+    Parameters
+    ----------
+    source : Source
+    tables : dict
+        What -> steps of that file; an empty table of the positions stays.
+    advice : dict of str
+        What -> how the code writes that file.
+    """
+    left = {}
+    for what, table in tables.items():
+        if table or what == "positions":
+            left[what] = table
+            continue
+        path = source.companions[what]
+        reason = "has no complete step" if path.stat().st_size else "is empty"
+        then = f"; {advice[what]}" if what in advice else ""
+        source.note(f"NO {what.upper()}: {path} {reason}{then}")
+    return left

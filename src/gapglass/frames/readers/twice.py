@@ -60,13 +60,13 @@ def check_masses(source, masses):
             )
 
 
-def check_same(source, what, first, second, tolerance, unit, where=""):
+def check_same(source, what, first, second, tolerance, unit, where):
     """Note two statements of one number that differ by more than ``tolerance``; NaN and None are not compared."""
     if first is not None and second is not None and abs(first - second) > tolerance:
-        source.note(f"{where}{what} is stated twice and differs: {first:.8g} and {second:.8g} {unit}")
+        _note_first(source, f"{what} is stated twice and differs", f"{where}: {first:.8g} and {second:.8g} {unit}")
 
 
-def check_temperature(source, n_atoms, kinetic_ev, temperature_k, where=""):
+def check_temperature(source, n_atoms, kinetic_ev, temperature_k, where, of="the kinetic energy"):
     """Note a kinetic energy (eV) that does not belong to the temperature (K) of the same step.
 
     The degrees of freedom are at most three per atom. Fixed atoms and constraints reduce them, but not to less than
@@ -74,13 +74,22 @@ def check_temperature(source, n_atoms, kinetic_ev, temperature_k, where=""):
     """
     if kinetic_ev is None or not temperature_k or temperature_k < 10 or n_atoms < 3:
         return
-    share = 2 * kinetic_ev / (constants.kB * temperature_k) / (3 * n_atoms)
-    if not 0.5 <= share <= 1.1:
-        of_all = 2 * kinetic_ev / (3 * n_atoms * constants.kB)
-        source.note(
-            f"{where}the temperature {temperature_k:.1f} K does not belong to the kinetic energy {kinetic_ev:.6g} eV, "
-            f"which is {of_all:.1f} K for {n_atoms} atoms"
-        )
+    of_all = 2 * kinetic_ev / (3 * n_atoms * constants.kB)
+    if not 0.5 <= of_all / temperature_k <= 1.1:
+        values = f"{temperature_k:.1f} K, and {kinetic_ev:.6g} eV is {of_all:.1f} K for {n_atoms} atoms"
+        _note_first(source, f"the temperature does not belong to {of}", f"{where}: {values}")
+
+
+def _note_first(source, kind, example):
+    """Add a note with the first step of a contradiction; further ones are counted in it."""
+    text = f"{kind}, first in {example}"
+    for place, note in enumerate(source.notes):
+        if note.startswith(f"{kind}, first in "):
+            found = re.search(r" \((\d+) steps\)$", note)
+            count = int(found.group(1)) + 1 if found else 2
+            source.notes[place] = f"{note[: found.start()] if found else note} ({count} steps)"
+            return
+    source.notes.append(text)
 
 
 def state(source, **settings):

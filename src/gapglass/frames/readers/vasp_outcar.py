@@ -84,7 +84,7 @@ class _Steps:
             yield from self._ends_step(line)
         elif self.pending is not None and self.pending.temperature_k is None:
             # What follows the temperature belongs to the next step, which a force field may predict.
-            where = f"step {self.n_frames} of {self.source.path.name}: "
+            where = f"step {self.n_frames} of {self.source.path.name}"
             _complete(self.source, self.pending, line, self.after, where)
 
     def _ends_step(self, line):
@@ -334,7 +334,7 @@ def _converged(source, labels, run):
 def _check_pressure(source, tensor, external, number):
     if external and len(external) == 2 and all(external):
         mean = np.trace(tensor) / 3 - external[1][0]
-        where = f"step {number} of {source.path.name}: "
+        where = f"step {number} of {source.path.name}"
         twice.check_same(source, "the pressure", mean, external[0][0], 0.02 + 1e-3 * abs(mean), "kB", where)
 
 
