@@ -63,9 +63,7 @@ def index_blocks(stream, opens, path, source, usual=None):
                 f"{path}, line {number}: step {step} has {n_lines} lines, the others have {usual}; "
                 "which of them belong to it is unknown"
             )
-    complete = {
-        step: (begins, n_lines, usual) for step, (begins, n_lines, _) in blocks.items() if n_lines >= usual
-    }
+    complete = {step: (begins, n_lines, usual) for step, (begins, n_lines, _) in blocks.items() if n_lines >= usual}
     repeated += sum(n_lines // usual - 1 for _, n_lines, _ in complete.values())
     return complete, repeated, max(len(blocks) - len(complete), cut)
 

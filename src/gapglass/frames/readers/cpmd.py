@@ -70,7 +70,9 @@ def _energies(source, path):
             continue
         # The columns are NFI EKINC TEMPP EKS ECLASSIC EHAM DIS TCPU.
         if len(words) < 7 or not words[0].isdigit():
-            raise source.error(f"{path}, line {number}: {line.strip()!r} is no row of NFI EKINC TEMPP EKS ECLASSIC ...")
+            raise source.error(
+                f"{path}, line {number}: {line.strip()!r} is no row of NFI EKINC TEMPP EKS ECLASSIC ..."
+            )
         try:
             rows[int(words[0])] = tuple(map(float, words[2:5]))
         except ValueError:

@@ -91,7 +91,11 @@ def _opened(source):
     streams, tables = {}, {}
     n_atoms = given_count(source)
     paths = {"positions": source.path} | source.companions
-    for what, plural, n_rows in (("positions", "positions", n_atoms), ("forces", "forces", n_atoms), ("cell", "cells", 3)):
+    for what, plural, n_rows in (
+        ("positions", "positions", n_atoms),
+        ("forces", "forces", n_atoms),
+        ("cell", "cells", 3),
+    ):
         if what in paths:
             streams[what], tables[what] = _indexed(source, paths[what], plural, n_rows)
     if "energies" in source.companions:
@@ -161,16 +165,18 @@ def _add_energy(source, frame, row):
     volume = row.get("Volume", np.nan) * BOHR3_ANGSTROM3
     if "cell" in source.companions and np.isfinite(volume):
         twice.check_volume(
-            np.asarray(frame.atoms.cell), volume, lambda text: source.error(f"step {frame.step} of {source.path}: {text}")
+            np.asarray(frame.atoms.cell),
+            volume,
+            lambda text: source.error(f"step {frame.step} of {source.path}: {text}"),
         )
-    if np.isfinite(row["etot"]):
+    if np.isfinite(row.get("etot", np.nan)):
         frame.energies[KIND] = float(units.energy(row["etot"], "Hartree"))
-    frame.temperature_k = row.get("Tion")
+    temperature = row.get("Tion", np.nan)
+    frame.temperature_k = float(temperature) if np.isfinite(temperature) else None
     kinetic = float(units.energy(row.get("econs", np.nan) - row.get("enthal", row.get("enthalpy", np.nan)), "Hartree"))
-    if np.isfinite(kinetic) and np.isfinite(row.get("Tion", np.nan)):
-        # With few digits, the difference of two energies is a kinetic energy only if it is large enough.
-        if abs(kinetic) > 0.01:
-            twice.check_temperature(source, len(frame.atoms), kinetic, row["Tion"], where)
+    # With few digits, the difference of two energies is a kinetic energy only if it is large enough.
+    if frame.temperature_k is not None and abs(kinetic) > 0.01:
+        twice.check_temperature(source, len(frame.atoms), kinetic, frame.temperature_k, where)
 
 
 def recognises(name, head):

@@ -44,7 +44,7 @@ class _Steps:
         """Read a line and those that belong to it, and yield the step before if a new one begins."""
         if "Program PWSCF" in line:
             yield from self._new_run(line)
-        elif self.structure.reads(line) or self.run is not None and self.run.reads(line, self.stream):
+        elif self.structure.reads(line) or (self.run is not None and self.run.reads(line, self.stream)):
             return
         elif "Time step" in line and (found := re.search(rf"({NUMBER})\s*femto", line)) is not None:
             self.time_step = float(found.group(1))

@@ -184,7 +184,9 @@ def _ml_ab_head(source, head):
     try:
         types = [name for words in head.words("The atom types in the data file") for name in words]
         masses = [float(word) for words in head.words("Atomic mass") for word in words]
-        twice.check_masses(source, zip(elements(source, [named_element(source, n) for n in types]), masses, strict=True))
+        twice.check_masses(
+            source, zip(elements(source, [named_element(source, n) for n in types]), masses, strict=True)
+        )
     except (KeyError, ValueError):
         source.note(f"{source.path.name}: the masses at its head were not compared with its elements")
 
@@ -201,5 +203,6 @@ def _check_ml_ab_counts(stream, current, names, tables):
     types, rows = current.sections.get("The number of atom types"), current.words("Atom types and atom numbers")
     if types and int(types[0][1][0]) != len(rows):
         raise stream.error(
-            f"configuration {current.number} states {types[0][1][0]} types of atoms and lists {len(rows)}", current.line
+            f"configuration {current.number} states {types[0][1][0]} types of atoms and lists {len(rows)}",
+            current.line,
         )

@@ -127,7 +127,11 @@ class _Run:
                 )
         twice.check_masses(
             source,
-            ((symbol, float(row["mass"])) for row in types if (symbol := twice.element_of(row["element"])) is not None),
+            (
+                (symbol, float(row["mass"]))
+                for row in types
+                if (symbol := twice.element_of(row["element"])) is not None
+            ),
         )
 
     def _state_settings(self):
@@ -200,9 +204,7 @@ def _step(run, step, number):
         atoms=built(run.symbols, places @ cell, cell),
         energies=energies,
         forces=forces,
-        virial=None
-        if pressure is None
-        else units.virial_from_pressure(pressure, abs(np.linalg.det(cell)), "kbar"),
+        virial=None if pressure is None else units.virial_from_pressure(pressure, abs(np.linalg.det(cell)), "kbar"),
         step=number + 1,
         time_fs=number * float(tags["POTIM"]) if timed and "POTIM" in tags else None,
         converged=_converged(source, step, tags),
