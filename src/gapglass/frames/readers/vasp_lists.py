@@ -121,7 +121,8 @@ def ml_ab_frames(source):
     if title:
         current.sections[title] = content
     yield from _ml_ab_end(stream, head, current)
-    stated = head.words("The number of configurations")[0][0]
+    stated = head.sections.get("The number of configurations") or [(0, ["?"])]
+    stated = stated[0][1][0]
     if stated.isdigit() and done != int(stated):
         source.note(f"{source.path.name} states {stated} configurations and has {done}; it is cut off or was edited")
 
@@ -180,15 +181,13 @@ def _ml_ab_virial(current, cell):
 
 
 def _ml_ab_head(source, head):
-    """Compare the masses at the head with those of the elements."""
-    try:
-        types = [name for words in head.words("The atom types in the data file") for name in words]
-        masses = [float(word) for words in head.words("Atomic mass") for word in words]
-        twice.check_masses(
-            source, zip(elements(source, [named_element(source, n) for n in types]), masses, strict=True)
-        )
-    except (KeyError, ValueError):
-        source.note(f"{source.path.name}: the masses at its head were not compared with its elements")
+    """Compare the masses at the head with those of the elements, if it states both."""
+    types = [name for _, words in head.sections.get("The atom types in the data file", []) for name in words]
+    words = [word for _, words in head.sections.get("Atomic mass", []) for word in words]
+    masses = leading_numbers(" ".join(words), len(types)) if types else None
+    if masses and len(words) == len(types):
+        names = elements(source, [named_element(source, name) for name in types])
+        twice.check_masses(source, zip(names, masses, strict=True))
 
 
 def _check_ml_ab_counts(stream, current, names, tables):
