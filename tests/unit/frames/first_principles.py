@@ -79,13 +79,16 @@ def _outcar_step(number, step, iterations):
 
 def vasprun(steps, nelm=60, iterations=3):
     """Return the text of a vasprun.xml of an MD run."""
-    names, counts = types(steps[0].symbols)
+    names, _ = types(steps[0].symbols)
     text = '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n <generator>\n'
-    text += '  <i name="program" type="string">vasp </i>\n  <i name="version" type="string">6.3.2  </i>\n </generator>\n'
+    text += (
+        '  <i name="program" type="string">vasp </i>\n  <i name="version" type="string">6.3.2  </i>\n </generator>\n'
+    )
     text += ' <parameters>\n  <i type="int" name="IBRION">     0</i>\n  <i name="POTIM">      2.00000000</i>\n'
     text += f'  <i type="int" name="NELM">{nelm:6d}</i>\n  <i name="ENMAX">    400.00000000</i>\n </parameters>\n'
     text += f" <atominfo>\n  <atoms> {len(steps[0].symbols)} </atoms>\n  <types> {len(names)} </types>\n"
-    text += '  <array name="atoms" >\n   <field type="string">element</field>\n   <field type="int">atomtype</field>\n   <set>\n'
+    text += '  <array name="atoms" >\n   <field type="string">element</field>\n'
+    text += '   <field type="int">atomtype</field>\n   <set>\n'
     text += "".join(f"    <rc><c>{s:2}</c><c>{names.index(s) + 1:4d}</c></rc>\n" for s in steps[0].symbols)
     text += "   </set>\n  </array>\n </atominfo>\n"
     for step in steps:
@@ -141,7 +144,9 @@ def pw_output(steps, unconverged=()):
     """Return the output of pw.x of an md run; the steps of ``unconverged`` do not reach the SCF threshold."""
     names, _ = types(steps[0].symbols)
     first, alat = steps[0], np.linalg.norm(steps[0].cell[0])
-    text = f"\n     Program PWSCF v.6.7MaX starts\n\n     lattice parameter (alat)  = {alat / units.Bohr:17.9f}  a.u.\n"
+    text = (
+        f"\n     Program PWSCF v.6.7MaX starts\n\n     lattice parameter (alat)  = {alat / units.Bohr:17.9f}  a.u.\n"
+    )
     text += f"     unit-cell volume          = {abs(np.linalg.det(first.cell)) / units.Bohr**3:15.4f} (a.u.)^3\n"
     text += f"     number of atoms/cell      = {len(first.symbols):12d}\n"
     text += f"     number of atomic types    = {len(names):12d}\n     kinetic-energy cutoff     =      16.0000  Ry\n\n"
@@ -149,7 +154,9 @@ def pw_output(steps, unconverged=()):
     for number, vector in enumerate(first.cell / alat, 1):
         text += f"               a({number}) = ( " + "".join(f"{value:14.9f}" for value in vector) + " )\n"
     text += "\n     atomic species   valence    mass     pseudopotential\n"
-    text += "".join(f"        {name:2}             4.00    {_mass(name):10.5f}     {name:2}( 1.00)\n" for name in names)
+    text += "".join(
+        f"        {name:2}             4.00    {_mass(name):10.5f}     {name:2}( 1.00)\n" for name in names
+    )
     text += "\n     site n.     atom                  positions (alat units)\n"
     for number, (symbol, place) in enumerate(zip(first.symbols, first.positions / alat, strict=True), 1):
         text += f"     {number:5d}           {symbol:2}  tau({number:4d}) = ("
@@ -178,7 +185,9 @@ def _pw_step(number, step, names, unconverged):
     energy = f"{step.energy / units.Rydberg:17.8f} Ry\n"
     text = f"\n     Self-consistent Calculation\n\n     iteration #  1\n\n     total energy              ={energy}\n"
     if unconverged:
-        text += f"     total energy              ={energy}     convergence NOT achieved after 100 iterations: stopping\n"
+        text += (
+            f"     total energy              ={energy}     convergence NOT achieved after 100 iterations: stopping\n"
+        )
     else:
         text += f"!    total energy              ={energy}\n     convergence has been achieved in  10 iterations\n"
     text += "\n     Forces acting on atoms (cartesian axes, Ry/au):\n\n"
@@ -186,11 +195,13 @@ def _pw_step(number, step, names, unconverged):
     for place, (symbol, force) in enumerate(zip(step.symbols, step.forces / unit, strict=True), 1):
         text += f"     atom {place:4d} type {names.index(symbol) + 1:2d}   force = "
         text += "".join(f"{value:14.8f}" for value in force) + "\n"
-    text += f"\n     Total force = {np.linalg.norm(step.forces) / unit:12.6f}     Total SCF correction =     0.000001\n\n"
+    text += (
+        f"\n     Total force = {np.linalg.norm(step.forces) / unit:12.6f}     Total SCF correction =     0.000001\n\n"
+    )
     kbar = 0.1 * units.GPa * units.Bohr**3 / units.Rydberg
     text += f"          total   stress  (Ry/bohr**3)      (kbar)     P= {np.trace(step.pressure) / 3:12.2f}\n"
     text += rows(np.hstack([step.pressure * kbar, step.pressure]), "{:16.10f}")
-    text += f"\n     Time step             =    20.00 a.u.,  0.9676 femto-seconds\n\n"
+    text += "\n     Time step             =    20.00 a.u.,  0.9676 femto-seconds\n\n"
     return text + f"     Entering Dynamics:    iteration = {number + 1:5d}\n"
 
 
@@ -225,5 +236,7 @@ def cpmd_files(steps, every=10):
         )
         energy, kinetic = step.energy / units.Hartree, step.kinetic / units.Hartree
         files["ENERGIES"] += f"{nfi:10d}  0.001 {step.temperature:12.3f}"
-        files["ENERGIES"] += "".join(f"{v:20.10f}" for v in (energy, energy + kinetic, energy + kinetic)) + " 1E-6 1.2\n"
+        files["ENERGIES"] += (
+            "".join(f"{v:20.10f}" for v in (energy, energy + kinetic, energy + kinetic)) + " 1E-6 1.2\n"
+        )
     return files

@@ -7,6 +7,7 @@ from conftest import ROOT
 from gapglass.frames import readers, trajectory
 
 FIXTURES = ROOT / "tests/data/readers"
+FAULTS = ROOT / "tests/data/faults"
 SETTINGS = {
     "max_rejected_fraction": 0.5,
     "min_distance": 0.6,
