@@ -1,5 +1,6 @@
 """Lines of a text file with their numbers, and the numbers in a line of a Fortran program."""
 
+import math
 import re
 
 from gapglass.frames.readers.opening import lines
@@ -55,6 +56,12 @@ def leading_numbers(line, count):
     -------
     list of float, or None
     """
+    try:  # Most lines have separate columns, for which this is four times faster.
+        values = [float(word) for word in line.split(None, count)[:count]]
+        if len(values) == count and all(map(math.isfinite, values)):
+            return values
+    except ValueError:
+        pass
     values, place = [], 0
     for found in FORTRAN_NUMBER.finditer(line):
         if line[place : found.start()].strip():
