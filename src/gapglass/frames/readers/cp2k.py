@@ -171,6 +171,11 @@ def _read_together(source, files):
     if source.cell is None and "cell" not in tables and not LATTICE.search(comment):
         unknown = sum(evaluation.cell is None for evaluation in needed.values())
         needed = {step: evaluation for step, evaluation in needed.items() if evaluation.cell is not None}
+        if not needed:
+            raise source.error(
+                f"{files.paths['output']} states lengths and angles of the cell but not its orientation, which changes; "
+                "print PROJECT-1.cell (MOTION/PRINT/CELL), or give `cell` if it does not change"
+            )
         if unknown:
             source.dropped["steps whose cell the output does not state; print PROJECT-1.cell, or give `cell`"] += unknown
         tables["output"] = needed
@@ -329,6 +334,9 @@ def _cell(source, files, step, comment, evaluation):
     first, cell = next(iter(stated.items()))
     for name, other in stated.items():
         _same_cell(source, f"step {step}: ", (first, cell), (name, other))
+    if evaluation is not None and evaluation.lengths is not None:  # even where its orientation is not known
+        turned = Cell.new([*evaluation.lengths, *Cell(cell).cellpar()[3:]])
+        _same_cell(source, f"step {step}: ", (first, cell), ("the output", turned))
     return cell
 
 
