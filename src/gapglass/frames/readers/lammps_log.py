@@ -76,7 +76,8 @@ def read_log(source, path):
         if found := MULTI.match(line):
             multi = {"Step": float(found.group(1))}
         elif line.startswith("keywords:"):
-            names = re.findall(r"[^\s,'\"\[\]]+", line.partition(":")[2])
+            listed = line.partition(":")[2].strip().removeprefix("[").removesuffix("]")
+            names = [word for word in re.split(r"[\s,'\"]+", listed) if word]
         elif "Step" in words and "=" not in words and all(re.match(r"[A-Za-z]\S*$", word) for word in words):
             names = words
         elif names and (row := _row(line, names)) is not None:
