@@ -166,7 +166,10 @@ def test_three_generations_of_the_output(tmp_path):
         (old_step(1, potential=-1.5), r"two energies of step 1: -1\.0 Hartree .* and -1\.5"),
         (old_step(1, energy=-1.2), r"step 1 has the energy -1\.0 Hartree in .*pos-1\.xyz and -1\.2 in .*old\.out"),
         (old_step(1).replace("0.500000", "0.700000"), r"step 1 has the time 0\.5 fs in .* and 0\.7 in"),
-        (old_step(1).replace("      2      1      H", "      2      1      O"), r"of 2 atoms H O .*positions of 2 atoms H H"),
+        (
+            old_step(1).replace("      2      1      H", "      2      1      O"),
+            r"of 2 atoms H O .*positions of 2 atoms H H",
+        ),
         (old_step(1).replace("[GPa]", "[furlong]"), r"is in 'furlong', which is not known"),
     ],
 )
@@ -178,7 +181,9 @@ def test_output_that_contradicts_itself_or_the_positions(tmp_path, text, message
 
 
 def test_cell_that_the_output_cannot_orient(tmp_path):
-    steps = old_step(1).replace(" TEMPERATURE", " CELL ANGLS[deg]  =    0.9E+02   0.9E+02   0.9100000E+02\n TEMPERATURE")
+    steps = old_step(1).replace(
+        " TEMPERATURE", " CELL ANGLS[deg]  =    0.9E+02   0.9E+02   0.9100000E+02\n TEMPERATURE"
+    )
     (tmp_path / "old.out").write_text(OLD.format(steps=steps))
     positions(tmp_path / "old-pos-1.xyz", (1,))
     with pytest.raises(UserError, match=r"states lengths and angles of the cell but not its orientation"):

@@ -38,7 +38,10 @@ def xyz(run, values, comment):
     out = []
     for frame, (step, rows) in enumerate(zip(run["steps"], values, strict=True)):
         out.append(f"{len(rows):8d}\n{comment(frame, step)}\n")
-        out += [f" {name:>3}" + "".join(f" {x:18.10f}" for x in row) + "\n" for name, row in zip(run["symbols"], rows, strict=True)]
+        out += [
+            f" {name:>3}" + "".join(f" {x:18.10f}" for x in row) + "\n"
+            for name, row in zip(run["symbols"], rows, strict=True)
+        ]
     return "".join(out)
 
 
@@ -90,7 +93,9 @@ def write_lammps(folder, run):
     ]
     out = []
     for step, places, forces in zip(run["steps"], run["positions"], run["forces"], strict=True):
-        out.append(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(places)}\nITEM: BOX BOUNDS xy xz yz pp pp pp\n")
+        out.append(
+            f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(places)}\nITEM: BOX BOUNDS xy xz yz pp pp pp\n"
+        )
         out += [" ".join(f"{x:.16e}" for x in row) + "\n" for row in box]
         out.append("ITEM: ATOMS fx fy fz element x y z id\n")
         for i in np.random.default_rng(step).permutation(len(places)):

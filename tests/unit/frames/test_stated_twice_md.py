@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import ROOT
-from reading import FIXTURES, SETTINGS, copied, entry, frames_of
+from reading import SETTINGS, copied, entry, frames_of
 
 from gapglass.base.errors import UserError
 from gapglass.frames import trajectory
@@ -68,7 +68,7 @@ def test_one_spoilt_number_spoils_one_frame(tmp_path):
         ("water-1.ener", "0.010468222", "0.012468222", r"give 6\.00 degrees of freedom at step 0 and 7\.15 at step 2"),
         ("water-1.ener", "1.600000", "1.700000", r"step 4 has the time 1\.6 fs in .* and 1\.7 in"),
         ("water-frc-1.xyz", "-17.0671552977", "-17.1671552977", r"step 0 has the energy -17\.06.*and -17\.16.*frc"),
-        ("water-1.cell", "73.9200000000", "93.9200000000", r"span 73\.92.* Å³, its column says 93\.92"),
+        ("water-1.cell", "73.9200000000", "93.9200000000", r"73\.92.* Å³, its volume is 93\.92"),
         ("water-1.cell", "[Angstrom]", "[bohr]", r"is in .*bohr.*, known is Angstrom"),
         ("water-1.stress", "[bar]", "[GPa]", r"is in fs, GPa.*, known is bar"),
     ],
@@ -155,7 +155,9 @@ def test_files_of_ipi_that_contradict_each_other(tmp_path, name, pairs, message)
         frames_of(tmp_path / "alloy.pos_0.xyz")
 
 
-@pytest.mark.parametrize(("flags", "periodic"), [("ff ss pp", [False, False, True]), ("pp fm pp", [True, False, True])])
+@pytest.mark.parametrize(
+    ("flags", "periodic"), [("ff ss pp", [False, False, True]), ("pp fm pp", [True, False, True])]
+)
 def test_box_of_lammps_that_is_not_periodic(tmp_path, flags, periodic):
     copied("lammps/metal", tmp_path)
     replaced(tmp_path / "dump.lammpstrj", ("xz yz pp pp pp", f"xz yz {flags}"))
@@ -222,13 +224,23 @@ def test_text_in_a_column_that_nobody_needs(tmp_path):
     ("name", "pairs", "options", "message"),
     [
         ("log.lammps", [("with 8 atoms", "with 16 atoms")], SPECIES, r"of a group\?\) is 8 in .* and 16 in"),
-        ("log.lammps", [("9.49780344454", "9.59780344454")], SPECIES, r"PotEng 8\.68.* do not add up to TotEng 9\.5978"),
+        (
+            "log.lammps",
+            [("9.49780344454", "9.59780344454")],
+            SPECIES,
+            r"PotEng 8\.68.* do not add up to TotEng 9\.5978",
+        ),
         ("log.lammps", [("425753.497751", "525753.497751")], SPECIES, r"Press is 525753, the mean of .* 425753"),
         ("log.lammps", [("c_virial[1]", "Volume     ")], SPECIES, r"Volume is 160\.103 in .* and 112197"),
         ("log.lammps", [], {"species": ["O", "Si"]}, r"an atom that is Si .* has the mass 15\.999 in the log"),
         ("log.lammps", [], {"species": ["Te", "O"]}, r"an atom that is Te .* has the mass 28\.0855 in the log"),
         ("dump.lammpstrj", [("\n4 2 2.00239", "\n3 2 2.00239")], SPECIES, r"two atoms of one frame have the same id"),
-        ("dump.lammpstrj", [("ITEM: TIMESTEP\n5\n", "dump again\nITEM: TIMESTEP\n5\n")], SPECIES, r"line 18 is 'dump again'"),
+        (
+            "dump.lammpstrj",
+            [("ITEM: TIMESTEP\n5\n", "dump again\nITEM: TIMESTEP\n5\n")],
+            SPECIES,
+            r"line 18 is 'dump again'",
+        ),
     ],
 )
 def test_files_of_lammps_that_contradict_each_other(tmp_path, name, pairs, options, message):

@@ -6,7 +6,6 @@ available, because they give the kinetic contribution to subtract. The output ha
 """
 
 import re
-from dataclasses import dataclass, field
 
 import numpy as np
 from ase.cell import Cell
@@ -14,15 +13,11 @@ from ase.data import atomic_masses, atomic_numbers
 
 from gapglass.base import units
 from gapglass.frames.readers import cp2k_output
-from gapglass.frames.readers.opening import beside, first_bytes, lines, open_bytes, present
+from gapglass.frames.readers.cp2k_files import LATTICE, companions, companions_of_output, opened, parts, read_output
+from gapglass.frames.readers.opening import open_bytes
 from gapglass.frames.readers.records import Format, RawFrame, built, elements, given_cell
-from gapglass.frames.readers.sections import common_steps, index_xyz, numbers, record_at, stands_still
+from gapglass.frames.readers.sections import common_steps, numbers, record_at, stands_still
 
-NUMBER = r"([-+\d.Ee]+)"
-# The comment line of XMOL and that of EXTXYZ, which names the cell too.
-COMMENT = re.compile(rf"i\s*=\s*(\d+)(?:.*?time\s*=\s*{NUMBER})?(?:.*?\bE\s*=\s*{NUMBER})?")
-EXTENDED = re.compile(rf"Step\s*=\s*(\d+)(?:.*?Time\s*=\s*{NUMBER})?(?:.*?Energy\s*=\s*{NUMBER})?")
-LATTICE = re.compile(r'Lattice\s*=\s*"([^"]*)"')
 # The .xyz and .ener files print the same energy with different numbers of digits; a larger difference means two runs.
 SAME_ENERGY_HARTREE = 1e-5
 SAME_TIME_FS = 2e-3  # times are printed with three decimals
@@ -30,135 +25,6 @@ SAME_LENGTH_ANGSTROM = 2e-3  # the output prints some cells with three decimals
 SAME_KINETIC = 2e-3  # relative; velocities have ten decimals, and CP2K's masses may differ in the fifth digit
 SAME_VIRIAL = 0.02  # relative to the largest component
 KIND = "free_energy"  # With smearing, CP2K's energy includes the electronic entropy; the forces are its derivatives.
-OUTPUT_NAMES = ("{0}.out", "{0}.log", "cp2k.out", "cp2k.log", "output", "out")
-
-
-def _of_project(path, project, number="1"):
-    return {
-        "forces": beside(path, f"{project}-frc-{number}.xyz", f"{project}-frc-{number}.extxyz"),
-        "energies": beside(path, f"{project}-{number}.ener"),
-        "cell": beside(path, f"{project}-{number}.cell"),
-        "stress": beside(path, f"{project}-{number}.stress"),
-        "velocities": beside(path, f"{project}-vel-{number}.xyz", f"{project}-vel-{number}.extxyz"),
-    }
-
-
-def companions(path):
-    """Return the files that CP2K writes beside PROJECT-pos-1.xyz, and the output if its project has this name."""
-    found = re.match(r"(.+)-pos-(\d+)\.(?:ext)?xyz", path.name)
-    if not found:
-        return {}
-    project, number = found.groups()
-    candidates = [beside(path, name.format(project)) for name in OUTPUT_NAMES]
-    output = next((file for file in candidates if file and cp2k_output.project_of(first_bytes(file)) == project), None)
-    return present(**_of_project(path, project, number), output=output)
-
-
-def companions_of_output(path):
-    """Return the files of the project that the output names."""
-    project = cp2k_output.project_of(first_bytes(path))
-    if project is None:
-        return {}
-    positions = beside(path, f"{project}-pos-1.xyz", f"{project}-pos-1.extxyz")
-    return present(positions=positions, **_of_project(path, project)) if positions else {}
-
-
-@dataclass
-class _Files:
-    """The open files of a run, and for each of them a table: step -> byte in an XYZ file, row, or evaluation."""
-
-    paths: dict
-    streams: dict = field(default_factory=dict)
-    tables: dict = field(default_factory=dict)
-    comments: dict = field(default_factory=dict)
-    output: cp2k_output.Output | None = None
-    noted: bool = False  # whether a wrong kinetic energy was reported
-
-
-def _parts(comment):
-    """Return (step, time or None, energy or None) of a comment line as text."""
-    found = COMMENT.search(comment) or EXTENDED.search(comment)
-    if not found:
-        raise ValueError(f"a comment line without `i = step`: {comment.strip()!r}")
-    return found.groups()
-
-
-def _step(comment):
-    return int(_parts(comment)[0])
-
-
-def _index(source, files, what):
-    stream = files.streams[what] = open_bytes(files.paths[what])
-    try:
-        index = index_xyz(stream, _step)
-    except ValueError as error:
-        raise ValueError(f"{files.paths[what]}, {error}") from error
-    if index.repeated and what == "positions":
-        source.dropped["records of a step that a restart wrote again"] += index.repeated
-    index.count(source.dropped, what)
-    files.tables[what], files.comments[what] = index.offsets, index.comments
-
-
-def _table(source, path, what, unit):
-    """Return step -> row of numbers, of the last row of each step; ``unit`` is the one that the first line must name."""
-    rows, width = {}, None
-    for line in lines(path):
-        words = line.split()
-        if words and words[0].startswith("#"):
-            stated = re.findall(r"\[([^\]]+)\]", line)
-            if stated and unit not in stated:
-                raise source.error(f"{path} is in {', '.join(stated)}, known is {unit}; print it in {unit}")
-        if not words or words[0].startswith("#"):
-            continue
-        width = width or len(words)
-        if len(words) != width or not words[0].isdigit() or not line.endswith("\n"):
-            source.dropped[f"truncated line of the {what}"] += 1
-            continue
-        rows[int(words[0])] = numbers(words[1:])
-    return rows
-
-
-def _opened(source, paths):
-    """Return the open files of a run with their tables."""
-    files = _Files(paths)
-    _index(source, files, "positions")
-    if "output" in paths:
-        files.streams["output"] = open_bytes(paths["output"])
-        files.output = _read_output(source, paths["output"], files.streams["output"])
-    if "forces" in paths:
-        _index(source, files, "forces")
-    for what, plural, unit in (
-        ("energies", "energies", "fs"),
-        ("cell", "cells", "Angstrom"),
-        ("stress", "stresses", "bar"),
-    ):
-        if what in paths:
-            files.tables[what] = _table(source, paths[what], plural, unit)
-    if files.tables.get("stress") and "velocities" in paths:
-        _index(source, files, "velocities")
-    elif files.tables.get("stress") and not _has_stress(files.output):
-        source.note(
-            f"{paths['stress']} holds the motion of the atoms too; "
-            "without the velocities of the same steps it gives no virial"
-        )
-    return files
-
-
-def _has_stress(output):
-    return output is not None and any(evaluation.pressure is not None for evaluation in output.steps.values())
-
-
-def _read_output(source, path, stream):
-    """Return the content of an output; count and note what it does not have."""
-    output = cp2k_output.read_output(source, stream)
-    source.settings.update(output.settings)
-    if output.repeated and path == source.path:
-        source.dropped["evaluations of a step that a restart wrote again"] += output.repeated
-    if output.left:
-        source.dropped["evaluations of the output that belong to no MD step or no positions"] += output.left
-    if not output.ended:
-        source.note(f"{path} has no line PROGRAM ENDED AT; the run was killed, or it is still running")
-    return output
 
 
 def _read_together(source, files):
@@ -171,13 +37,15 @@ def _read_together(source, files):
     if source.cell is None and "cell" not in tables and not LATTICE.search(comment):
         unknown = sum(evaluation.cell is None for evaluation in needed.values())
         needed = {step: evaluation for step, evaluation in needed.items() if evaluation.cell is not None}
-        if not needed:
+        if unknown and not needed:
             raise source.error(
-                f"{files.paths['output']} states lengths and angles of the cell but not its orientation, which changes; "
-                "print PROJECT-1.cell (MOTION/PRINT/CELL), or give `cell` if it does not change"
+                f"{files.paths['output']} states lengths and angles of the cell but not its orientation, which may "
+                "change; print PROJECT-1.cell (MOTION/PRINT/CELL), or give `cell` if it does not change"
             )
         if unknown:
-            source.dropped["steps whose cell the output does not state; print PROJECT-1.cell, or give `cell`"] += unknown
+            source.dropped["steps whose cell the output does not state; print PROJECT-1.cell, or give `cell`"] += (
+                unknown
+            )
         tables["output"] = needed
     if "forces" not in tables and any(evaluation.forces_at for evaluation in needed.values()):
         tables["output"] = {step: evaluation for step, evaluation in needed.items() if evaluation.forces_at}
@@ -195,7 +63,7 @@ def frames_of_output(source):
         yield from _joined(source, {"output": source.path, **source.companions})
         return
     stream = open_bytes(source.path)
-    output = _read_output(source, source.path, stream)
+    output = read_output(source, source.path, stream)
     if output.steps:
         raise source.error(
             f"{source.path} is the output of MD, which prints no positions; give the file that has them as "
@@ -212,7 +80,7 @@ def frames_of_output(source):
 
 def _joined(source, paths):
     """Yield the frames of the files of one run, ``paths`` by their kinds."""
-    files = _opened(source, paths)
+    files = opened(source, paths)
     tables = _read_together(source, files)
     steps = common_steps(source, **tables)
     times = [_time(files, step) for step in steps]
@@ -233,7 +101,7 @@ def _time(files, step):
     """Return the time of a step in fs from the file that has it, or None."""
     if "energies" in files.tables:
         return float(files.tables["energies"][step][0])
-    time = _parts(files.comments["positions"][step])[1]
+    time = parts(files.comments["positions"][step])[1]
     return float(time) if time else None
 
 
@@ -286,7 +154,10 @@ def _add_output(source, frame, output, stream, evaluation, names):
             _compare(source, frame.step, "largest force", "eV/Å", frame.forces, forces, 1e-6 * 51.5)
     if evaluation.pressure is not None and frame.atoms.cell.rank == 3:
         virial = units.virial_from_pressure(evaluation.pressure, frame.atoms.get_volume())
-        if frame.virial is not None and np.abs(virial - frame.virial).max() > SAME_VIRIAL * np.abs(virial).max() + 0.01:
+        if (
+            frame.virial is not None
+            and np.abs(virial - frame.virial).max() > SAME_VIRIAL * np.abs(virial).max() + 0.01
+        ):
             source.note(
                 f"step {frame.step}: the virial of the output is {_largest(virial):.4g} eV, that of .stress less the "
                 f"motion {_largest(frame.virial):.4g} eV (largest components); the one of the output is taken"
@@ -321,7 +192,7 @@ def _cell(source, files, step, comment, evaluation):
         volume = abs(np.linalg.det(row[1:10].reshape(3, 3)))
         if len(row) > 10 and abs(volume - row[10]) > 1e-5 * max(volume, 1.0):
             raise source.error(
-                f"step {step}: the vectors in {files.paths['cell']} span {volume:.6f} Å³, its column says {row[10]:.6f}"
+                f"step {step}: the vectors in {files.paths['cell']} span {volume:.5f} Å³, its volume is {row[10]:.5f}"
             )
     if found := LATTICE.search(comment):
         stated["Lattice of the positions"] = numbers(found.group(1).split()).reshape(3, 3)
@@ -359,7 +230,7 @@ def _energy(source, files, step, evaluation):
     known = {}
     for what, table in files.comments.items():
         if step in table:
-            _, time, energy = _parts(table[step])
+            _, time, energy = parts(table[step])
             known[str(files.paths[what])] = (time and float(time), energy and float(energy))
     if "energies" in files.tables:
         row = files.tables["energies"][step]

@@ -1,8 +1,7 @@
 """The output of CP2K (what it prints on the screen): energies, cells, stress, forces, convergence and settings.
 
-The stress of the output has no kinetic contribution, unlike that of the .stress file. MD prints no positions here, so
-these come from PROJECT-pos-1.xyz; a single point prints its own. Three generations of the text are known: up to 7.1,
-8.1 to 2024, and from 2025 on.
+The stress has no kinetic contribution, unlike that of the .stress file. MD prints no positions, a single point does.
+Three generations of the text are known: up to 7.1, 8.1 to 2024, and from 2025 on.
 """
 
 import re
@@ -78,11 +77,6 @@ def project_of(head):
     return found.group(1) if found and "CP2K|" in head else None
 
 
-def read_output(source, stream):
-    """Return the ``Output`` of an open binary file; forces stay in the file (``forces_at``)."""
-    return _Parser(source, stream).read()
-
-
 def forces_at(source, stream, place):
     """Return (names of the elements or None, forces in eV/Å) of the table at a (byte, line) of an output.
 
@@ -118,11 +112,13 @@ def _unit(source, line, known, number):
     name = found.group(1) if found else "nothing"
     known = {key.lower(): value for key, value in known.items()}
     if name.lower() not in known:
-        raise source.error(f"line {number} of the output is in {name!r}, which is not known; known: {', '.join(known)}")
+        raise source.error(
+            f"line {number} of the output is in {name!r}, which is not known; known: {', '.join(known)}"
+        )
     return known[name.lower()]
 
 
-class _Parser:
+class Parser:
     """Reads an output line by line; ``pending`` holds the evaluations that wait for the number of their step."""
 
     def __init__(self, source, stream):
@@ -164,7 +160,9 @@ class _Parser:
             self._convergence(line)
         elif start.startswith((b"MD|", b"MD_INI|", b"INITIAL ", b"STEP NUMBER")) or self.step is not None:
             self._md(line, start)
-        elif start.startswith((b"ATOMIC FORCES in", b"FORCES| Atomic forces", b"STRESS| A", b"STRESS| N", b"STRESS T")):
+        elif start.startswith(
+            (b"ATOMIC FORCES in", b"FORCES| Atomic forces", b"STRESS| A", b"STRESS| N", b"STRESS T")
+        ):
             self._table(line)
         elif b"PROGRAM STARTED AT" in line:
             self._end_of_run()
@@ -307,8 +305,8 @@ class _Parser:
         potential = self.step.get("potential", evaluation.energy)
         if abs(potential - evaluation.energy) > SAME_ENERGY_HARTREE:
             raise self.source.error(
-                f"the output states two energies of step {step}: {evaluation.energy} Hartree (ENERGY|) and {potential} "
-                f"(MD, line {self.number}); which of them has the forces is not known"
+                f"the output states two energies of step {step}: {evaluation.energy} Hartree (ENERGY|) and "
+                f"{potential} (MD, line {self.number}); which of them has the forces is not known"
             )
 
     def _complete(self, evaluation, values):
@@ -335,7 +333,6 @@ class _Parser:
             whole = []
         self.output.left += len(self.pending) - len(whole)
         self.pending = []
-
 
 
 def _cell(vectors, lengths, angles):
