@@ -8,6 +8,7 @@ from ase import units
 
 AMU_PER_A3_IN_G_PER_CM3 = 1e24 / units.mol
 BAR_PER_GPA = 1e4
+BOLTZMANN_EV_PER_K = units.kB
 ENERGY_EV = {
     "eV": 1.0,
     "Hartree": units.Hartree,

@@ -40,7 +40,7 @@ def test_cp2k_record_of_the_restart_counts(tmp_path):
     copied("cp2k", tmp_path)
     for name, digit in (("water-pos-1.xyz", "9"), ("water-frc-1.xyz", "8")):
         text = (tmp_path / name).read_text()
-        place = text.index("  O   ", text.rindex(" i =        6")) + 5
+        place = text.index(".", text.index("  O   ", text.rindex(" i =        6"))) - 1
         (tmp_path / name).write_text(text[:place] + digit + text[place + 1 :])
     step, before = frames_of(tmp_path / "water-pos-1.xyz")[0][3], frames_of(WATER)[0][3]
     assert step.step == 6

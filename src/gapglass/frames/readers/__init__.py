@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gapglass.base.errors import UserError
 from gapglass.frames.readers import ase_files, cp2k, cpmd, espresso, extxyz, ipi, lammps_dump, vasp
-from gapglass.frames.readers.opening import COMPRESSED, READING_ERRORS, bare_name
+from gapglass.frames.readers.opening import bare_name, first_bytes
 from gapglass.frames.readers.records import Source
 
 __all__ = ["FORMATS", "WITH_KEYS", "Source", "bare_name", "check_families", "files_of", "recognise", "source_of"]
@@ -19,30 +19,21 @@ FORMATS = {
     for module in (vasp, espresso, lammps_dump, ase_files, ipi, cp2k, cpmd, extxyz)
     for form in module.FORMATS
 }
-HEAD_BYTES = 16384
 # Formats whose frames have keys, to which `where` and `temperature_key` refer.
 WITH_KEYS = ("extxyz", "ase_traj", "ase_db")
-
-
-def _head(path):
-    opener = COMPRESSED.get(path.suffix, open)
-    try:
-        with opener(path, "rb") as stream:
-            return stream.read(HEAD_BYTES).decode("latin-1")
-    except READING_ERRORS:
-        return ""
 
 
 def recognise(path):
     """Return the name of the format of a file, or None if no format fits.
 
-    The name decides for a file that ends in .extxyz, which may be corrupt; the content decides for all others.
+    The name decides for a file that ends in .extxyz, which may be corrupt, unless CP2K wrote it without labels; the
+    content decides for all others.
     """
     path = Path(path)
     name = bare_name(path)
+    head = first_bytes(path)
     if name.endswith(".extxyz"):
-        return "extxyz"
-    head = _head(path)
+        return "cp2k" if cp2k.recognises(name, head) else "extxyz"
     return next((form.name for form in FORMATS.values() if form.recognises(name, head)), None)
 
 

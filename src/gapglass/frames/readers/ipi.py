@@ -14,10 +14,12 @@ from ase.cell import Cell
 from gapglass.base import units
 from gapglass.frames.readers.opening import beside, lines, open_bytes, present
 from gapglass.frames.readers.records import Format, RawFrame, built, elements
-from gapglass.frames.readers.sections import common_steps, index_xyz, record_at
+from gapglass.frames.readers.sections import common_steps, index_xyz, numbers, record_at, stands_still
 
 CELL = re.compile(r"CELL\s*[\[({](\w+)[\])}]\s*:\s*((?:[-+\d.Ee]+\s+)+)")
-COLUMN = re.compile(r"#\s*column\s+(\d+)(?:-\d+)?\s*-->\s*(\w+)(?:\{([^}]*)\})?")
+# The name of a property may have arguments, such as temperature(H), which is that of a part of the atoms.
+COLUMN = re.compile(r"#\s*columns?\s+(\d+)(?:-(\d+))?\s*-->\s*(\w+)\s*(\([^)]*\))?\s*(?:\{([^}]*)\})?")
+QUANTITY = re.compile(r"\b(\w+)\{[^}]*\}")
 # i-PI's names of units -> names in gapglass.base.units.
 LENGTHS = {"angstrom": "A", "atomic_unit": "Bohr", "bohr": "Bohr", "nanometer": "nm"}
 ENERGIES = {
@@ -29,6 +31,9 @@ ENERGIES = {
 }
 FORCES = {"atomic_unit": "Hartree/Bohr", "ev/ang": "eV/A"}
 TIMES = {"atomic_unit": "a.u.", "picosecond": "ps", "femtosecond": "fs"}
+VOLUMES = {"atomic_unit": "Bohr", "angstrom3": "A", "bohr3": "Bohr"}
+SAME_CELL_ANGSTROM = 2e-4  # lengths are printed with five decimals
+SAME_VOLUME = 1e-4  # relative
 
 
 def companions(path):
@@ -62,6 +67,13 @@ def _step(comment):
     return int(found.group(1))
 
 
+def _check_quantity(source, path, comment, what):
+    """Refuse a file of another quantity, such as x_centroid, whose unit would not be found."""
+    stated = [name for name in QUANTITY.findall(comment) if name.lower() != "cell"]
+    if stated and what not in stated:
+        raise source.error(f"{path} holds {', '.join(stated)}, not {what}; give the file of the {what}")
+
+
 def _cell(source, comment):
     """Return the cell of a comment line (Å, 3 x 3), vectors in rows."""
     found = CELL.search(comment)
@@ -78,69 +90,143 @@ def _cell(source, comment):
 
 
 def _properties(source, path):
-    """Return step -> {property: value} with energies in eV, times in fs, temperatures in K."""
-    columns, rows = {}, {}
+    """Return step -> {property: value} with energies in eV, times in fs, temperatures in K, volumes in Å³."""
+    columns, parts, rows, width = {}, {}, {}, 0
     for line in lines(path):
         if found := COLUMN.search(line):
-            columns[found.group(2)] = (int(found.group(1)) - 1, (found.group(3) or "atomic_unit").strip().lower())
+            first, last, name, arguments, unit = found.groups()
+            width = max(width, int(last or first))
+            place = (int(first) - 1, (unit or "atomic_unit").strip().lower())
+            (parts if arguments else columns).setdefault(name, place)
             continue
         words = line.split()
         if not words or words[0].startswith("#") or "step" not in columns:
             continue
-        if len(words) <= max(place for place, _ in columns.values()):
+        step = numbers([words[columns["step"][0]]])[0] if len(words) >= width else np.nan
+        if not line.endswith("\n") or not np.isfinite(step):
             source.dropped["truncated line of the properties"] += 1
             continue
-        rows[round(float(words[columns["step"][0]]))] = _property_row(source, path, columns, words)
+        rows[round(float(step))] = _property_row(source, path, columns, words)
     if not columns:
         raise source.error(f"{path} has no lines `# column 1 --> step`; it is not a table of properties of i-PI")
+    for name in sorted(set(parts) & {"temperature", "potential", "kinetic_md", "volume"} - set(columns)):
+        source.note(f"{path} has {name} of a part of the system only (a property with arguments); it is not used")
     return rows
 
 
 def _property_row(source, path, columns, words):
     row = {}
-    for name, known, convert in (("potential", ENERGIES, units.energy), ("time", TIMES, units.time)):
+    for name, known, convert in (
+        ("potential", ENERGIES, units.energy),
+        ("kinetic_md", ENERGIES, units.energy),
+        ("time", TIMES, units.time),
+        ("volume", VOLUMES, lambda value, unit: value * units.LENGTH_ANGSTROM[unit] ** 3),
+    ):
         if name in columns:
             place, unit = columns[name]
-            if unit not in known:
+            if unit not in known and name in ("potential", "time"):
                 raise source.error(f"{path}: the unit {unit!r} of {name} is not known; allowed: {', '.join(known)}")
-            row[name] = float(convert(float(words[place]), known[unit]))
+            if unit in known:
+                row[name] = float(convert(numbers([words[place]])[0], known[unit]))
     if "temperature" in columns:
         place, unit = columns["temperature"]
-        row["temperature"] = float(words[place]) / (1.0 if unit == "kelvin" else ase_units.kB / ase_units.Hartree)
+        if unit not in ("kelvin", "atomic_unit"):
+            raise source.error(f"{path}: the unit {unit!r} of temperature is not known; allowed: kelvin, atomic_unit")
+        row["temperature"] = float(numbers([words[place]])[0])
+        row["temperature"] /= 1.0 if unit == "kelvin" else ase_units.kB / ase_units.Hartree
     return row
+
+
+def _indexed(source, path, what):
+    """Return an open XYZ file and where its records begin; count what is left out."""
+    stream = open_bytes(path)
+    try:
+        index = index_xyz(stream, _step)
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}") from error
+    index.count(source.dropped, what)
+    for comment in index.comments.values():
+        _check_quantity(source, path, comment, what)
+        if bead := _bead(comment):
+            raise source.error(
+                f"{path} is bead {bead} of a path-integral run; i-PI's potential is the mean over the beads and the "
+                "label of none. Compute the energies and forces of the single beads again"
+            )
+    return stream, index
+
+
+def _bead(comment):
+    found = re.search(r"Bead:\s*(\d+)", comment)
+    return int(found.group(1)) if found else 0
 
 
 def frames(source):
     """Yield the steps that all files have."""
     _refuse_beads(source)
-    stream = open_bytes(source.path)
-    offsets, repeated, truncated = index_xyz(stream, _step)
-    steps = {"positions": offsets}
-    if truncated:
-        source.dropped["truncated last record of the positions"] += 1
-    if "forces" in source.companions:
-        force_stream = open_bytes(source.companions["forces"])
-        steps["forces"], more, _ = index_xyz(force_stream, _step)
-        repeated += more
-    if "energies" in source.companions:
-        steps["energies"] = _properties(source, source.companions["energies"])
+    streams, steps, repeated = {}, {}, 0
+    for what, path in (("positions", source.path), ("forces", source.companions.get("forces"))):
+        if path is not None:
+            streams[what], index = _indexed(source, path, what)
+            steps[what], repeated = index.offsets, repeated + index.repeated
     if repeated:
         source.dropped["records of a step that a restart wrote again"] += repeated
-    for step in common_steps(source, **steps):
-        comment, names, numbers = record_at(stream, offsets[step])
-        places = units.length(numbers, _unit(source, comment, "positions", LENGTHS))
-        frame = RawFrame(built(elements(source, names), places, _cell(source, comment)), step=step)
-        if "forces" in steps:
-            comment, of, numbers = record_at(force_stream, steps["forces"][step])
-            if of != names:
-                raise source.error(f"step {step}: {source.companions['forces']} has other atoms than {source.path}")
-            frame.forces = units.forces(numbers, _unit(source, comment, "forces", FORCES))
-        if "energies" in steps:
-            row = steps["energies"][step]
-            frame.time_fs, frame.temperature_k = row.get("time"), row.get("temperature")
-            if "potential" in row:
-                frame.energies["energy"] = row["potential"]
+    if "energies" in source.companions:
+        steps["energies"] = _properties(source, source.companions["energies"])
+    shared = common_steps(source, **steps)
+    rows = [steps["energies"][step] for step in shared] if "energies" in steps else [{}] * len(shared)
+    timed = not stands_still([row.get("time") for row in rows])
+    moving = any(row.get("temperature") for row in rows)
+    _check_temperatures(source, shared, rows)
+    for step, row in zip(shared, rows, strict=True):
+        frame = _frame(source, streams, steps, step, row)
+        frame.time_fs = row.get("time") if timed else None
+        frame.temperature_k = row.get("temperature") if moving else None
+        if "potential" in row:
+            frame.energies["energy"] = row["potential"]
         yield frame
+
+
+def _frame(source, streams, steps, step, row):
+    """Return positions, cell and forces of a step; whatever two files state of it is compared."""
+    comment, names, values = record_at(streams["positions"], steps["positions"][step])
+    places, cell = units.length(values, _unit(source, comment, "positions", LENGTHS)), _cell(source, comment)
+    frame = RawFrame(built(elements(source, names), places, cell), step=step)
+    if "forces" in steps:
+        path = source.companions["forces"]
+        comment, of, values = record_at(streams["forces"], steps["forces"][step])
+        if of != names:
+            raise source.error(f"step {step}: {path} has other atoms than {source.path}")
+        if CELL.search(comment) and np.abs(other := _cell(source, comment) - cell).max() > SAME_CELL_ANGSTROM:
+            raise source.error(
+                f"step {step}: the cell is {_edges(cell)} in {source.path} and {_edges(cell + other)} in {path}; "
+                "are they of one run?"
+            )
+        frame.forces = units.forces(values, _unit(source, comment, "forces", FORCES))
+    volume = abs(np.linalg.det(cell))
+    if abs(row.get("volume", volume) - volume) > SAME_VOLUME * volume:
+        raise source.error(
+            f"step {step}: the cell spans {volume:.4f} Å³ in {source.path}, the volume is {row['volume']:.4f} Å³ in "
+            f"{source.companions['energies']}; are they of one run?"
+        )
+    return frame
+
+
+def _edges(cell):
+    return " ".join(f"{value:.4f}" for value in Cell(cell).cellpar())
+
+
+def _check_temperatures(source, steps, rows):
+    """Refuse properties whose kinetic energy and temperature contradict each other from step to step."""
+    first = None
+    for step, row in zip(steps, rows, strict=True):
+        if row.get("temperature", 0.0) > 1.0 and "kinetic_md" in row:
+            free = 2 * row["kinetic_md"] / (units.BOLTZMANN_EV_PER_K * row["temperature"])
+            first = first or (step, free)
+            if abs(free - first[1]) > 1e-3 * abs(first[1]):
+                raise source.error(
+                    f"{source.companions['energies']}: kinetic_md and temperature give {first[1]:.2f} degrees of "
+                    f"freedom at step {first[0]} and {free:.2f} at step {step}; one of the two columns is wrong"
+                )
 
 
 def _refuse_beads(source):

@@ -4,20 +4,30 @@ These files rarely state their units, so ``lammps_units`` does. The pressure of 
 the atoms; it becomes a virial if the dump has velocities, which give the kinetic contribution to subtract.
 """
 
-import re
-from collections import Counter
-
 import numpy as np
 from ase.data import atomic_masses
 
 from gapglass.base import units
-from gapglass.frames.readers.opening import beside, lines, present
+from gapglass.frames.readers.lammps_log import Log, read_log
+from gapglass.frames.readers.lammps_records import COMPLETE, SPOILT, TRUNCATED, records
+from gapglass.frames.readers.opening import beside, present
 from gapglass.frames.readers.records import Format, RawFrame, built, elements
 from gapglass.frames.readers.sections import common_steps
 
 # Units of energy, forces, pressure and time, as gapglass.base.units names them; lengths are in Å in both styles.
 UNITS = {"metal": ("eV", "eV/A", "bar", "ps"), "real": ("kcal/mol", "kcal/mol/A", "atm", "fs")}
 PRESSURES = ("Pxx", "Pyy", "Pzz", "Pxy", "Pxz", "Pyz")
+# Columns of the thermo table -> how the box of the dump gives them.
+BOX_COLUMNS = {
+    "Volume": lambda cell: abs(np.linalg.det(cell)),
+    **{name: lambda cell, i=i: cell[i, i] for i, name in enumerate(("Lx", "Ly", "Lz"))},
+    **{name: lambda cell, at=at: cell[at] for name, at in (("Xy", (1, 0)), ("Xz", (2, 0)), ("Yz", (2, 1)))},
+}
+SAME_BOX = 1e-4  # relative; thermo prints about eight digits
+SAME_SUM = 1e-4  # relative to the largest term
+SAME_KINETIC = 5e-3  # relative; a dump prints six digits
+# A mass this close to that of an element is meant to be this element.
+SAME_MASS = 2e-3
 
 
 def companions(path):
@@ -25,61 +35,30 @@ def companions(path):
     return present(thermo=beside(path, "log.lammps"))
 
 
-def _dump(source):
-    """Yield (step, time or None, bounds as read, names of the columns, rows sorted by atom id)."""
-    item, step, time, box, triclinic, n_atoms = None, None, None, None, False, 0
-    stream = lines(source.path)
-    for line in stream:
-        if line.startswith("ITEM: TIMESTEP"):
-            step = int(next(stream, "0"))
-        elif line.startswith("ITEM: TIME"):
-            time = float(next(stream, "nan"))
-        elif line.startswith("ITEM: NUMBER OF ATOMS"):
-            n_atoms = int(next(stream, "0"))
-        elif line.startswith("ITEM: BOX BOUNDS"):
-            triclinic = "xy" in line
-            if "abc" in line:
-                raise source.error(
-                    f"{source.path} holds a general triclinic box; write the dump without `triclinic/general`"
-                )
-            box = [next(stream, "").split() for _ in range(3)]
-        elif line.startswith("ITEM: ATOMS"):
-            item = line.split()[2:]
-            rows = [next(stream, "").split() for _ in range(n_atoms)]
-            if any(len(row) != len(item) for row in rows) or not n_atoms:
-                source.dropped["truncated last frame"] += 1
-                return
-            if "id" not in item:
-                raise source.error(
-                    f"{source.path} has no column id; "
-                    "LAMMPS changes the order of the atoms from frame to frame, dump the id"
-                )
-            place = item.index("id")
-            yield step, time, np.array(box, float), triclinic, item, sorted(rows, key=lambda row: int(row[place]))
-            time = None  # ITEM: TIME of a frame precedes its ITEM: TIMESTEP
+def _sorted(source, record):
+    """Sort the rows of a record by the id of the atoms."""
+    if "id" not in record.columns:
+        raise source.error(
+            f"{source.path} has no column id; LAMMPS changes the order of the atoms from frame to frame, dump the id"
+        )
+    place = record.columns.index("id")
+    record.rows.sort(key=lambda row: int(row[place]))
+    if len({row[place] for row in record.rows}) != len(record.rows):
+        raise source.error(f"{source.path}, line {record.line}: two atoms of one frame have the same id")
 
 
-def _cell(bounds, triclinic):
-    """Return (origin, cell) in Å from BOX BOUNDS, which are the bounding box if the box is triclinic."""
-    tilt = bounds[:, 2] if triclinic else np.zeros(3)
-    xy, xz, yz = tilt
-    low = bounds[:, 0] - [min(0, xy, xz, xy + xz), min(0, yz), 0]
-    high = bounds[:, 1] - [max(0, xy, xz, xy + xz), max(0, yz), 0]
-    lx, ly, lz = high - low
-    return low, np.array([[lx, 0, 0], [xy, ly, 0], [xz, yz, lz]])
-
-
-def _positions(source, item, vectors, origin, cell):
+def _positions(source, record, origin, cell):
     for names in (("x", "y", "z"), ("xu", "yu", "zu")):
-        if set(names) <= set(item):
-            return vectors(*names) - origin
+        if set(names) <= set(record.columns):
+            return record.vectors(*names) - origin
     for names in (("xs", "ys", "zs"), ("xsu", "ysu", "zsu")):
-        if set(names) <= set(item):
-            return vectors(*names) @ cell
-    raise source.error(f"{source.path} has no columns x y z (or xu, xs, xsu); found: {' '.join(item)}")
+        if set(names) <= set(record.columns):
+            return record.vectors(*names) @ cell
+    raise source.error(f"{source.path} has no columns x y z (or xu, xs, xsu); found: {' '.join(record.columns)}")
 
 
-def _names(source, item, rows):
+def _names(source, record):
+    item, rows = record.columns, record.rows
     if "element" in item:
         return elements(source, [row[item.index("element")] for row in rows])
     types = [row[item.index("type")] for row in rows] if "type" in item else []
@@ -95,46 +74,57 @@ def _names(source, item, rows):
     )
 
 
-def _thermo(source, path):
-    """Return (step -> {column: value} of all thermo tables of a log, time step or None, units or None)."""
-    names, rows, timestep, stated = None, {}, None, None
-    for line in lines(path):
-        words = line.split()
-        if words[:1] == ["Step"]:
-            names = words
-        elif names and len(words) == len(names) and words[0].isdigit():
-            try:
-                rows[int(words[0])] = dict(zip(names, map(float, words), strict=True))
-            except ValueError:
-                continue
-        elif line.startswith("Loop time"):
-            names = None
-        elif found := re.match(r"(?:\s*Time step\s*:|timestep)\s+([\d.eE+-]+)\s*$", line):
-            timestep = float(found.group(1))
-        elif found := re.match(r"(?:\s*Unit style\s*:|units)\s+(\w+)\s*$", line):
-            stated = found.group(1)
-        elif re.match(r"\s*thermo_modify\b.*\bnorm\s+yes", line):
-            raise source.error(f"{path} holds energies per atom (thermo_modify norm yes); write total energies")
-    return rows, timestep, stated
-
-
 def frames(source):
     """Yield the frames of the dump whose step is in the thermo table, or all frames if there is no log."""
-    steps, stated = _scan(source.path)
-    thermo, timestep = {}, None
+    last, stated = _scan(source)
+    log = Log()
     if "thermo" in source.companions:
-        thermo, timestep, logged = _thermo(source, source.companions["thermo"])
-        stated = stated or logged
+        path = source.companions["thermo"]
+        log = read_log(source, path)
+        stated = stated or log.units
+        _report(source, path, log)
     style = _style(source, stated)
-    shared = set(common_steps(source, dump=steps, thermo=thermo)) if thermo else set(steps)
-    for step, time, bounds, triclinic, item, rows in _dump(source):
-        steps[step] -= 1
-        if steps[step]:
-            source.dropped["frames of a step that a continued run wrote again"] += 1
-        elif step in shared:
-            yield _frame(
-                source, UNITS[style], (step, time, bounds, triclinic, item, rows), thermo.get(step, {}), timestep
-            )
+    if last and not log.rows and "thermo" in source.companions:
+        source.note(f"{source.companions['thermo']} has no thermo table with a column Step")
+    shared = set(common_steps(source, dump=last, thermo=log.rows)) if log.rows else set(last)
+    still = bool(log.rows) and not any(log.rows[step].get("Temp") for step in shared)
+    for number, record in enumerate(records(source)):
+        if record.state == COMPLETE and last[record.step] == number and record.step in shared:
+            _sorted(source, record)
+            frame = _frame(source, UNITS[style], record, log)
+            frame.temperature_k = None if still else frame.temperature_k
+            yield frame
+
+
+def _scan(source):
+    """Return the number of the last complete record of each step, and the units that the dump states or None.
+
+    Records that are left out are counted in ``source.dropped``.
+    """
+    last, stated = {}, None
+    for number, record in enumerate(records(source)):
+        stated = record.units or stated
+        if record.state == TRUNCATED:
+            source.dropped["truncated last frame"] += 1
+        elif record.state == SPOILT:
+            source.dropped[f"incomplete frame (line {record.line})"] += 1
+        else:
+            if record.step in last:
+                source.dropped["frames of a step that a continued run wrote again"] += 1
+            last[record.step] = number
+    return last, stated
+
+
+def _report(source, path, log):
+    """Report rows of the log that are cut off or replaced by other energies."""
+    if log.truncated:
+        source.dropped["truncated row of the thermo table"] += log.truncated
+    if log.changed:
+        step, before, after = log.changed[0]
+        source.note(
+            f"{path} has {len(log.changed)} steps twice with other energies (step {step}: {before:g} and {after:g}), "
+            "as of two runs; the last one is taken, the dump must be of this run"
+        )
 
 
 def _style(source, stated):
@@ -150,51 +140,122 @@ def _style(source, stated):
     return style
 
 
-def _scan(path):
-    """Return how often the dump has each step, and its units or None (dump_modify units yes)."""
-    steps, stated = Counter(), None
-    stream = lines(path)
-    for line in stream:
-        if line.startswith("ITEM: TIMESTEP"):
-            steps[int(next(stream, "0"))] += 1
-        elif line.startswith("ITEM: UNITS"):
-            stated = next(stream, "").strip()
-    return steps, stated
-
-
-def _frame(source, style, read, row, timestep):
-    step, time, bounds, triclinic, item, rows = read
+def _frame(source, style, record, log):
+    """Return the frame of a record; whatever dump and log both state is compared."""
     energy_unit, force_unit, pressure_unit, time_unit = style
-    origin, cell = _cell(bounds, triclinic)
-
-    def column(name):
-        return np.array([words[item.index(name)] for words in rows], float)
-
-    def vectors(*names):
-        return np.stack([column(name) for name in names], axis=1)
-
-    frame = RawFrame(
-        built(_names(source, item, rows), _positions(source, item, vectors, origin, cell), cell), step=step
-    )
-    if {"fx", "fy", "fz"} <= set(item):
-        frame.forces = units.forces(vectors("fx", "fy", "fz"), force_unit)
+    row, item = log.rows.get(record.step, {}), set(record.columns)
+    origin, cell = record.cell()
+    frame = RawFrame(built(_names(source, record), _positions(source, record, origin, cell), cell), step=record.step)
+    if record.periodic is not None:
+        frame.atoms.pbc = record.periodic
+    masses = _masses(source, record, frame.atoms, log)
+    _compare(source, record, log, cell)
+    if {"fx", "fy", "fz"} <= item:
+        frame.forces = units.forces(record.vectors("fx", "fy", "fz"), force_unit)
+    time = record.time
     if time is None:
-        time = row.get("Time", None if timestep is None else step * timestep)
+        time = row.get("Time", None if log.timestep is None else record.step * log.timestep)
     frame.time_fs = None if time is None else float(units.time(time, time_unit))
     frame.temperature_k = row.get("Temp")
     if "PotEng" in row:
         frame.energies["energy"] = float(units.energy(row["PotEng"], energy_unit))
-    if set(PRESSURES) <= set(row) and {"vx", "vy", "vz"} <= set(item):
-        speed = units.velocities(vectors("vx", "vy", "vz"), "A", time_unit)
-        masses = column("mass") if "mass" in item else atomic_masses[frame.atoms.numbers]
-        pressure = units.tensor([row[name] for name in PRESSURES], "xx yy zz xy xz yz")
-        total = units.virial_from_pressure(pressure, abs(np.linalg.det(cell)), pressure_unit)
-        frame.virial = total - units.kinetic_virial(masses, speed)
+    motion = None
+    if {"vx", "vy", "vz"} <= item:
+        speed = units.velocities(record.vectors("vx", "vy", "vz"), "A", time_unit)
+        motion = units.kinetic_virial(masses, speed)
+    if set(PRESSURES) <= set(row) and motion is not None:
+        if _same_motion(source, record, row, motion.trace() / 2, energy_unit):
+            pressure = units.tensor([row[name] for name in PRESSURES], "xx yy zz xy xz yz")
+            frame.virial = units.virial_from_pressure(pressure, abs(np.linalg.det(cell)), pressure_unit) - motion
     elif set(PRESSURES) <= set(row):
         source.note(
             "the thermo table has the pressure, but the dump no velocities to take the motion out of it: no virials"
         )
     return frame
+
+
+def _masses(source, record, atoms, log):
+    """Return the masses of the atoms: those of the dump, of the commands of the log, or of the elements.
+
+    Raises
+    ------
+    UserError
+        When a mass is that of another element of the frame, or far from that of its own.
+    """
+    own = atomic_masses[atoms.numbers]
+    if "mass" in record.columns:
+        masses, where = record.column("mass"), "the column mass"
+    elif "type" in record.columns and log.masses:
+        place = record.columns.index("type")
+        masses = np.array([log.masses.get(row[place], mass) for row, mass in zip(record.rows, own, strict=True)])
+        where = "the log"
+    else:
+        return own
+    others = {number: atomic_masses[number] for number in set(atoms.numbers.tolist())}
+    for mass, number, symbol in sorted(set(zip(masses.tolist(), atoms.numbers.tolist(), atoms.symbols, strict=True))):
+        away = abs(mass - others[number])
+        exchanged = away > SAME_MASS * others[number] and any(
+            abs(mass - other) < SAME_MASS * other for other in others.values()
+        )
+        if exchanged or away > 0.5 * max(others[number], 4.0):
+            raise source.error(
+                f"an atom that is {symbol} ({others[number]:.3f} u) has the mass {mass:g} in {where}; "
+                "is the order of `species` that of the types?"
+            )
+    return masses
+
+
+def _compare(source, record, log, cell):
+    """Refuse a dump and a log that contradict each other in a number of atoms, the box, the time or an energy."""
+    row, pairs = log.rows.get(record.step, {}), []
+    counts = {int(row["Atoms"])} if "Atoms" in row else log.n_atoms
+    if counts and record.n_atoms not in counts:
+        pairs.append(("number of atoms (is the dump of a group?)", record.n_atoms, min(counts), 0.1))
+    length = abs(np.linalg.det(cell)) ** (1 / 3)
+    for name, of in BOX_COLUMNS.items():
+        if name in row:
+            scale = length**3 if name == "Volume" else length
+            pairs.append((name, of(cell), row[name], SAME_BOX * scale))
+    if record.time is not None and "Time" in row:
+        pairs.append(("time", record.time, row["Time"], SAME_BOX * max(1e-3, abs(record.time))))
+    if log.boundary is not None and record.periodic not in (None, log.boundary):
+        pairs.append(("number of periodic directions", sum(record.periodic), sum(log.boundary), -1))
+    for what, in_dump, in_log, tolerance in pairs:
+        if abs(in_dump - in_log) > tolerance:
+            raise source.error(
+                f"step {record.step}: {what} is {in_dump:g} in {source.path} and {in_log:g} in "
+                f"{source.companions['thermo']}; are they of one run?"
+            )
+    if {"PotEng", "KinEng", "TotEng"} <= set(row):
+        largest = max(abs(row[name]) for name in ("PotEng", "KinEng", "TotEng"))
+        if abs(row["PotEng"] + row["KinEng"] - row["TotEng"]) > SAME_SUM * max(largest, 1e-3):
+            raise source.error(
+                f"step {record.step} of {source.companions['thermo']}: PotEng {row['PotEng']:g} and KinEng "
+                f"{row['KinEng']:g} do not add up to TotEng {row['TotEng']:g}"
+            )
+    if {"Press", *PRESSURES[:3]} <= set(row):
+        mean = np.mean([row[name] for name in PRESSURES[:3]])
+        largest = max(abs(row[name]) for name in PRESSURES[:3])
+        if abs(mean - row["Press"]) > SAME_SUM * max(largest, 1.0):
+            raise source.error(
+                f"step {record.step} of {source.companions['thermo']}: Press is {row['Press']:g}, "
+                f"the mean of Pxx, Pyy and Pzz {mean:g}"
+            )
+
+
+def _same_motion(source, record, row, found, energy_unit):
+    """Return whether the velocities have the kinetic energy of the thermo table; note it once if not."""
+    if "KinEng" not in row:
+        return True
+    stated = float(units.energy(row["KinEng"], energy_unit))
+    if abs(found - stated) <= SAME_KINETIC * max(found, stated):
+        return True
+    if not any("kinetic energy" in note for note in source.notes):
+        source.note(
+            f"step {record.step}: velocities and masses give a kinetic energy of {found:.5g} eV, the thermo table "
+            f"says {stated:.5g} eV; such steps have no virial (masses of their own need the column mass)"
+        )
+    return False
 
 
 FORMATS = (

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+HEAD_BYTES = 16384
 # Errors that a corrupt or foreign file causes in a reader.
 READING_ERRORS = (
     ValueError,
@@ -33,6 +34,16 @@ def open_bytes(path):
         return Path(path).open("rb")
     with opener(path, "rb") as stream:
         return io.BytesIO(stream.read())
+
+
+def first_bytes(path):
+    """Return the first bytes of a file as text, or nothing if it cannot be unpacked."""
+    opener = COMPRESSED.get(Path(path).suffix, open)
+    try:
+        with opener(path, "rb") as stream:
+            return stream.read(HEAD_BYTES).decode("latin-1")
+    except READING_ERRORS:
+        return ""
 
 
 def lines(path):
