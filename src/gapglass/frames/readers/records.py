@@ -35,6 +35,8 @@ class RawFrame:
     time_fs : float or None
     temperature_k : float or None
         Kinetic temperature of this step, not that of a thermostat.
+    converged : bool or None
+        Whether the self-consistency reached its threshold; None if the file does not state it.
     """
 
     atoms: Atoms
@@ -44,14 +46,17 @@ class RawFrame:
     step: int | None = None
     time_fs: float | None = None
     temperature_k: float | None = None
+    converged: bool | None = None
 
 
 @dataclass
 class Source:
     """A trajectory to read: its files and their options in the configuration.
 
-    ``dropped`` counts by reason what the reader leaves out; ``notes`` are findings of the reader. The reader fills
-    both while it yields frames.
+    ``dropped`` counts by reason what the reader leaves out; ``notes`` are findings of the reader. ``settings`` are
+    those of the electronic structure that the file states, by name: functional, cutoff_ev, k_points,
+    pseudopotentials, scf_threshold_ev, smearing, code and version, as text or number; a setting that the file does
+    not state is absent. The reader fills all three while it yields frames.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Source:
     lammps_units: str | None = None
     dropped: Counter = field(default_factory=Counter)
     notes: list = field(default_factory=list)
+    settings: dict[str, str | float] = field(default_factory=dict)
 
     @property
     def files(self):
