@@ -141,10 +141,23 @@ def test_frame_without_a_temperature_is_rejected(tmp_path, blyp_frames):
     assert "no number under temperature_key 'temperature'" in summary["rejected"][0]["reasons"][0]
 
 
-def test_repeated_frame_is_rejected(tmp_path, blyp_frames):
+def test_repeated_frame_is_left_out_and_counted(tmp_path, blyp_frames):
     write(tmp_path / "run.extxyz", [*blyp_frames[:12], blyp_frames[5]], format="extxyz")
+    frames, _, summary = trajectory.import_frames(
+        [entry(tmp_path / "run.extxyz")], SETTINGS | {"max_rejected_fraction": 0}
+    )
+    assert (len(frames), summary["n_rejected"]) == (12, 0)
+    assert summary["left_out"] == {"run": {"repetitions of an earlier frame": 1}}
+
+
+def test_repetition_with_another_energy_is_a_contradiction_and_rejected(tmp_path, blyp_frames):
+    other = blyp_frames[5].copy()
+    other.info["REF_energy"] += 1.0
+    write(tmp_path / "run.extxyz", [*blyp_frames[:12], other], format="extxyz")
     _, _, summary = trajectory.import_frames([entry(tmp_path / "run.extxyz")], SETTINGS)
-    assert summary["rejected"][0]["reasons"] == ["a repetition of frame 5 of trajectory 'run'"]
+    (reason,) = summary["rejected"][0]["reasons"]
+    assert reason.startswith("a repetition of frame 5 of trajectory 'run' with another energy")
+    assert f"{other.info['REF_energy']:.6f} eV after {blyp_frames[5].info['REF_energy']:.6f} eV" in reason
 
 
 def test_missing_forces_everywhere_stop_the_run(tmp_path, blyp_frames):
@@ -158,8 +171,8 @@ def test_missing_forces_everywhere_stop_the_run(tmp_path, blyp_frames):
 
 def test_mixed_kinds_of_energy_are_refused(tmp_path, blyp_frames):
     frames = [frame.copy() for frame in blyp_frames[:12]]
-    energy = frames[3].info.pop("REF_energy")
-    frames[3].calc = SinglePointCalculator(frames[3], energy=energy)
+    energy, forces = frames[3].info.pop("REF_energy"), frames[3].arrays.pop("REF_forces")
+    frames[3].calc = SinglePointCalculator(frames[3], energy=energy, forces=forces)
     write(tmp_path / "run.extxyz", frames, format="extxyz")
     with pytest.raises(UserError, match=r"different kinds \(REF_energy, energy\)"):
         trajectory.import_frames([entry(tmp_path / "run.extxyz")], SETTINGS)
