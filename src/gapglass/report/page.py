@@ -250,6 +250,22 @@ def _learning_rows(summary):
     return rows
 
 
+def _left_out(imported):
+    """Return in words what the readers and the import left out of each trajectory without rejecting it."""
+    return [
+        f"{count} {reason} ({name})" for name, of in imported["left_out"].items() for reason, count in of.items()
+    ]
+
+
+def _setting_rows(settings):
+    """Return a row per trajectory with the settings of the electronic structure that its files state."""
+    columns = list(dict.fromkeys(key for of_file in settings.values() for key in of_file))
+    return [
+        {"trajectory": name} | {key.replace("_", " "): of_file.get(key, "–") for key in columns}
+        for name, of_file in settings.items()
+    ]
+
+
 def _facts(settings, best, potentials, main, r_x):
     """Return the numbers at the head of the page."""
     summary = potentials[main]
@@ -326,6 +342,8 @@ def render(settings, files, logs, learning_curves=()):
             }
             for e in settings["trajectories"]
         ],
+        "left_out": _left_out(imported),
+        "dft_settings": _setting_rows(imported["settings"]),
         "deltas": _delta_rows(delta),
         "chosen_delta": int((delta["delta"] - best["delta"]).abs().argmin()),
         "errors": _error_rows(tables["errors"]),

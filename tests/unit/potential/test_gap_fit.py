@@ -106,7 +106,7 @@ def test_virials_are_used_when_asked_and_stress_is_never_taken_for_one(tmp_path,
 )
 def test_log_that_disagrees_is_refused(report, message):
     with pytest.raises(failures.FitFailed, match=message):
-        gap_fit.check_fit_log(report, n_frames=10, n_atoms=480, virials=False, n_terms=3)
+        gap_fit.check_fit_log(report, n_frames=10, n_atoms=480, n_virials=0, n_terms=3)
 
 
 def test_species_without_e0_is_refused(tmp_path, blyp_frames, hyperparameters):
