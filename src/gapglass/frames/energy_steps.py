@@ -114,8 +114,9 @@ def _step(formula, step, limit, stops, *groups):
 def _group(name, frames):
     first, last = frames["source_index"].min(), frames["source_index"].max()
     return (
-        f"{len(frames)} frames of trajectory {name!r} (frames {first} to {last}, {frames['temperature_k'].mean():.0f} K, "
-        f"{frames['density_g_per_cm3'].median():.3g} g/cm³) at {frames['energy_ev_per_atom'].median():.4f} eV/atom"
+        f"{len(frames)} frames of trajectory {name!r} (frames {first} to {last}, "
+        f"{frames['temperature_k'].mean():.0f} K, {frames['density_g_per_cm3'].median():.3g} g/cm³) "
+        f"at {frames['energy_ev_per_atom'].median():.4f} eV/atom"
     )
 
 
@@ -133,7 +134,8 @@ def refusal(found):
     listed = "\n".join(f"  - {text(step)} (at most {step['limit_ev_per_atom']:.2f} expected)" for step in stopping[:5])
     return (
         "energies of one composition fall into groups that temperature does not explain. Such steps come from two "
-        f"settings of the electronic structure (functional, pseudopotentials, cutoff) or from wrong labels:\n{listed}\n"
+        "settings of the electronic structure (functional, pseudopotentials, cutoff), from wrong labels, or from a "
+        f"wrong temperature of a trajectory:\n{listed}\n"
         "Leave out one of the groups (trajectories, start, stop, where), or, if all are right, set "
         "import: {accept_energy_steps: true}"
     )

@@ -26,9 +26,10 @@ def inspect(source):
         frames, n_atoms, formulas, energies, forces, virials (numbers of frames that have them),
         largest_force_ev_per_angstrom, pressure_gpa (smallest, mean and largest of the virials), label_keys (key that
         looks like a label -> number of frames), keys_used, isolated_atoms (element -> eV), unconverged (number of
-        frames), contradictions (reason -> number of frames), settings, cell_angstrom (smallest and largest edges and angles), density_g_per_cm3,
-        closest_angstrom (``geometry.REACH`` where nothing is closer), interval_fs, interval_steps, gaps, repeated, temperature_key, plateaus, left_out and notes;
-        file, files, format, title and labels_from describe the files.
+        frames), contradictions (reason -> number of frames), settings, cell_angstrom (smallest and largest
+        edges and angles), density_g_per_cm3, closest_angstrom (``geometry.REACH`` where nothing is closer),
+        interval_fs, interval_steps, gaps, repeated, temperature_key, plateaus, left_out
+        and notes; file, files, format, title and labels_from describe the files.
 
     Raises
     ------
@@ -296,6 +297,8 @@ def _pressure(found):
 
 
 def _cell(found):
+    if found["cell_angstrom"] is None and found["isolated_atoms"]:
+        return "of isolated atoms, not used"
     if found["cell_angstrom"] is None:
         return "NONE: give `cell`, in Å"
     low, high = (np.array(values) for values in found["cell_angstrom"])

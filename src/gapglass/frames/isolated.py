@@ -104,8 +104,8 @@ def energies(found, species, e0, log):
     for symbol, atom in first.items():
         if isinstance(e0, dict) and symbol in e0 and abs(e0[symbol] - atom["energy"]) > SAME_E0:
             raise UserError(
-                f"potential.e0.{symbol} is {e0[symbol]:.6f} eV, but the isolated atom of {symbol} ({_place(atom)}) has "
-                f"{atom['energy']:.6f} eV; drop potential.e0, or leave out this frame"
+                f"potential.e0.{symbol} is {e0[symbol]:.6f} eV, but the isolated atom of {symbol} ({_place(atom)}) "
+                f"has {atom['energy']:.6f} eV; drop potential.e0, or leave out this frame"
             )
     return {symbol: first[symbol]["energy"] for symbol in sorted(first)}
 

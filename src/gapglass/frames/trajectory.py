@@ -136,8 +136,8 @@ def import_frames(trajectories, settings, e0="fitted"):
     table : pandas.DataFrame
         One row per frame.
     summary : dict
-        Counts, species, temperatures, rejected frames with reasons, kinds of energy, energies of isolated atoms, notes,
-        and the digest of each file.
+        Counts, species, temperatures, rejected frames with reasons, kinds of energy, energies of isolated atoms,
+        notes, and the digest of each file.
 
     Raises
     ------

@@ -252,9 +252,7 @@ def _learning_rows(summary):
 
 def _left_out(imported):
     """Return in words what the readers and the import left out of each trajectory without rejecting it."""
-    return [
-        f"{count} {reason} ({name})" for name, of in imported["left_out"].items() for reason, count in of.items()
-    ]
+    return [f"{count} {reason} ({name})" for name, of in imported["left_out"].items() for reason, count in of.items()]
 
 
 def _setting_rows(settings):

@@ -84,7 +84,10 @@ def test_labels_of_ases_calculator(tmp_path, blyp_frames):
     [
         (alone(cell=4.0, config_type="IsolatedAtom"), "a periodic image 4.00 Å away"),
         (alone(energy=np.nan), "an isolated atom without an energy"),
-        (Atoms("TeO", positions=[[0, 0, 0], [2, 0, 0]], info={"t": "isolated_atom", "REF_energy": -1.0}), "but 2 atoms"),
+        (
+            Atoms("TeO", positions=[[0, 0, 0], [2, 0, 0]], info={"t": "isolated_atom", "REF_energy": -1.0}),
+            "but 2 atoms",
+        ),
     ],
 )
 def test_contradictory_isolated_atom_is_rejected(run, atom, reason):
@@ -106,13 +109,17 @@ def test_crystal_with_one_atom_in_its_cell_is_a_frame():
 
 def test_two_energies_of_one_species_are_refused_with_both(run):
     run(alone(), alone())
-    with pytest.raises(UserError, match=r"isolated atoms of Te have different energies: -223.100000 eV .*-224.000000 eV"):
+    with pytest.raises(
+        UserError, match=r"isolated atoms of Te have different energies: -223.100000 eV .*-224.000000 eV"
+    ):
         run(alone(), alone(energy=-224.0))
 
 
 def test_difference_from_e0_of_the_configuration_is_refused_with_both(run):
     run(alone(), e0={"Te": -223.1004, "O": -432.0})
-    with pytest.raises(UserError, match=r"potential.e0.Te is -223.500000 eV, but the isolated atom of Te .*-223.100000 eV"):
+    with pytest.raises(
+        UserError, match=r"potential.e0.Te is -223.500000 eV, but the isolated atom of Te .*-223.100000 eV"
+    ):
         run(alone(), e0={"Te": -223.5, "O": -432.0})
 
 

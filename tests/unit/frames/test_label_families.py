@@ -42,7 +42,9 @@ def test_virial_is_of_the_calculator_of_the_energy():
 
 
 def test_stress_of_another_calculator_is_no_virial_and_noted(tmp_path):
-    found, source = read_back(tmp_path, labelled({"REF_energy": -30.0}, {"REF_forces": 0.1}, {"energy": -29.0, "stress": STRESS}))
+    found, source = read_back(
+        tmp_path, labelled({"REF_energy": -30.0}, {"REF_forces": 0.1}, {"energy": -29.0, "stress": STRESS})
+    )
     assert found.virial is None and found.energies["REF_energy"] == -30.0
     assert "no virial is read: stress is not of the same calculator" in source.notes[0]
 
@@ -77,7 +79,9 @@ def test_mixture_in_the_files_of_ase_which_hold_no_further_columns(tmp_path, end
         connect(path).write(atoms, REF_energy=-30.0)
     else:
         write(path, atoms)
-    with pytest.raises(UserError, match=r"forces that go with it are missing.*`keys: \{energy: energy, forces: forces\}`"):
+    with pytest.raises(
+        UserError, match=r"forces that go with it are missing.*`keys: \{energy: energy, forces: forces\}`"
+    ):
         frames_of(path)
     (found,), _ = frames_of(path, keys={"energy": "energy", "forces": "forces"})
     assert found.energies == {"energy": -29.0} and np.all(found.forces == 1)

@@ -62,7 +62,9 @@ def test_codes_are_mixed_only_where_their_energies_agree(tmp_path, blyp_frames):
     both = [entry(tmp_path / "run.extxyz"), entry(FIXTURES / "vasp/ML_AB", name="vasp")]
     with pytest.raises(UserError, match=r"different codes \(converted: run; VASP: vasp\).*energies_agree: true"):
         trajectory.import_frames(both, SETTINGS)
-    frames, _, summary = trajectory.import_frames(both, SETTINGS | {"energies_agree": True, "accept_energy_steps": True})
+    frames, _, summary = trajectory.import_frames(
+        both, SETTINGS | {"energies_agree": True, "accept_energy_steps": True}
+    )
     assert summary["energy_source"] == ["REF_energy", "energy"] and len(frames) == 15
     assert summary["formats"] == {"run": "extxyz", "vasp": "vasp_ml_ab"} and len(summary["sha256"]) == 2
     readers.check_families([both[1], entry(FIXTURES / "vasp/OUTCAR")], False)

@@ -51,7 +51,9 @@ def test_contradiction_rejects_the_frame_with_both_values(tmp_path, change, word
 def test_key_that_stands_twice_in_the_comment_line(tmp_path, file_of_text):
     found = file_of_text(lambda text: text.replace("REF_energy=-30.0", "REF_energy=-30.0 REF_energy=-31.0"))
     assert found.faults == ["the key REF_energy stands twice, as -30.0 and as -31.0"]
-    assert file_of_text(lambda text: text.replace("REF_energy=-30.0", "REF_energy=-30.0 REF_energy=-30.0")).faults == []
+    assert (
+        file_of_text(lambda text: text.replace("REF_energy=-30.0", "REF_energy=-30.0 REF_energy=-30.0")).faults == []
+    )
 
 
 def test_species_against_atomic_number(file_of_text):
@@ -69,7 +71,10 @@ def test_species_against_atomic_number(file_of_text):
     [
         (lambda text: text.replace("\nO ", "\nO 1.0 ", 1), "line 4 has 8 columns, Properties states 7"),
         (lambda text: text + "left over\n", "line 7 is 'left over', where the number of atoms"),
-        (lambda text: text + text.replace("4\n", "5\n", 1), "line 7 announces 5 atoms, and the file ends after 12 lines"),
+        (
+            lambda text: text + text.replace("4\n", "5\n", 1),
+            "line 7 announces 5 atoms, and the file ends after 12 lines",
+        ),
         (lambda text: text[:-1], "line 6, the last, has no line feed"),
     ],
 )
@@ -94,6 +99,7 @@ def file_of_text(tmp_path):
         path = tmp_path / "text.extxyz"
         write(path, labelled({"REF_energy": -30.0}, {"REF_forces": 0.1}))
         path.write_text(change(path.read_text()))
-        return list(trajectory.read_raw(entry(path)))[0][1]
+        (found,) = [raw for _, raw in trajectory.read_raw(entry(path))]
+        return found
 
     return read

@@ -47,7 +47,13 @@ def test_units_of_one_family_do_not_touch_another(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "text"),
-    [("energy_unit", "erg"), ("stress_unit", "psi"), ("force_units", "N"), ("units", "metal"), ("temperature_unit", "C")],
+    [
+        ("energy_unit", "erg"),
+        ("stress_unit", "psi"),
+        ("force_units", "N"),
+        ("units", "metal"),
+        ("temperature_unit", "C"),
+    ],
 )
 def test_unknown_units_are_refused_by_name(tmp_path, key, text):
     with pytest.raises(UserError, match=f"{key}={text}, a unit that is not known"):
@@ -60,13 +66,15 @@ def test_declared_keys_take_the_stated_unit_and_refuse_a_contradiction(tmp_path)
     found, _ = read_back(tmp_path, atoms, keys=keys)
     assert found.energies["energy"] == pytest.approx(-2 * units.Rydberg)
     assert read_back(tmp_path, atoms, keys=keys, key_units={"energy": "Ry"})[0].energies == found.energies
-    with pytest.raises(UserError, match="key_units.energy is Hartree, but .* states energy_unit=Ry"):
+    with pytest.raises(UserError, match=r"key_units.energy is Hartree, but .* states energy_unit=Ry"):
         read_back(tmp_path, atoms, keys=keys, key_units={"energy": "Hartree"})
 
 
 def test_keys_that_only_look_like_units_are_no_units(tmp_path):
     info = {"REF_energy": -2.0, "unit_cell": "cubic-p", "formula_units": 16, "charge_unit": "e", "n_units": "five"}
-    found, source = read_back(tmp_path, labelled({k: v for k, v in info.items() if k != "unit_cell"}, {"REF_forces": 0.1}))
+    found, source = read_back(
+        tmp_path, labelled({k: v for k, v in info.items() if k != "unit_cell"}, {"REF_forces": 0.1})
+    )
     assert found.energies["REF_energy"] == -2.0 and not source.notes
     write(tmp_path / "run.extxyz", labelled({"REF_energy": -2.0, "unit_cell_volume": 512.0}, {"REF_forces": 0.1}))
     assert len(frames_of(tmp_path / "run.extxyz")[0]) == 1

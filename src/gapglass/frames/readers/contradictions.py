@@ -1,4 +1,4 @@
-"""What the keys of a frame state a second time: numbers of atoms, volume, formula, energy per atom, stress and virial."""
+"""What the keys of a frame state a second time: number of atoms, volume, formula, energy per atom, stress."""
 
 from collections import Counter
 
@@ -40,10 +40,9 @@ def contradictions(frame, stress, volume, keys):
             found.append(f"{key} is {value}, but the atoms are {atoms.get_chemical_formula()}")
     for kind, energy in frame.energies.items():
         each = atoms.info.get(f"{keys.get(kind, kind)}_per_atom")
-        if _is_number(each) and abs(each - energy / max(len(atoms), 1)) > ENERGY_TOLERANCE:
-            found.append(
-                f"{keys.get(kind, kind)}_per_atom is {each:.6g}, but the energy per atom is {energy / len(atoms):.6g} eV"
-            )
+        mean = energy / max(len(atoms), 1)
+        if _is_number(each) and abs(each - mean) > ENERGY_TOLERANCE:
+            found.append(f"{keys.get(kind, kind)}_per_atom is {each:.6g}, but the energy per atom is {mean:.6g} eV")
     if stress is not None and frame.virial is not None and frame.virial.size == 9 and stress.size in (6, 9):
         found += _virial_and_stress(frame.virial, stress, volume, keys)
     return found

@@ -65,7 +65,9 @@ def _record(start, line, numbered):
         if len(lines) == int(line) + 2:
             _refuse_cut(number, following)
             return lines
-    raise ValueError(f"line {start} announces {int(line)} atoms, and the file ends after {start + len(lines) - 1} lines")
+    raise ValueError(
+        f"line {start} announces {int(line)} atoms, and the file ends after {start + len(lines) - 1} lines"
+    )
 
 
 def _refuse_cut(number, line):

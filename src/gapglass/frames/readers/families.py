@@ -38,7 +38,7 @@ def chosen(atoms):
 
 
 def declared_or_chosen(source, atoms):
-    """Return the raw frame of an ``ase.Atoms`` with the labels that ``keys`` names, or else those of ``from_atoms``."""
+    """Return the raw frame of an ``ase.Atoms`` with the labels that ``keys`` names, else those of ``from_atoms``."""
     return read_labels(atoms, source.keys, source.key_units, source) if source.keys else from_atoms(atoms, source)
 
 
@@ -74,20 +74,21 @@ def from_atoms(atoms, source=None):
 
 def _refuse_mixture(keys, found, source):
     """Refuse a frame whose energy is of one family, and whose forces are only in another one."""
-    energy, forces = (any(kind in keys for kind in kinds) for kinds in (("REF_energy", "energy", "free_energy"), ("forces",)))
+    energy, forces = (
+        any(kind in keys for kind in kinds) for kinds in (("REF_energy", "energy", "free_energy"), ("forces",))
+    )
     missing = "forces" if energy and not forces else "energy" if forces and not energy else None
     if missing is None:
         return
-    others = [
-        key for of in found.values() for key, kind in of.items() if kind.removeprefix("free_") == missing
-    ]
+    others = [key for of in found.values() for key, kind in of.items() if kind.removeprefix("free_") == missing]
     if not others:
         return
     there = next(key for kind, key in keys.items() if kind not in ("virial", "stress"))
     message = (
         f"{'a frame' if source is None else source.path} has {there}, but the {missing} that go with it are missing; "
         f"{', '.join(others)} may be of another calculator. It holds "
-        f"{', '.join(key for of in found.values() for key in of)}. Name the labels of one calculation: {suggestion(found)}"
+        f"{', '.join(key for of in found.values() for key in of)}. "
+        f"Name the labels of one calculation: {suggestion(found)}"
     )
     raise UserError(message) if source is None else source.error(message)
 

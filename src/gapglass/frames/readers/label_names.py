@@ -62,11 +62,9 @@ def pasted(keys):
 
 
 def suggestion(found):
-    """Return the entries `keys:` that read a complete family of {family: {key: kind}}, or what all keys together give."""
+    """Return the entries `keys:` of the complete families of {family: {key: kind}}, or that of all keys together."""
     complete = [
-        keys
-        for keys in found.values()
-        if "forces" in keys.values() and {"energy", "free_energy"} & set(keys.values())
+        keys for keys in found.values() if "forces" in keys.values() and {"energy", "free_energy"} & set(keys.values())
     ]
     if complete:
         return " or ".join(map(pasted, complete))
