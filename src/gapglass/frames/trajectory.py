@@ -10,7 +10,7 @@ from ase import Atoms
 
 from gapglass.base.errors import UserError
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
-from gapglass.frames import energy_steps, isolated, readers
+from gapglass.frames import energy_steps, findings, isolated, readers
 from gapglass.frames.checks import Seen, problems, refuse_unusable_set
 from gapglass.frames.geometry import closest_pairs, wrapped
 from gapglass.frames.labels import labels, refuse_unlabelled
@@ -166,39 +166,10 @@ def import_frames(trajectories, settings, e0="fitted"):
     table = pd.DataFrame(imported.rows)
     summary["isolated_atom_energies"] = isolated.energies(imported.isolated, summary["species"], e0, log)
     summary["energy_steps"] = energy_steps.steps(table)
-    summary["notes"] += _notes(summary, len(imported.isolated))
+    summary["notes"] += findings.of_set(summary)
     if (message := energy_steps.refusal(summary["energy_steps"])) and not settings.get("accept_energy_steps"):
         raise UserError(message)
     return imported.frames, table, summary
-
-
-def _notes(summary, n_isolated):
-    """Log and return the findings about the whole set: energies of isolated atoms, steps and settings that differ."""
-    notes = [
-        f"{settings}: {'; '.join(f'{value} in {names}' for value, names in found.items())}"
-        for settings, found in _setting_differences(summary["settings"]).items()
-    ]
-    notes = [f"the trajectories were computed with different settings, {note}" for note in notes]
-    steps = summary["energy_steps"]
-    notes += [energy_steps.text(step) for step in steps[: energy_steps.SHOWN]]
-    if len(steps) > energy_steps.SHOWN:
-        notes.append(f"{len(steps) - energy_steps.SHOWN} further steps between groups of energies, see import.json")
-    for note in notes:
-        log.warning("%s", note)
-    if n_isolated:
-        atoms = ", ".join(f"{name} {energy:.6f} eV" for name, energy in summary["isolated_atom_energies"].items())
-        notes.append(f"{n_isolated} isolated atoms give e0 and train every potential: {atoms}")
-        log.info("%s", notes[-1])
-    return notes
-
-
-def _setting_differences(settings):
-    """Return {setting: {value: trajectories}} of the settings for which the files state different values."""
-    found = {}
-    for name, of_file in settings.items():
-        for key, value in of_file.items():
-            found.setdefault(key, {}).setdefault(str(value), []).append(name)
-    return {key: {value: ", ".join(names) for value, names in of.items()} for key, of in found.items() if len(of) > 1}
 
 
 def _import_trajectory(entry, source, settings, imported):
