@@ -42,13 +42,16 @@ def steps(table):
             {"name": name, "frames": frames}
             for (name, _), frames in part.groupby(["trajectory", (part["temperature_k"] / BIN_K).round()], sort=False)
         ]
-        sizes = part["trajectory"].value_counts()
+        sizes, start = part["trajectory"].value_counts(), len(found)
         for block in blocks:
             found += _within(formula, block["name"], block["frames"])
         whole = [
             block for block in blocks if len(block["frames"]) >= FEWEST or len(block["frames"]) == sizes[block["name"]]
         ]
         found += [step for one, other in combinations(whole, 2) if (step := _between(formula, one, other))]
+        stopping = [step for step in found[start:] if step["stops"]]
+        if stopping and (step := _of_all(formula, part, max(step["limit_ev_per_atom"] for step in stopping))):
+            found[start:] = [step, *(step for step in found[start:] if not step["stops"])]
     return sorted(found, key=lambda step: (not step["stops"], -step["step_ev_per_atom"]))
 
 
@@ -96,6 +99,22 @@ def _between(formula, one, other):
     return None
 
 
+def _of_all(formula, part, limit):
+    """Return the step between all frames below and above the largest gap, None unless it is a clear one.
+
+    Energies are compared after the potential energy of harmonic vibrations, 3/2 kB T per atom, is taken off.
+    """
+    reduced = (part["energy_ev_per_atom"] - 1.5 * kB * part["temperature_k"]).to_numpy()
+    order = np.argsort(reduced)
+    gaps = np.diff(reduced[order])
+    cut = int(np.argmax(gaps)) + 1
+    if gaps[cut - 1] < STOP:
+        return None
+    low, high = (part.iloc[np.sort(chosen)] for chosen in (order[:cut], order[cut:]))
+    step = float(np.median(reduced[order[cut:]]) - np.median(reduced[order[:cut]]))
+    return _step(formula, step, limit, True, (None, low), (None, high))
+
+
 def _same_density(one, other):
     densities = [part["density_g_per_cm3"].median() for part in (one, other)]
     return abs(densities[0] / densities[1] - 1) < SAME_DENSITY
@@ -112,12 +131,15 @@ def _step(formula, step, limit, stops, *groups):
 
 
 def _group(name, frames):
-    first, last = frames["source_index"].min(), frames["source_index"].max()
-    return (
-        f"{len(frames)} frames of trajectory {name!r} (frames {first} to {last}, "
-        f"{frames['temperature_k'].mean():.0f} K, {frames['density_g_per_cm3'].median():.3g} g/cm³) "
-        f"at {frames['energy_ev_per_atom'].median():.4f} eV/atom"
-    )
+    """Return a group in words; its frames may be of several trajectories if it has no ``name``."""
+    parts = []
+    for trajectory, of in frames.groupby("trajectory", sort=False) if name is None else [(name, frames)]:
+        parts.append(
+            f"{len(of)} frames of trajectory {trajectory!r} (frames {of['source_index'].min()} to "
+            f"{of['source_index'].max()}, {of['temperature_k'].mean():.0f} K, "
+            f"{of['density_g_per_cm3'].median():.3g} g/cm³)"
+        )
+    return f"{' and '.join(parts)} at {frames['energy_ev_per_atom'].median():.4f} eV/atom"
 
 
 def text(step):
