@@ -4,6 +4,8 @@ Every command imports what it uses when it runs, so that ``gapglass --help`` ans
 """
 
 import argparse
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -132,6 +134,10 @@ def main(words=None):
     except UserError as error:
         print(f"gapglass: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader of the output (`| head`) has enough; Python would complain when it closes the stream at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         print(f"gapglass: {system_problem(error) or error}", file=sys.stderr)
         return 1

@@ -202,6 +202,36 @@ def not_periodic(atoms):
 
 def repeat(study):
     study.frames[7] = study.frames[5].copy()
+    study.frames[7].info["REF_energy"] += 1.0
+
+
+def shifted(atoms):
+    atoms.info["REF_energy"] += 3.0 * len(atoms)
+
+
+def isolated_atoms(*energies, e0=None):
+    """Add an isolated atom of Te with each of these energies."""
+
+    def make(study):
+        for energy in energies:
+            atom = study.frames[0][:1]
+            atom.numbers, atom.cell, atom.pbc = [52], None, False
+            atom.info = {"REF_energy": energy, "config_type": "IsolatedAtom"}
+            atom.arrays["REF_forces"] = np.zeros((1, 3))
+            study.frames.append(atom)
+        if e0:
+            study.set("potential.e0", e0)
+
+    return make
+
+
+def half(study):
+    """Halve the last frames of the coldest plateau."""
+    for number in (10, 11):
+        atoms = study.frames[number]
+        kept = [*np.flatnonzero(atoms.numbers == 52)[:8], *np.flatnonzero(atoms.numbers == 8)[:16]]
+        study.frames[number] = atoms[kept]
+        study.frames[number].info["REF_energy"] = atoms.info["REF_energy"] / 2
 
 
 def one_frame(study):
@@ -838,11 +868,83 @@ CASES = [
     ),
     Case(
         T,
-        "the same frame twice",
+        "the same frame twice with two energies",
         "import_frames",
         repeat,
-        "glass, frame 7: a repetition of frame 5",
+        "glass, frame 7: a repetition of frame 5 of trajectory 'glass' with another energy",
         "Mend the trajectories",
+    ),
+    Case(
+        T,
+        "labels of two calculators",
+        "import_frames",
+        symbols(b"REF_forces", b"forces"),
+        "has REF_energy, but the forces that go with it are missing; forces may be of another calculator",
+        "`keys: {energy: REF_energy, forces: forces}`",
+    ),
+    Case(
+        T,
+        "labels of another name",
+        "import_frames",
+        file(lambda d: d.replace(b"REF_", b"dft_")),
+        "no energy (REF_energy, or",
+        "`keys: {energy: dft_energy, forces: dft_forces, virial: dft_virial}`",
+    ),
+    Case(
+        T,
+        "an unknown unit",
+        "import_frames",
+        all_frames(info("energy_unit", "erg")),
+        "states energy_unit=erg, a unit that is not known",
+        "convert the file to eV",
+    ),
+    Case(
+        T,
+        "stress and virial contradict each other",
+        "import_frames",
+        frame(info("REF_stress", np.eye(3).ravel())),
+        "frame 3: REF_virial has the trace",
+        "Mend the trajectories",
+    ),
+    Case(
+        T,
+        "isolated atoms with two energies",
+        "import_frames",
+        isolated_atoms(-223.1, -224.1),
+        "two isolated atoms of Te have different energies: -223.100000 eV",
+        "leave one of them out",
+    ),
+    Case(
+        T,
+        "isolated atom against e0",
+        "import_frames",
+        isolated_atoms(-223.1, e0={"Te": -220.0, "O": -432.0}),
+        "potential.e0.Te is -220.000000 eV, but the isolated atom of Te",
+        "drop potential.e0",
+    ),
+    Case(
+        T,
+        "two settings of the electronic structure",
+        "import_frames",
+        frame(shifted, range(6, 12)),
+        "6 frames of trajectory 'glass' (frames 6 to 11",
+        "import: {accept_energy_steps: true}",
+    ),
+    Case(
+        T,
+        "reference of two sizes",
+        "import_frames",
+        half,
+        "frames of role reference at 300 K have different sizes",
+        "role extra",
+    ),
+    Case(
+        T,
+        "no line feed at the end",
+        "import_frames",
+        file(lambda data: data[:-1]),
+        "has no line feed, so it may be cut",
+        "append a line feed",
     ),
     Case(
         T,

@@ -116,7 +116,8 @@ def script(name, **objects):
 def import_frames(study):
     done = completed(study)
     folder = RESULTS / "frames"
-    outputs = {"frames": folder / "frames.extxyz", "table": folder / "table.csv", "summary": folder / "import.json"}
+    names = {"frames": "frames.extxyz", "isolated": "isolated.extxyz", "table": "table.csv", "summary": "import.json"}
+    outputs = {what: folder / name for what, name in names.items()}
     parameters = Parameters(
         trajectories=done["trajectories"],
         settings=done["import"],
@@ -124,7 +125,7 @@ def import_frames(study):
         e0=done["potential"]["e0"],
         same_order=done["descriptors"]["coulomb"]["permutation"] == "none",
     )
-    return script("import_frames", params=parameters, output=Named(**outputs))
+    return script("import_frames", params=parameters, output=Named(**outputs), config=done)
 
 
 def import_experiment(study):

@@ -348,6 +348,10 @@ def report_files(folder):
         "n_rejected": 1,
         "energy_source": ["REF_energy"],
         "virials": True,
+        "n_virials": 7,
+        "notes": [SCRIPT],
+        "left_out": {"glass": {SCRIPT: 2}},
+        "settings": {"glass": {"functional": SCRIPT}},
         "trajectories": {"glass": 12},
         "rejected": [{"trajectory": "glass", "source_index": 3, "reasons": [SCRIPT]}],
     }

@@ -6,6 +6,7 @@ checkpoint import_frames:
         TRAJECTORY_FILES,
     output:
         frames=at("frames/frames.extxyz"),
+        isolated=at("frames/isolated.extxyz"),
         table=at("frames/table.csv"),
         summary=at("frames/import.json"),
     log:

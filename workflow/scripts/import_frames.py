@@ -1,12 +1,16 @@
 """Read and check the trajectories; write the canonical frames, their table and the import summary."""
 
 from gapglass.base import files, log
-from gapglass.frames import checks, store, trajectory
+from gapglass.frames import checks, isolated, store, trajectory
+from gapglass.study.paths import Study
 
 log.configure(snakemake.log[0], "import_frames", snakemake.params)
-frames, table, summary = trajectory.import_frames(snakemake.params.trajectories, snakemake.params.settings)
+frames, table, summary = trajectory.import_frames(
+    snakemake.params.trajectories, snakemake.params.settings, snakemake.params.e0
+)
 checks.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])
-checks.check_reference(snakemake.params.composition, frames)
+# The temperature of the reference is no parameter of the rule, because another one must not repeat the import.
+checks.check_reference(snakemake.params.composition, frames, Study(snakemake.config).reference_temperature())
 if snakemake.params.same_order:
     checks.check_atom_order(frames)
 log.notice(
@@ -18,5 +22,6 @@ log.notice(
     ", ".join(summary["energy_source"]),
 )
 offsets = store.write_frames(snakemake.output.frames, frames)
+store.write_frames(snakemake.output.isolated, isolated.frames(summary["isolated_atom_energies"]))
 files.write_table(snakemake.output.table, table.assign(offset_bytes=offsets))
 files.write_json(snakemake.output.summary, summary)

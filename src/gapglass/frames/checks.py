@@ -8,6 +8,7 @@ from gapglass.base.errors import UserError
 
 # Å; the cell of every crystal is higher, and the periodic images of a lower cell would fill the memory.
 LOWEST_CELL = 1.0
+SAME_TEMPERATURE = 0.5  # K, between a frame and the temperature of the reference
 
 
 def problems(atoms, label, settings):
@@ -140,8 +141,10 @@ def refuse_unusable_set(summary, total, mixed, settings):
         )
 
 
-def check_reference(composition, frames):
-    """Refuse frames of role reference with another formula than the glass, because the two structures are compared.
+def check_reference(composition, frames, temperature=None):
+    """Refuse reference frames of another formula than the glass, or of different sizes among themselves.
+
+    The structures of the glass models are compared with that of these frames, which is one average.
 
     Parameters
     ----------
@@ -149,14 +152,19 @@ def check_reference(composition, frames):
         ``glass.composition``.
     frames : list of ase.Atoms
         Canonical frames.
+    temperature : float, optional
+        Only frames at this temperature (K) are the reference; all frames of role reference if it is not given.
 
     Raises
     ------
     UserError
     """
     total = sum(composition.values())
+    first = None
     for frame in frames:
         if frame.info["role"] != "reference":
+            continue
+        if temperature is not None and abs(frame.info["temperature"] - temperature) >= SAME_TEMPERATURE:
             continue
         counts = {symbol: int((frame.symbols == symbol).sum()) for symbol in set(frame.symbols)}
         same = set(counts) == set(composition)
@@ -165,6 +173,15 @@ def check_reference(composition, frames):
                 f"trajectory {frame.info['trajectory']!r} has role reference and holds "
                 f"{frame.get_chemical_formula()}, glass.composition is {composition}: "
                 "their structures cannot be compared. Give the trajectory role extra, or mend glass.composition."
+            )
+        first = first or frame
+        if len(frame) != len(first):
+            at = "" if temperature is None else f" at {temperature:g} K"
+            raise UserError(
+                f"frames of role reference{at} have different sizes: {first.get_chemical_formula()} in trajectory "
+                f"{first.info['trajectory']!r}, {frame.get_chemical_formula()} in trajectory "
+                f"{frame.info['trajectory']!r}. Give all but one kind of trajectory the role extra "
+                "(`where` selects frames of one file)."
             )
 
 

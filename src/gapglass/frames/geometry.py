@@ -6,6 +6,8 @@ import numpy as np
 
 # Å; radii at which pairs are counted. Beyond the last one, their number grows with the volume.
 RADII = np.arange(10, 81) / 10
+# Å; the closest distances are searched within it.
+REACH = 4.0
 
 
 def half_height(atoms):
@@ -15,7 +17,7 @@ def half_height(atoms):
     return float(atoms.get_volume() / max(areas) / 2)
 
 
-def closest_pairs(frame, reach=4.0):
+def closest_pairs(frame, reach=REACH):
     """Return the smallest distance (Å) of each pair of species in a periodic frame, {"O-Te": 1.75, ...}.
 
     Periodic images are included. A pair without atoms closer than ``reach`` (Å) gets ``reach``. Search trees over the
@@ -87,7 +89,8 @@ def count_neighbours(frames):
     -------
     pandas.DataFrame
         One row per frame with the columns n_{symbol}, the number of atoms of each species, and within_{r}, the number
-        of neighbours within r Å of all atoms together; images are included and each pair counts twice.
+        of neighbours within r Å of all atoms together; images are included and each pair counts twice. The column
+        virial is 1 for frames with a virial, else 0.
     """
     import pandas as pd
     from scipy.spatial import KDTree
@@ -97,5 +100,7 @@ def count_neighbours(frames):
     for frame in frames:
         points, _ = with_images(frame, RADII[-1])
         within = KDTree(points[: len(frame)]).count_neighbors(KDTree(points), RADII) - len(frame)
-        rows.append([*((frame.symbols == symbol).sum() for symbol in species), *within])
-    return pd.DataFrame(rows, columns=[f"n_{symbol}" for symbol in species] + [f"within_{r:.1f}" for r in RADII])
+        numbers = [(frame.symbols == symbol).sum() for symbol in species]
+        rows.append([*numbers, int("REF_virial" in frame.info), *within])
+    names = [f"n_{symbol}" for symbol in species] + ["virial"] + [f"within_{r:.1f}" for r in RADII]
+    return pd.DataFrame(rows, columns=names)

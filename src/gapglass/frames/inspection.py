@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 
 from gapglass.base import units
-from gapglass.frames import checks, geometry, labels, readers, trajectory
+from gapglass.frames import checks, geometry, isolated, labels, readers, trajectory
 from gapglass.frames.plateaus import gaps, plateaus
-from gapglass.frames.readers import bare_name
+from gapglass.frames.readers import bare_name, families, label_names
 
 SHOWN = 5  # number of gaps, repetitions or formulas in the text
 
@@ -24,9 +24,12 @@ def inspect(source):
     -------
     dict
         frames, n_atoms, formulas, energies, forces, virials (numbers of frames that have them),
-        largest_force_ev_per_angstrom, cell_angstrom (smallest and largest edges and angles), density_g_per_cm3,
-        closest_angstrom, interval_fs, interval_steps, gaps, repeated, temperature_key, plateaus, left_out and notes;
-        file, files, format, title and labels_from describe the files.
+        largest_force_ev_per_angstrom, pressure_gpa (smallest, mean and largest of the virials), label_keys (key that
+        looks like a label -> number of frames), keys_used, isolated_atoms (element -> eV), unconverged (number of
+        frames), contradictions (reason -> number of frames), settings, cell_angstrom (smallest and largest
+        edges and angles), density_g_per_cm3, closest_angstrom (``geometry.REACH`` where nothing is closer),
+        interval_fs, interval_steps, gaps, repeated, temperature_key, plateaus, left_out
+        and notes; file, files, format, title and labels_from describe the files.
 
     Raises
     ------
@@ -34,10 +37,11 @@ def inspect(source):
         When the file cannot be read or contains no frame.
     """
     entry = {"name": source.name, "file": str(source.path), "where": {}, "start": 0, "stop": None, "stride": 1}
-    contents = _Contents()
+    contents = _Contents(with_keys=source.format in readers.WITH_KEYS, declared=bool(source.keys))
     for index, raw in trajectory.read_raw(entry, source):
         contents.add(index, raw)
     form = readers.FORMATS[source.format]
+    contents.keys_used.update(source.keys.values())
     return {
         "file": str(source.path),
         "files": [str(path) for path in source.files],
@@ -48,13 +52,17 @@ def inspect(source):
         **contents.times(),
         "left_out": dict(source.dropped),
         "notes": list(source.notes),
+        "settings": dict(source.settings),
     }
 
 
 class _Contents:
     """What the frames of one trajectory contain, added frame by frame."""
 
-    def __init__(self):
+    def __init__(self, with_keys, declared):
+        self.with_keys, self.declared = with_keys, declared
+        self.label_keys, self.keys_used = Counter(), set()
+        self.pressures, self.isolated, self.contradictions, self.unconverged = [], {}, Counter(), 0
         self.frames = self.forces = self.virials = 0
         self.energies, self.formulas, self.n_atoms = Counter(), Counter(), Counter()
         self.largest_force = 0.0
@@ -72,6 +80,11 @@ class _Contents:
         self.n_atoms[len(atoms)] += 1
         self.forces += raw.forces is not None
         self.virials += raw.virial is not None
+        self.unconverged += raw.converged is False
+        self.contradictions.update(raw.faults)
+        self._add_keys(atoms)
+        if raw.virial is not None and raw.virial.size == 9 and (volume := abs(np.linalg.det(atoms.cell))) > 0:
+            self.pressures.append(np.trace(raw.virial) / 3 / volume / units.PRESSURE_EV_PER_ANGSTROM3["GPa"])
         if raw.forces is not None and len(raw.forces):
             self.largest_force = max(self.largest_force, float(np.linalg.norm(raw.forces, axis=1).max()))
         energy = labels.labels(raw)["energy"]
@@ -82,8 +95,16 @@ class _Contents:
         for key, value in atoms.info.items():
             if "temp" in str(key).lower() and np.isscalar(value) and not isinstance(value, str):
                 self.keyed.setdefault(key, [np.nan] * index).append(float(value))
-        if abs(np.linalg.det(np.asarray(atoms.cell))) > 1e-3 and np.isfinite(atoms.positions).all():
+        if isolated.is_isolated(atoms):
+            self.isolated[str(atoms.symbols)] = labels.labels(raw)["energy"]
+        elif abs(np.linalg.det(np.asarray(atoms.cell))) > 1e-3 and np.isfinite(atoms.positions).all():
             self._add_structure(index, atoms)
+
+    def _add_keys(self, atoms):
+        if self.with_keys:
+            self.label_keys.update(key for keys in label_names.label_keys(atoms).values() for key in keys)
+            if not self.declared:
+                self.keys_used.update(families.chosen(atoms).values())
 
     def _add_structure(self, index, atoms):
         self.cells.append(atoms.cell.cellpar())
@@ -104,6 +125,12 @@ class _Contents:
             "energies": dict(self.energies),
             "forces": self.forces,
             "virials": self.virials,
+            "label_keys": dict(self.label_keys),
+            "keys_used": sorted(self.keys_used),
+            "pressure_gpa": [f(self.pressures) for f in (min, _mean, max)] if self.pressures else None,
+            "isolated_atoms": self.isolated,
+            "unconverged": self.unconverged,
+            "contradictions": dict(self.contradictions),
             "largest_force_ev_per_angstrom": self.largest_force if self.forces else None,
             "cell_angstrom": [np.min(cells, axis=0).tolist(), np.max(cells, axis=0).tolist()] if cells else None,
             "density_g_per_cm3": [min(densities), float(np.mean(densities)), max(densities)] if densities else None,
@@ -124,6 +151,10 @@ class _Contents:
             "temperature_key": key,
             "plateaus": plateaus(series, self.keyed.get(key), known_time),
         }
+
+
+def _mean(values):
+    return float(np.mean(values))
 
 
 def entry_text(found, options=None):
@@ -186,6 +217,7 @@ def text(found, options=None):
         ("frames", f"{found['frames']}{left_out}"),
         ("atoms", f"{' or '.join(map(str, found['n_atoms']))}: {formulas}"),
         ("labels", _labels(found)),
+        *_key_rows(found),
         ("cell", _cell(found)),
         ("time", _time(found)),
     ]
@@ -195,14 +227,41 @@ def text(found, options=None):
     rows += [("ramp" if part["ramp"] else "plateau", _plateau(part)) for part in found["plateaus"]]
     if found["closest_angstrom"]:
         pairs = sorted(found["closest_angstrom"].items())
-        rows.append(("closest", ", ".join(f"{pair} {distance:.2f}" for pair, distance in pairs) + " Å"))
+        rows.append(("closest", ", ".join(f"{pair} {_distance(distance)}" for pair, distance in pairs) + " Å"))
     if found["repeated"]:
         shown = _first(f"{index} = {earlier}" for index, earlier in found["repeated"])
         rows.append(("repeated", f"{len(found['repeated'])} frames ({shown})"))
+    if found["unconverged"]:
+        rows.append(("unconverged", f"{found['unconverged']} frames (import.unconverged)"))
+    if found["settings"]:
+        rows.append(("settings", "; ".join(f"{key} {value}" for key, value in found["settings"].items())))
     rows += [("note", note) for note in found["notes"]]
+    rows += [("rejected", f"{n} frames: {reason}") for reason, n in list(found["contradictions"].items())[:SHOWN]]
     width = max(len(name) for name, _ in rows)
     body = "\n".join(f"  {name:{width}}  {value}" for name, value in rows)
     return f"{found['file']}\n{body}\n\n{entry_text(found, options)}\n"
+
+
+def _key_rows(found):
+    """Return the rows about the names of labels and about isolated atoms, for formats that have them."""
+    rows = []
+    if found["label_keys"]:
+        used = [key for key in found["label_keys"] if key in found["keys_used"]]
+        unused = [key for key in found["label_keys"] if key not in found["keys_used"]]
+        words = f"used {', '.join(used) or 'none'}" + (f"; NOT USED {', '.join(unused)}" if unused else "")
+        rows.append(("keys", words))
+    if found["isolated_atoms"]:
+        energies = (
+            f"{symbol} without energy" if energy is None else f"{symbol} {energy:.6f} eV"
+            for symbol, energy in found["isolated_atoms"].items()
+        )
+        rows.append(("isolated", f"{', '.join(energies)}: taken as e0, and in every training set"))
+    return rows
+
+
+def _distance(distance):
+    """Return a closest distance in Å; at the reach of the search it says that nothing is closer."""
+    return f"> {geometry.REACH:g}" if distance >= geometry.REACH else f"{distance:.2f}"
 
 
 def _first(words):
@@ -220,7 +279,7 @@ def _labels(found):
     parts = [f"energy ({kind}){share(count)}" for kind, count in found["energies"].items()]
     if found["forces"]:
         parts.append(f"forces{share(found['forces'])} (largest {found['largest_force_ev_per_angstrom']:.1f} eV/Å)")
-    parts.append(f"virial{share(found['virials'])}" if found["virials"] else "no virial")
+    parts.append(f"virial{share(found['virials'])}{_pressure(found)}" if found["virials"] else "no virial")
     missing = [what for what, there in (("energy", found["energies"]), ("forces", found["forces"])) if not there]
     if missing:
         parts.append(
@@ -229,7 +288,17 @@ def _labels(found):
     return ", ".join(parts)
 
 
+def _pressure(found):
+    """Return the pressures (GPa) that the virials stand for, in which a wrong unit is seen."""
+    if not found["pressure_gpa"]:
+        return ""
+    low, mean, high = found["pressure_gpa"]
+    return f" (pressure {mean:.3g} GPa, from {low:.3g} to {high:.3g})"
+
+
 def _cell(found):
+    if found["cell_angstrom"] is None and found["isolated_atoms"]:
+        return "of isolated atoms, not used"
     if found["cell_angstrom"] is None:
         return "NONE: give `cell`, in Å"
     low, high = (np.array(values) for values in found["cell_angstrom"])

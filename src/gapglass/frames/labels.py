@@ -4,7 +4,7 @@ import numpy as np
 from ase import Atoms
 
 from gapglass.frames import readers
-from gapglass.frames.readers import records
+from gapglass.frames.readers import families
 
 
 def labels(frame, source="auto"):
@@ -23,7 +23,7 @@ def labels(frame, source="auto"):
         energy (eV), energy_source, forces (eV/Å) and virial (eV), None if absent. Forces and virial have the shape
         that was read; ``checks.problems`` checks it.
     """
-    raw = records.from_atoms(frame) if isinstance(frame, Atoms) else frame
+    raw = families.from_atoms(frame) if isinstance(frame, Atoms) else frame
     wanted = ["REF_energy", "free_energy", "energy"] if source == "auto" else [source]
     kind = next((name for name in wanted if raw.energies.get(name) is not None), None)
     return {

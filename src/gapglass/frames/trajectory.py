@@ -10,12 +10,13 @@ from ase import Atoms
 
 from gapglass.base.errors import UserError
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
-from gapglass.frames import readers
+from gapglass.frames import energy_steps, findings, isolated, readers
 from gapglass.frames.checks import Seen, problems, refuse_unusable_set
 from gapglass.frames.geometry import closest_pairs, wrapped
 from gapglass.frames.labels import labels, refuse_unlabelled
 
 log = logging.getLogger("gapglass")
+SAME_ENERGY = 1e-3  # eV/atom, between a frame and its repetition
 
 
 def read_raw(entry, source=None):
@@ -105,11 +106,18 @@ class _Imported:
     kinds: dict = field(default_factory=dict)  # name of the trajectory -> kinds of its energies
     closest: dict = field(default_factory=dict)  # pair of species -> smallest distance (Å)
     outside: Counter = field(default_factory=Counter)  # name of the trajectory -> frames with atoms outside a cell
+    unconverged: Counter = field(default_factory=Counter)  # name of the trajectory -> frames, left out or kept
+    isolated: list = field(default_factory=list)  # symbol, energy (eV), trajectory and source_index
     seen: Seen = field(default_factory=Seen)
     total: int = 0
 
+    def reject(self, name, index, reasons):
+        """Add a rejected frame and log it."""
+        self.rejected.append({"trajectory": name, "source_index": index, "reasons": reasons})
+        log.warning("trajectory %s, frame %d rejected: %s", name, index, "; ".join(reasons))
 
-def import_frames(trajectories, settings):
+
+def import_frames(trajectories, settings, e0="fitted"):
     """Read and check all trajectories.
 
     Parameters
@@ -118,6 +126,8 @@ def import_frames(trajectories, settings):
         Section ``trajectories`` of the completed configuration.
     settings : dict
         Section ``import``.
+    e0 : "fitted" or dict
+        ``potential.e0``, with which the energies of isolated atoms must agree.
 
     Returns
     -------
@@ -126,12 +136,14 @@ def import_frames(trajectories, settings):
     table : pandas.DataFrame
         One row per frame.
     summary : dict
-        Counts, species, temperatures, rejected frames with reasons, kinds of energy, and the digest of each file.
+        Counts, species, temperatures, rejected frames with reasons, kinds of energy, energies of isolated atoms,
+        notes, and the digest of each file.
 
     Raises
     ------
     UserError
-        When a file is unusable, too many frames fail, or the kinds of energy are mixed.
+        When a file is unusable, too many frames fail, the kinds of energy are mixed, isolated atoms contradict each
+        other or ``e0``, or energies fall into groups that temperature does not explain.
     """
     import pandas as pd  # not at the top, because the inspection of a file uses this module without tables
 
@@ -142,7 +154,7 @@ def import_frames(trajectories, settings):
         title, files = readers.FORMATS[source.format].title, ", ".join(map(str, source.files))
         log.info("trajectory %s: %s, from %s", entry["name"], title, files)
         _import_trajectory(entry, source, settings, imported)
-        _log_findings(source, imported.outside[entry["name"]], settings)
+        _log_findings(source, imported, settings)
         for path in source.files:
             with path.open("rb") as stream:
                 digests[str(path)] = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -151,28 +163,48 @@ def import_frames(trajectories, settings):
     if not mixed and not settings.get("energies_agree") and len(summary["energy_source"]) > 1:
         mixed = [set(summary["energy_source"])]
     refuse_unusable_set(summary, imported.total, mixed, settings)
-    return imported.frames, pd.DataFrame(imported.rows), summary
+    table = pd.DataFrame(imported.rows)
+    summary["isolated_atom_energies"] = isolated.energies(imported.isolated, summary["species"], e0, log)
+    summary["energy_steps"] = energy_steps.steps(table)
+    summary["notes"] += findings.of_set(summary)
+    if (message := energy_steps.refusal(summary["energy_steps"])) and not settings.get("accept_energy_steps"):
+        raise UserError(message)
+    return imported.frames, table, summary
 
 
 def _import_trajectory(entry, source, settings, imported):
     """Add the valid frames of one trajectory, and the reasons why others are rejected, to ``imported``."""
-    name = entry["name"]
+    name, repeated = entry["name"], []
     for position, (index, raw) in enumerate(read_raw(entry, source)):
-        if position == 0:
+        alone = isolated.is_isolated(raw.atoms)
+        if position == 0 and not alone:
             refuse_unlabelled(source, raw, settings["energy_source"])
         imported.total += 1
+        if raw.converged is False:
+            imported.unconverged[name] += 1
+            if settings.get("unconverged", "leave_out") == "leave_out":
+                continue
         label, atoms = labels(raw, settings["energy_source"]), raw.atoms
-        reasons, pairs = _reasons_to_reject(entry, atoms, label, settings)
+        if alone:
+            _import_isolated(entry, index, atoms, label, imported)
+            continue
+        reasons, pairs = _reasons_to_reject(entry, raw, label, settings)
         if not reasons:
             inside = wrapped(atoms)
             imported.outside[name] += not np.array_equal(inside, atoms.positions)
             if settings.get("positions") == "wrapped":
                 atoms.positions = inside
-            earlier = imported.seen.find(atoms, (name, index))
-            reasons = [f"a repetition of frame {earlier[1]} of trajectory {earlier[0]!r}"] if earlier else []
+            earlier = imported.seen.find(atoms, (name, index, label["energy"]))
+            if earlier and abs(earlier[2] - label["energy"]) <= SAME_ENERGY * len(atoms):
+                repeated.append((index, earlier))
+                continue
+            if earlier:
+                reasons = [
+                    f"a repetition of frame {earlier[1]} of trajectory {earlier[0]!r} with another energy, "
+                    f"{label['energy']:.6f} eV after {earlier[2]:.6f} eV"
+                ]
         if reasons:
-            imported.rejected.append({"trajectory": name, "source_index": index, "reasons": reasons})
-            log.warning("trajectory %s, frame %d rejected: %s", name, index, "; ".join(reasons))
+            imported.reject(name, index, reasons)
             continue
         imported.kinds.setdefault(name, set()).add(label["energy_source"])
         frame = _canonical(raw, label, entry, len(imported.frames), position)
@@ -180,11 +212,27 @@ def _import_trajectory(entry, source, settings, imported):
         for pair, distance in pairs.items():
             imported.closest[pair] = min(distance, imported.closest.get(pair, distance))
         imported.rows.append(_row(frame, entry, index, min(pairs.values()), digest(atoms)))
+    if repeated:
+        source.dropped["repetitions of an earlier frame"] += len(repeated)
+        shown = ", ".join(f"{index} = {place} of {other}" for index, (other, place, _) in repeated[:5])
+        log.info("trajectory %s: repeated frames: %s%s", name, shown, ", ..." if len(repeated) > 5 else "")
 
 
-def _reasons_to_reject(entry, atoms, label, settings):
+def _import_isolated(entry, index, atoms, label, imported):
+    """Add the energy of an isolated atom, or the reasons why it is rejected, to ``imported``."""
+    if reasons := isolated.problems(atoms, label):
+        imported.reject(entry["name"], index, reasons)
+        return
+    imported.kinds.setdefault(entry["name"], set()).add(label["energy_source"])
+    imported.isolated.append(
+        {"symbol": atoms.symbols[0], "energy": label["energy"], "trajectory": entry["name"], "source_index": index}
+    )
+
+
+def _reasons_to_reject(entry, raw, label, settings):
     """Return the reasons to reject a frame, and the closest distances of its pairs unless its structure is invalid."""
-    reasons = problems(atoms, label, settings)
+    atoms = raw.atoms
+    reasons = problems(atoms, label, settings) + raw.faults
     pairs = {} if reasons else closest_pairs(atoms)
     if pairs and min(pairs.values()) < settings["min_distance"]:
         reasons.append(f"two atoms {min(pairs.values()):.2f} Å apart, below import.min_distance")
@@ -197,8 +245,13 @@ def _reasons_to_reject(entry, atoms, label, settings):
     return reasons, pairs
 
 
-def _log_findings(source, n_outside, settings):
+def _log_findings(source, imported, settings):
     """Log what the reader left out and found, and how many frames have atoms outside their cell."""
+    n_outside, n_unconverged = imported.outside[source.name], imported.unconverged[source.name]
+    if n_unconverged and settings.get("unconverged", "leave_out") == "leave_out":
+        source.dropped["not converged (import.unconverged)"] += n_unconverged
+    elif n_unconverged:
+        source.note(f"{n_unconverged} frames are not converged and are kept (import.unconverged)")
     for reason, count in source.dropped.items():
         log.warning("trajectory %s: left out: %d %s", source.name, count, reason)
     for note in source.notes:
@@ -216,9 +269,7 @@ def _summary(imported, trajectories, sources, digests):
     frames = imported.frames
     n_virials = sum("REF_virial" in frame.info for frame in frames)
     if 0 < n_virials < len(frames):
-        log.warning(
-            "%d of %d frames have a virial; virials are fitted only where all have one", n_virials, len(frames)
-        )
+        log.warning("%d of %d frames have a virial, which is fitted for these frames", n_virials, len(frames))
     return {
         "n_frames": len(frames),
         "n_rejected": len(imported.rejected),
@@ -230,7 +281,12 @@ def _summary(imported, trajectories, sources, digests):
         "energy_source": sorted(set().union(*imported.kinds.values())),
         "formats": {name: source.format for name, source in sources.items()},
         "left_out": {name: dict(source.dropped) for name, source in sources.items() if source.dropped},
-        "virials": bool(frames) and n_virials == len(frames),
+        "virials": n_virials > 0,
+        "n_virials": n_virials,
+        "n_isolated": len(imported.isolated),
+        "unconverged": dict(imported.unconverged),
+        "settings": {name: dict(source.settings) for name, source in sources.items() if source.settings},
+        "notes": [f"{name}: {note}" for name, source in sources.items() for note in source.notes],
         "closest_distance_angstrom": imported.closest,
         "sha256": digests,
     }

@@ -3,6 +3,7 @@
 Method: doi:10.1103/PhysRevLett.104.136403.
 """
 
+from gapglass.frames import isolated
 from gapglass.potential import memory, quip
 from gapglass.potential.evaluation import errors
 from gapglass.potential.failures import FitFailed, refuse_missing_species, refuse_unusable
@@ -12,6 +13,8 @@ from gapglass.potential.gap_fit import isolated_atom_energies, run_fit
 def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
     """Fit a potential with the settings of the configuration.
 
+    The isolated atoms of the data set belong to every training set; their energies are e0.
+
     Parameters
     ----------
     frames, hyperparameters, target, seed, log_path
@@ -19,7 +22,8 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
     settings : object
         Attributes ``descriptor``, ``e0``, ``virials`` (section ``potential``) and ``max_fit_time`` (min).
     imported : dict
-        frames/import.json: ``species`` of the study, and whether all frames have ``virials``.
+        frames/import.json: ``species`` of the study, whether frames have ``virials``, and, if the data set has any,
+        ``isolated_atom_energies`` (species -> eV).
 
     Returns
     -------
@@ -34,12 +38,13 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
         When the given ``e0`` lacks a species.
     """
     refuse_missing_species(frames, imported["species"])
+    known = imported.get("isolated_atom_energies", {})
     return run_fit(
-        frames,
+        [*frames, *isolated.frames(known)],
         hyperparameters,
         target,
         descriptor=settings.descriptor,
-        e0=isolated_atom_energies(frames, settings.e0),
+        e0=isolated_atom_energies(frames, settings.e0, known),
         virials=settings.virials and imported["virials"],
         seed=seed,
         max_seconds=60 * settings.max_fit_time,

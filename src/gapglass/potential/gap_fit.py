@@ -26,7 +26,7 @@ from gapglass.frames.store import write_frames
 from gapglass.potential.failures import FitFailed
 
 
-def isolated_atom_energies(frames, e0="fitted"):
+def isolated_atom_energies(frames, e0="fitted", known=None):
     """Return the energy of an isolated atom for every species (eV).
 
     Parameters
@@ -37,6 +37,9 @@ def isolated_atom_energies(frames, e0="fitted"):
         fitted: the energies per species that reproduce the energies of the frames by least squares and, among those,
         are closest to the mean energy per atom; with one composition only, all are that mean. A dictionary (species
         -> eV) is checked for completeness.
+    known : dict, optional
+        Species -> eV of isolated atoms in the data set, which are taken as they are where ``e0`` is fitted; only the
+        other species are fitted.
 
     Returns
     -------
@@ -54,12 +57,20 @@ def isolated_atom_energies(frames, e0="fitted"):
         if missing:
             raise UserError(f"potential.e0 lacks {', '.join(missing)}; gap_fit would silently take 0 eV; add them")
         return {symbol: float(e0[symbol]) for symbol in species}
-    counts = np.array([[(frame.symbols == symbol).sum() for symbol in species] for frame in frames], float)
+    known = {symbol: float(energy) for symbol, energy in (known or {}).items() if symbol in species}
+    fitted = [symbol for symbol in species if symbol not in known]
+    if not fitted:
+        return known
+    of_known = np.array([sum(known.get(symbol, 0.0) for symbol in frame.symbols) for frame in frames])
+    counts = np.array([[(frame.symbols == symbol).sum() for symbol in fitted] for frame in frames], float)
+    here = counts.any(axis=1)
+    counts, rest = counts[here], (np.array([frame.info["REF_energy"] for frame in frames]) - of_known)[here]
     fractions = counts / counts.sum(axis=1, keepdims=True)
-    energies = np.array([frame.info["REF_energy"] for frame in frames]) / counts.sum(axis=1)
+    energies = rest / counts.sum(axis=1)
     mean = energies.mean()
     deviation = np.linalg.lstsq(fractions, energies - mean, rcond=1e-6)[0]
-    return {symbol: float(mean + shift) for symbol, shift in zip(species, deviation, strict=True)}
+    found = known | {symbol: float(mean + shift) for symbol, shift in zip(fitted, deviation, strict=True)}
+    return {symbol: found[symbol] for symbol in species}
 
 
 def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
@@ -144,7 +155,7 @@ def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed):
     ]
 
 
-def check_fit_log(text, *, n_frames, n_atoms, virials, n_terms):
+def check_fit_log(text, *, n_frames, n_atoms, n_virials, n_terms):
     """Compare the log of gap_fit with the content of the training frames.
 
     Parameters
@@ -153,8 +164,8 @@ def check_fit_log(text, *, n_frames, n_atoms, virials, n_terms):
         Log of gap_fit.
     n_frames, n_atoms : int
         Number of training frames, and of atoms in all of them.
-    virials : bool
-        Whether the fit was to use virials.
+    n_virials : int
+        Number of training frames whose virial the fit was to use.
     n_terms : int
         Number of terms in the ``gap`` argument.
 
@@ -175,7 +186,7 @@ def check_fit_log(text, *, n_frames, n_atoms, virials, n_terms):
         (
             "target virial components",
             r"Number of target virials \(property name: \S+\) found:\s*(\d+)",
-            6 * n_frames if virials else 0,
+            6 * n_virials,
         ),
     ]
     for what, pattern, expected in checks:
@@ -200,7 +211,7 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     Parameters
     ----------
     frames : list of ase.Atoms
-        Training frames with REF_energy, REF_forces and, with ``virials``, REF_virial.
+        Training frames with REF_energy, REF_forces and, where known, REF_virial.
     hyperparameters : dict
     target : path-like
         The gap.xml to write.
@@ -208,7 +219,7 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     e0 : dict
         Species -> eV.
     virials : bool
-        Whether the fit uses REF_virial.
+        Whether the fit uses REF_virial, of the frames that have it.
     seed : int
         Seed of the choice of sparse points.
     max_seconds : float
@@ -250,7 +261,9 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
         potential = Path(folder) / "gap.xml"
         _refuse_incomplete(status, text, potential, log_path)
         n_terms = 1 + (1 if descriptor == "soap" else len(species))
-        check_fit_log(text, n_frames=len(frames), n_atoms=sum(map(len, frames)), virials=virials, n_terms=n_terms)
+        n_virials = sum("REF_virial" in frame.info for frame in frames) if virials else 0
+        n_atoms = sum(map(len, frames))
+        check_fit_log(text, n_frames=len(frames), n_atoms=n_atoms, n_virials=n_virials, n_terms=n_terms)
         with whole_file(target) as temporary:
             shutil.copyfile(potential, temporary)
     return {

@@ -43,22 +43,28 @@ class FitMemory:
     Parameters
     ----------
     counts : pandas.DataFrame
-        From ``geometry.count_neighbours``, the rows of the training frames.
+        From ``geometry.count_neighbours``, the rows of the training frames. Isolated atoms are not among them,
+        because they have no neighbours.
     descriptor : {"soap", "soap_turbo"}
     virials : bool
-        Whether the fit uses virials: each neighbour then has six gradients more than the three of the force.
+        Whether the fit uses virials: in the frames that have one, each neighbour has six gradients more than the three
+        of the force.
     """
 
     def __init__(self, counts, *, descriptor, virials):
         self.descriptor = descriptor
-        self.gradients = 9 if virials else 3
         atoms = counts[[name for name in counts if name.startswith("n_")]].to_numpy()
         within = counts[[f"within_{r:.1f}" for r in RADII]].to_numpy()
         largest = atoms.sum(axis=1).argmax()
         self.atoms_of_species = atoms.sum(axis=0)
         self.n_frames, self.n_atoms = len(counts), int(atoms.sum())
-        self.n_targets = len(counts) * (7 if virials else 1) + 3 * self.n_atoms
+        with_virial = counts["virial"].to_numpy(int) if virials else np.zeros(len(counts), int)
+        self.n_targets = len(counts) + 6 * int(with_virial.sum()) + 3 * self.n_atoms
         self.within = within.sum(axis=0)
+        # Gradients of the atoms themselves and of their neighbours.
+        gradients = 3 + 6 * with_virial
+        self.own_gradients = int(gradients @ atoms.sum(axis=1))
+        self.gradients_within = gradients @ within
         self.largest = atoms[largest].sum(), within[largest]
 
     def vectors(self, hyperparameters):
@@ -75,11 +81,12 @@ class FitMemory:
         length = descriptor_length(h, len(self.atoms_of_species), self.descriptor)
         many_body = {
             "descriptors": self.n_atoms,
-            "gradients": self.gradients * (self.n_atoms + _within(self.within, h["cutoff"])),
+            "gradients": self.own_gradients + _within(self.gradients_within, h["cutoff"]),
         }
         # gap_fit stores each pair from both sides, with the gradients of both its atoms.
         pairs = _within(self.within, h["two_body_cutoff"])
-        return length, many_body, {"descriptors": pairs, "gradients": 2 * self.gradients * pairs}
+        gradients = 2 * _within(self.gradients_within, h["two_body_cutoff"])
+        return length, many_body, {"descriptors": pairs, "gradients": gradients}
 
     def mb(self, hyperparameters):
         """Return the predicted peak memory (MB) of gap_fit, margin included."""
@@ -148,7 +155,7 @@ def of_fit(counts, hyperparameters, settings, imported):
     settings : object
         Attributes ``descriptor`` and ``virials`` (section ``potential``).
     imported : dict
-        frames/import.json: whether all frames have ``virials``.
+        frames/import.json: whether frames have ``virials``.
     """
     return FitMemory(counts, descriptor=settings.descriptor, virials=settings.virials and imported["virials"]).mb(
         hyperparameters

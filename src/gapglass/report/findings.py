@@ -40,6 +40,17 @@ def facts(best, summary, r_x, main):
     return found + models[:3]
 
 
+def left_out(imported):
+    """Return in words what the readers and the import left out of each trajectory without rejecting it.
+
+    Parameters
+    ----------
+    imported : dict
+        frames/import.json.
+    """
+    return [f"{count} {reason} ({name})" for name, of in imported["left_out"].items() for reason, count in of.items()]
+
+
 def explosions(exploded):
     """Return the outcome of every exploded quench with the label of its model and the place in the cycle."""
     return [

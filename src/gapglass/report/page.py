@@ -74,6 +74,8 @@ def _frames_and_clusters(settings, files):
     return {
         "imported": imported,
         "trajectories": rows.trajectories(settings["trajectories"], imported["trajectories"]),
+        "left_out": findings.left_out(imported),
+        "dft_settings": rows.electronic_structure(imported["settings"]),
         "kernels": read_json(files.kernels),
         "best": best,
         "deltas": rows.deltas(delta),

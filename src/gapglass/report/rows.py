@@ -29,6 +29,21 @@ def _pair(row):
     return f"{row['neighbour']} around {row['centre']}"
 
 
+def electronic_structure(settings):
+    """Return a row per trajectory with the settings of the electronic structure that its files state.
+
+    Parameters
+    ----------
+    settings : dict
+        Trajectory -> {setting: value}, from frames/import.json.
+    """
+    columns = list(dict.fromkeys(key for of_file in settings.values() for key in of_file))
+    return [
+        {"trajectory": name} | {key.replace("_", " "): of_file.get(key, "–") for key in columns}
+        for name, of_file in settings.items()
+    ]
+
+
 def trajectories(entries, n_frames):
     """Return the trajectories of a configuration with the number of frames that the study uses of each."""
     return [

@@ -9,7 +9,7 @@ from ase.io import iread
 from reading import FIXTURES, frames_of
 
 from gapglass.base.errors import UserError
-from gapglass.frames.readers import records
+from gapglass.frames.readers import families
 
 
 @pytest.mark.parametrize("name", ["md.out.gz", "vcmd.out.gz"])
@@ -20,7 +20,7 @@ def test_pw_against_the_reader_of_ase(tmp_path, name):
     others = list(iread(tmp_path / "pw.out", ":", format="espresso-out"))
     assert len(found) == len(others) == (5 if name == "md.out.gz" else 4)
     for raw, atoms in zip(found, others, strict=True):
-        other = records.from_atoms(atoms)
+        other = families.from_atoms(atoms)
         assert str(raw.atoms.symbols) == "SiCSi"
         np.testing.assert_allclose(raw.atoms.cell, atoms.cell, atol=1e-4)
         np.testing.assert_allclose(raw.atoms.positions, atoms.positions, atol=1e-4)

@@ -165,3 +165,29 @@ def test_file_without_frames(tmp_path):
     (tmp_path / "empty.extxyz").write_text("")
     with pytest.raises(UserError, match=r"empty\.extxyz"):
         found_in(tmp_path / "empty.extxyz")
+
+
+def test_nothing_close_is_said_and_no_distance():
+    text = inspection.text(found_in(ROOT / "tests/data/faults/nothing-close/far.extxyz"))
+    assert "closest  O-O > 4, O-Te > 4, Te-Te > 4 Å" in text
+
+
+def test_output_into_head_is_silent(file):
+    command = f"{sys.executable} -c 'import sys; from gapglass.cli import main; sys.exit(main())' inspect"
+    done = subprocess.run(
+        f"{command} {' '.join([str(file)] * 4)} | head -1", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == f"{file}\n" and done.stderr == ""
+
+
+def test_isolated_atoms_are_shown_as_e0_and_not_as_structure():
+    text = inspection.text(found_in(ROOT / "tests/data/faults/isolated-atoms/iso.extxyz"))
+    assert "Te -223.100000 eV, O -432.000000 eV: taken as e0" in text and "NONE" not in text
+
+
+def test_size_of_the_virial_is_shown_as_a_pressure(tmp_path, blyp_frames):
+    write(tmp_path / "run.extxyz", blyp_frames[:3], format="extxyz")
+    found = found_in(tmp_path / "run.extxyz")
+    pressures = [np.trace(np.reshape(f.info["REF_virial"], (3, 3))) / 3 / f.get_volume() for f in blyp_frames[:3]]
+    assert found["pressure_gpa"][1] == pytest.approx(160.2176634 * np.mean(pressures), rel=1e-6)
+    assert f"virial (pressure {found['pressure_gpa'][1]:.3g} GPa, from" in inspection.text(found)

@@ -1,15 +1,17 @@
 """Reading and checking trajectories."""
 
+import dataclasses
 import gzip
 
 import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
+from conftest import ROOT
 from reading import SETTINGS, entry
 
 from gapglass.base.errors import UserError
-from gapglass.frames import store, trajectory
+from gapglass.frames import checks, readers, store, trajectory
 
 
 @pytest.fixture
@@ -141,10 +143,23 @@ def test_frame_without_a_temperature_is_rejected(tmp_path, blyp_frames):
     assert "no number under temperature_key 'temperature'" in summary["rejected"][0]["reasons"][0]
 
 
-def test_repeated_frame_is_rejected(tmp_path, blyp_frames):
+def test_repeated_frame_is_left_out_and_counted(tmp_path, blyp_frames):
     write(tmp_path / "run.extxyz", [*blyp_frames[:12], blyp_frames[5]], format="extxyz")
+    frames, _, summary = trajectory.import_frames(
+        [entry(tmp_path / "run.extxyz")], SETTINGS | {"max_rejected_fraction": 0}
+    )
+    assert (len(frames), summary["n_rejected"]) == (12, 0)
+    assert summary["left_out"] == {"run": {"repetitions of an earlier frame": 1}}
+
+
+def test_repetition_with_another_energy_is_a_contradiction_and_rejected(tmp_path, blyp_frames):
+    other = blyp_frames[5].copy()
+    other.info["REF_energy"] += 1.0
+    write(tmp_path / "run.extxyz", [*blyp_frames[:12], other], format="extxyz")
     _, _, summary = trajectory.import_frames([entry(tmp_path / "run.extxyz")], SETTINGS)
-    assert summary["rejected"][0]["reasons"] == ["a repetition of frame 5 of trajectory 'run'"]
+    (reason,) = summary["rejected"][0]["reasons"]
+    assert reason.startswith("a repetition of frame 5 of trajectory 'run' with another energy")
+    assert f"{other.info['REF_energy']:.6f} eV after {blyp_frames[5].info['REF_energy']:.6f} eV" in reason
 
 
 def test_missing_forces_everywhere_stop_the_run(tmp_path, blyp_frames):
@@ -158,8 +173,8 @@ def test_missing_forces_everywhere_stop_the_run(tmp_path, blyp_frames):
 
 def test_mixed_kinds_of_energy_are_refused(tmp_path, blyp_frames):
     frames = [frame.copy() for frame in blyp_frames[:12]]
-    energy = frames[3].info.pop("REF_energy")
-    frames[3].calc = SinglePointCalculator(frames[3], energy=energy)
+    energy, forces = frames[3].info.pop("REF_energy"), frames[3].arrays.pop("REF_forces")
+    frames[3].calc = SinglePointCalculator(frames[3], energy=energy, forces=forces)
     write(tmp_path / "run.extxyz", frames, format="extxyz")
     with pytest.raises(UserError, match=r"different kinds \(REF_energy, energy\)"):
         trajectory.import_frames([entry(tmp_path / "run.extxyz")], SETTINGS)
@@ -184,3 +199,63 @@ def test_truncated_file_is_named(file, n_lines):
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:n_lines]))
     with pytest.raises(UserError, match="cannot be read as extended XYZ after frame 12"):
         trajectory.import_frames([entry(file)], SETTINGS)
+
+
+@pytest.mark.parametrize("choice", ["leave_out", "keep"])
+def test_frames_that_are_not_converged_are_left_out_or_kept_and_counted(tmp_path, blyp_frames, choice):
+    frames = [frame.copy() for frame in blyp_frames[:14]]
+    for number, frame in enumerate(frames):
+        frame.info["converged"] = number not in (3, 8)
+    write(tmp_path / "run.extxyz", frames, format="extxyz")
+    settings = SETTINGS | {"unconverged": choice, "max_rejected_fraction": 0}
+    found, table, summary = trajectory.import_frames([entry(tmp_path / "run.extxyz")], settings)
+    assert summary["unconverged"] == {"run": 2} and summary["n_rejected"] == 0
+    if choice == "keep":
+        assert len(found) == 14 and summary["notes"] == [
+            "run: 2 frames are not converged and are kept (import.unconverged)"
+        ]
+    else:
+        assert summary["left_out"] == {"run": {"not converged (import.unconverged)": 2}}
+        assert table["source_index"].tolist() == [n for n in range(14) if n not in (3, 8)]
+
+
+def test_settings_that_files_state_are_recorded_and_compared(tmp_path, blyp_frames, monkeypatch):
+    def reading(source):
+        source.settings.update({"functional": "BLYP", "cutoff_ev": 400.0 if source.name == "one" else 500.0})
+        yield from form.frames(source)
+
+    form = readers.FORMATS["extxyz"]
+    monkeypatch.setitem(readers.FORMATS, "extxyz", dataclasses.replace(form, frames=reading))
+    write(tmp_path / "one.extxyz", blyp_frames[:12], format="extxyz")
+    write(tmp_path / "two.extxyz", blyp_frames[12:20], format="extxyz")
+    both = [entry(tmp_path / f"{name}.extxyz", name=name) for name in ("one", "two")]
+    _, _, summary = trajectory.import_frames(both, SETTINGS)
+    assert summary["settings"]["two"] == {"functional": "BLYP", "cutoff_ev": 500.0}
+    assert (
+        summary["notes"][0]
+        == "the trajectories were computed with different settings, cutoff_ev: 400.0 in one; 500.0 in two"
+    )
+
+
+def test_only_the_frames_of_the_structure_reference_must_agree(blyp_frames):
+    composition = {"Te": 1, "O": 2}
+
+    def frame(temperature, n_units, role="reference"):
+        atoms = blyp_frames[0][[*range(4 * n_units), *range(4 * n_units)][: 3 * n_units]]
+        atoms.numbers = [52] * n_units + [8] * (2 * n_units)
+        atoms.info = {"role": role, "temperature": temperature, "trajectory": f"of-{3 * n_units}", "frame": 0}
+        return atoms
+
+    checks.check_reference(composition, [frame(300, 4), frame(2000, 6), frame(300, 8, "extra")], 300)
+    with pytest.raises(UserError, match="different sizes: O8Te4 in trajectory 'of-12', O12Te6 in trajectory 'of-18'"):
+        checks.check_reference(composition, [frame(300, 4), frame(300, 6)], 300)
+    with pytest.raises(UserError, match=r"trajectory 'of-12' has role reference and holds O8Te4, glass.composition"):
+        checks.check_reference({"Te": 1, "O": 3}, [frame(300, 4)], 300)
+    checks.check_reference({"Te": 1, "O": 3}, [frame(2000, 4)], 300)
+
+
+def test_repeated_frames_of_a_restart_stop_nothing():
+    path = ROOT / "tests/data/faults/repeated-frames/dup1.extxyz"
+    read = entry(path, temperature=None, temperature_key="temperature")
+    frames, _, summary = trajectory.import_frames([read], SETTINGS | {"max_rejected_fraction": 0})
+    assert len(frames) == 40 and summary["left_out"] == {"run": {"repetitions of an earlier frame": 1}}

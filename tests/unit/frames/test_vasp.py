@@ -10,7 +10,7 @@ from reading import FIXTURES, frames_of
 
 from gapglass.base.errors import UserError
 from gapglass.base.units import tensor
-from gapglass.frames.readers import records
+from gapglass.frames.readers import families
 
 
 @pytest.mark.parametrize("name", ["vasprun.xml", "OUTCAR", "ML_AB", "XDATCAR"])
@@ -43,7 +43,7 @@ def test_vasp_against_the_readers_of_ase(tmp_path):
     (tmp_path / "vasprun.xml").write_text(" <calculation>".join([parts[0], parts[1], *parts[3:]]))
     found, _ = frames_of(FIXTURES / "vasp/vasprun.xml")
     for raw, atoms in zip(found, iread(tmp_path / "vasprun.xml", ":", format="vasp-xml"), strict=True):
-        other = records.from_atoms(atoms)
+        other = families.from_atoms(atoms)
         assert raw.energies == pytest.approx(other.energies)
         np.testing.assert_allclose(raw.atoms.positions, atoms.positions)
         np.testing.assert_allclose(raw.forces, other.forces)
@@ -59,7 +59,7 @@ def test_files_that_vasp_wrote(name, form):
     path = Path(ase.__file__).parent / "test/testdata/vasp" / name
     found, _ = frames_of(path)
     assert len(found) == 1
-    other = records.from_atoms(read(path, format=form))
+    other = families.from_atoms(read(path, format=form))
     assert found[0].energies == pytest.approx(other.energies, abs=1e-8)
     assert str(found[0].atoms.symbols) == str(other.atoms.symbols)
     np.testing.assert_allclose(found[0].atoms.positions, other.atoms.positions)

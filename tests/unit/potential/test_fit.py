@@ -1,5 +1,6 @@
 """fit_and_test: a fit that succeeds, fits that fail and are results, and errors that are no results."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from conftest import HYPERPARAMETERS
 
 from gapglass.base.errors import ProgramKilled, UserError
-from gapglass.frames import geometry
+from gapglass.frames import geometry, isolated
 from gapglass.potential import evaluation, fit, gap_fit, memory, quip
 
 SMALL = HYPERPARAMETERS | {"n_max": 3, "l_max": 2, "n_sparse": 10}
@@ -91,3 +92,33 @@ def test_killed_program_and_mistaken_settings_are_no_results(tmp_path, run, monk
     monkeypatch.setattr(gap_fit, "gap_fit_program", lambda: str(program))
     with pytest.raises(ProgramKilled, match=r"gap_fit was ended from outside \(SIGKILL\)"):
         run()
+
+
+def test_isolated_atoms_are_e0_and_in_every_training_set(tmp_path, run):
+    known = {"O": -432.0, "Te": -223.1}
+    result, *_ = run(imported=IMPORTED | {"isolated_atom_energies": known})
+    assert result["status"] == "ok"
+    log = (tmp_path / "fit.log").read_text()
+    assert "e0={O:-432.0:Te:-223.1}" in log
+    assert re.search(r"target energies .*found: +6\n", log) and re.search(rf"target forces .*found: +{3 * 194}\n", log)
+    energies, forces = quip.predict(tmp_path / "gap.xml", isolated.frames(known))
+    np.testing.assert_allclose(energies, list(known.values()), atol=0.05)
+    assert max(np.abs(force).max() for force in forces) < 1e-6
+
+
+def test_virials_are_used_for_the_frames_that_have_them(tmp_path, blyp_frames):
+    train = [frame.copy() for frame in blyp_frames[:4]]
+    for frame in train[1:]:
+        del frame.info["REF_virial"]
+    counts = geometry.count_neighbours(train)
+    imported, settings = IMPORTED | {"virials": True}, SimpleNamespace(**SETTINGS)
+    assert counts["virial"].tolist() == [1, 0, 0, 0]
+    few, none, every = (
+        memory.of_fit(made, SMALL, settings, imported)
+        for made in (counts, counts.assign(virial=0), counts.assign(virial=1))
+    )
+    assert none < few < every and none == memory.of_fit(counts, SMALL, settings, IMPORTED)
+    fit.fit(
+        train, SMALL, tmp_path / "gap.xml", settings=settings, imported=imported, seed=1, log_path=tmp_path / "log"
+    )
+    assert re.search(r"target virials .*found: +6\n", (tmp_path / "log").read_text())

@@ -105,7 +105,7 @@ def test_virials_are_used_when_asked_and_stress_is_never_taken_for_one(tmp_path,
 )
 def test_log_that_disagrees_is_refused(report, message):
     with pytest.raises(failures.FitFailed, match=message):
-        gap_fit.check_fit_log(report, n_frames=10, n_atoms=480, virials=False, n_terms=3)
+        gap_fit.check_fit_log(report, n_frames=10, n_atoms=480, n_virials=0, n_terms=3)
 
 
 def test_species_without_e0_is_refused(tmp_path, blyp_frames, hyperparameters):
@@ -244,3 +244,14 @@ def test_fit_above_the_limit_is_refused_with_numbers():
     limited, free = SimpleNamespace(max_fit_memory=500), SimpleNamespace(max_fit_memory=None)
     assert memory.too_much(499, limited) == memory.too_much(1e6, free) == ""
     assert memory.too_much(812.4, limited) == "it would need about 812 MB, active_learning.max_fit_memory is 500 MB"
+
+
+def test_species_without_an_isolated_atom_are_fitted_with_the_others_fixed(blyp_frames):
+    known = {"Te": -223.1}
+    found = gap_fit.isolated_atom_energies(blyp_frames, known=known | {"Si": -100.0})
+    mean = np.mean([frame.info["REF_energy"] for frame in blyp_frames])
+    assert found == {"Te": -223.1, "O": pytest.approx((mean + 16 * 223.1) / 32)}
+    assert gap_fit.isolated_atom_energies(blyp_frames[:3], known={"Te": -223.1, "O": -432.0}) == {
+        "Te": -223.1,
+        "O": -432.0,
+    }

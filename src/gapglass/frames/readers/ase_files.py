@@ -7,7 +7,8 @@ not used.
 
 import re
 
-from gapglass.frames.readers.records import Format, from_atoms
+from gapglass.frames.readers.families import declared_or_chosen
+from gapglass.frames.readers.records import Format
 
 
 def traj_frames(source):
@@ -16,7 +17,7 @@ def traj_frames(source):
 
     with TrajectoryReader(str(source.path)) as trajectory:
         for atoms in trajectory:
-            yield from_atoms(atoms)
+            yield declared_or_chosen(source, atoms)
 
 
 def db_frames(source):
@@ -27,7 +28,7 @@ def db_frames(source):
     for row in database.select(sort="id"):
         atoms = row.toatoms()
         atoms.info |= row.key_value_pairs
-        yield from_atoms(atoms)
+        yield declared_or_chosen(source, atoms)
 
 
 def recognises_db(name, head):
@@ -44,6 +45,7 @@ FORMATS = (
         title="ASE trajectory (.traj)",
         frames=traj_frames,
         recognises=lambda name, head: head.startswith("- of Ulm"),
+        options=("keys", "key_units"),
         labels_from="frames written with a calculator that has energy and forces",
     ),
     Format(
@@ -52,6 +54,7 @@ FORMATS = (
         title="ASE database (.db, .json)",
         frames=db_frames,
         recognises=recognises_db,
+        options=("keys", "key_units"),
         labels_from="rows written with a calculator that has energy and forces",
     ),
 )

@@ -1,111 +1,110 @@
 """Extended XYZ, with the keys of ASE, with REF_* keys, or with any keys that the configuration declares."""
 
 import io
-from itertools import islice
+import re
 
-import numpy as np
-
-from gapglass.base import units
+from gapglass.frames.readers.families import declared_or_chosen
 from gapglass.frames.readers.opening import COMPRESSED
-from gapglass.frames.readers.records import Format, RawFrame, from_atoms
+from gapglass.frames.readers.records import Format
 
-# The labels that `keys` may declare, and their units if `key_units` names none; pressure is the negative of stress.
-UNITS = {
-    "energy": "eV",
-    "free_energy": "eV",
-    "forces": "eV/A",
-    "virial": "eV",
-    "stress": "eV/A^3",
-    "pressure": "eV/A^3",
-    "time": "fs",
-}
-KNOWN_UNITS = {
-    "energy": units.ENERGY_EV,
-    "free_energy": units.ENERGY_EV,
-    "forces": units.FORCE_EV_PER_ANGSTROM,
-    "virial": units.ENERGY_EV,
-    "stress": units.PRESSURE_EV_PER_ANGSTROM3,
-    "pressure": units.PRESSURE_EV_PER_ANGSTROM3,
-    "time": units.TIME_FS,
-}
-
-
-def opened(path):
-    """Return a file as an open text stream; a compressed file is unpacked into memory.
-
-    ASE seeks back and forth, which is very slow in a compressed file. ASE gets a stream and not a path, because it
-    takes the part of a path after an @ for the numbers of frames.
-    """
-    opener = COMPRESSED.get(path.suffix)
-    if opener is None:
-        stream = path.open()
-    else:
-        with opener(path, "rt") as packed:
-            stream = io.StringIO(packed.read())
-    _refuse_absurd(stream)
-    return stream
-
-
-def _refuse_absurd(stream):
-    """Refuse a frame that claims more atoms than the file has lines, because ASE would try to read each of them."""
-    n_lines = 0
-    while line := stream.readline():
-        n_lines += 1
-        if line.strip() and not line.startswith("VEC"):
-            n_atoms = int(line)
-            n_read = sum(1 for _ in islice(stream, n_atoms + 1))
-            n_lines += n_read
-            if n_atoms > n_lines:
-                raise ValueError(f"a frame claims {n_atoms} atoms, and the file has {n_lines} lines")
-    stream.seek(0)
+_PAIR = re.compile(r"(?:^|\s)([\w.\-]+)\s*=\s*(\"(?:\\.|[^\"\\])*\"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|\S*)")
 
 
 def frames(source):
     """Yield the frames of an extended XYZ file."""
-    from ase.io import iread
+    from ase.io import read
 
-    with opened(source.path) as stream:
-        for atoms in iread(stream, index=":", format="extxyz"):
-            yield _declared(source, atoms) if source.keys else from_atoms(atoms)
-
-
-def _declared(source, atoms):
-    """Return a raw frame whose labels are those of the declared keys only."""
-    results = getattr(atoms.calc, "results", None) or {}
-
-    def value(what):
-        name = source.keys.get(what)
-        if name is None:
-            return None
-        for place in (atoms.info, atoms.arrays, results):
-            if name in place:
-                return np.asarray(place[name], float)
-        return None
-
-    def unit(what):
-        return source.key_units.get(what, UNITS[what])
-
-    frame = RawFrame(atoms)
-    for kind in ("energy", "free_energy"):
-        if (number := value(kind)) is not None:
-            frame.energies[kind] = float(units.energy(number, unit(kind)))
-    if (forces := value("forces")) is not None:
-        frame.forces = units.forces(forces, unit("forces"))
-    if (time := value("time")) is not None:
-        frame.time_fs = float(units.time(time, unit("time")))
-    volume = abs(np.linalg.det(np.asarray(atoms.cell)))
-    if (virial := value("virial")) is not None:
-        frame.virial = units.energy(_tensor(virial), unit("virial"))
-    elif (stress := value("stress")) is not None:
-        frame.virial = units.virial_from_stress(_tensor(stress), volume, unit("stress"))
-    elif (pressure := value("pressure")) is not None:
-        frame.virial = units.virial_from_pressure(_tensor(pressure), volume, unit("pressure"))
-    return frame
+    for line, text, faults in records(source.path):
+        try:
+            frame = declared_or_chosen(source, read(io.StringIO(text), format="extxyz"))
+        except (ValueError, OSError, IndexError) as error:  # what ASE raises on a record that it cannot read
+            raise ValueError(f"the record in line {line}: {error}") from error
+        frame.faults += faults
+        yield frame
 
 
-def _tensor(numbers):
-    """Return a 3 x 3 tensor from nine numbers, or from six in the order of ASE: xx yy zz yz xz xy."""
-    return units.tensor(numbers, "xx yy zz yz xz xy") if numbers.size == 6 else numbers.reshape(3, 3)
+def records(path):
+    """Yield (number of its first line, text, faults) of every record of a file.
+
+    Lines without content between two records are skipped. ``faults`` are reasons to reject the frame: a key of the
+    comment line that stands twice with different values, and columns that contradict each other.
+
+    Raises
+    ------
+    ValueError
+        For a line that belongs to no record, and for a record that is cut or has other columns than it states.
+    """
+    opener = COMPRESSED.get(path.suffix, open)
+    with opener(path, "rt", encoding="utf-8") as stream:
+        numbered = enumerate(stream, 1)
+        item = next(numbered, None)
+        while item is not None:
+            start, line = item
+            if not line.strip():
+                _refuse_cut(start, line)
+                item = next(numbered, None)
+                continue
+            lines = _record(start, line, numbered)
+            # The lines VEC1 to VEC3 with a cell may follow a record.
+            cell_lines = []
+            while (item := next(numbered, None)) is not None and item[1].lstrip().startswith("VEC"):
+                _refuse_cut(*item)
+                cell_lines.append(item[1])
+            yield start, "".join(lines + cell_lines), _faults(start, lines)
+
+
+def _record(start, line, numbered):
+    """Return the lines of the record that begins with ``line``."""
+    if not line.strip().isdigit():
+        raise ValueError(
+            f"line {start} is {line.strip()[:60]!r}, where the number of atoms of the next frame should stand"
+        )
+    lines = [line]
+    for number, following in numbered:
+        lines.append(following)
+        if len(lines) == int(line) + 2:
+            _refuse_cut(number, following)
+            return lines
+    raise ValueError(
+        f"line {start} announces {int(line)} atoms, and the file ends after {start + len(lines) - 1} lines"
+    )
+
+
+def _refuse_cut(number, line):
+    if not line.endswith("\n"):
+        raise ValueError(
+            f"line {number}, the last, has no line feed, so it may be cut; if the file is complete, append a line feed"
+        )
+
+
+def _faults(start, lines):
+    """Return the contradictions within a record; raise ``ValueError`` where a line has not the stated columns."""
+    pairs, faults = {}, []
+    for key, value in _PAIR.findall(lines[1]):
+        if pairs.setdefault(key, value) != value:
+            faults.append(f"the key {key} stands twice, as {pairs[key]} and as {value}")
+    words = pairs.get("Properties", "").strip("\"'").split(":")
+    if len(words) < 3 or len(words) % 3 or not all(word.isdigit() for word in words[2::3]):
+        return faults
+    widths = list(map(int, words[2::3]))
+    n_columns = sum(widths)
+    for number, line in enumerate(lines[2:], start + 2):
+        if len(line.split()) != n_columns:
+            raise ValueError(f"line {number} has {len(line.split())} columns, Properties states {n_columns}")
+    places = {name: sum(widths[:index]) for index, name in enumerate(words[::3])}
+    if {"species", "Z"} <= set(places):
+        faults += _species_fault(lines[2:], places["species"], places["Z"])
+    return faults
+
+
+def _species_fault(lines, symbol, number):
+    """Return a fault if the columns with the symbol and the number of the elements name different elements."""
+    from ase.data import atomic_numbers
+
+    for atom, words in enumerate(map(str.split, lines)):
+        if str(atomic_numbers.get(words[symbol].capitalize())) != words[number]:
+            return [f"atom {atom} is {words[symbol]} by its species, and has the atomic number Z = {words[number]}"]
+    return []
 
 
 def recognises(name, head):

@@ -11,7 +11,6 @@ from ase.cell import Cell
 from ase.data import atomic_numbers
 from ase.formula import Formula
 
-from gapglass.base import units
 from gapglass.base.errors import UserError
 
 
@@ -37,6 +36,8 @@ class RawFrame:
         Kinetic temperature of this step, not that of a thermostat.
     converged : bool or None
         Whether the self-consistency reached its threshold; None if the file does not state it.
+    faults : list of str
+        Reasons to reject the frame: what it states twice with different values.
     """
 
     atoms: Atoms
@@ -47,6 +48,7 @@ class RawFrame:
     time_fs: float | None = None
     temperature_k: float | None = None
     converged: bool | None = None
+    faults: list = field(default_factory=list)
 
 
 @dataclass
@@ -186,41 +188,3 @@ def given_cell(source):
 def built(symbols, positions, cell):
     """Return periodic Atoms; if ``cell`` is None, they have no cell and are not periodic."""
     return Atoms(symbols, positions=positions, cell=cell, pbc=cell is not None)
-
-
-def from_atoms(atoms):
-    """Return the raw frame of an ``ase.Atoms`` that has labels, as REF_* keys or in its calculator."""
-    results = getattr(atoms.calc, "results", None) or {}
-    kinds = {
-        "REF_energy": atoms.info.get("REF_energy"),
-        **{name: results.get(name) for name in ("free_energy", "energy")},
-    }
-    virial = atoms.info.get("REF_virial")
-    if virial is None and results.get("stress") is not None:
-        stress = _numbers(results["stress"])
-        if stress.shape == (6,):
-            stress = units.tensor(stress, "xx yy zz yz xz xy")
-        virial = units.virial_from_stress(stress, abs(np.linalg.det(np.asarray(atoms.cell))))
-    forces = atoms.arrays.get("REF_forces", results.get("forces"))
-    return RawFrame(
-        atoms=atoms,
-        energies={kind: _number(value) for kind, value in kinds.items() if value is not None},
-        forces=None if forces is None else _numbers(forces),
-        virial=None if virial is None else _numbers(virial),
-    )
-
-
-def _number(value):
-    """Return a label as float, NaN for text; the checks of the import then reject the frame and name the label."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return np.nan
-
-
-def _numbers(values):
-    """Return a label as an array, or one NaN for text and for rows of different lengths."""
-    try:
-        return np.asarray(values, float)
-    except (TypeError, ValueError):
-        return np.array([np.nan])
