@@ -198,6 +198,7 @@ def replicated(small, tmp_path_factory):
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Give the tests that share a finished study to one worker, so that the study runs once."""
     for item in items:
