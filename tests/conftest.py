@@ -202,5 +202,5 @@ def replicated(small, tmp_path_factory):
 def pytest_collection_modifyitems(items):
     """Give the tests that share a finished study to one worker, so that the study runs once."""
     for item in items:
-        if "integration" in item.path.parts:
+        if {"finished", "small", "replicated"} & set(item.fixturenames):
             item.add_marker(pytest.mark.xdist_group("study"))
