@@ -1,9 +1,10 @@
-"""Properties of the reader of extended XYZ: what ASE writes comes back equal, and no cut loses anything in silence."""
+"""Readers of extended XYZ and ASE's files: what ASE writes comes back equal, and no cut loses anything in silence."""
 
 import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
@@ -89,6 +90,25 @@ def test_cut_at_any_byte_is_an_error_unless_it_falls_between_two_records(tmp_pat
     assert between
     for raw, frame in zip(found, frames[:complete], strict=True):
         assert_same(raw, frame)
+
+
+@QUIET
+@given(made=files(), data=st.data(), ending=st.sampled_from(["traj", "json"]))
+def test_files_of_ase_cut_at_any_byte_are_refused(tmp_path, made, data, ending):
+    frames, _ = made
+    if frames[0][3] is not None:  # labels under REF_*, which these files do not hold in columns
+        return
+    path = Path(tmp_path / f"run.{ending}")
+    path.unlink(missing_ok=True)
+    write(path, [frame[0] for frame in frames])
+    for raw, frame in zip(raw_frames(path)[0], frames, strict=True):
+        assert_same(raw, frame)
+    whole = path.read_bytes()
+    # The brace that closes a JSON file is followed by a line feed, which holds nothing.
+    path.write_bytes(whole[: data.draw(st.integers(1, len(whole.rstrip()) - 1))])
+    source = entry(path, format={"traj": "ase_traj", "json": "ase_db"}[ending])
+    with pytest.raises(UserError):
+        list(trajectory.read_raw(source, readers.source_of(source)))
 
 
 @QUIET
