@@ -10,11 +10,10 @@ from itertools import combinations_with_replacement
 
 from ase.data import atomic_numbers, covalent_radii
 
-from gapglass.frames.geometry import closest_pairs
+from gapglass.frames.geometry import REACH, closest_pairs
 
 log = logging.getLogger("gapglass")
 
-REACH = 4.0  # Å; the import searches the closest pairs within this distance
 NO_LIMITS = {}  # guards of a run that no distance stops
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gapglass.base.files import read_json
-from gapglass.frames.geometry import closest_pairs
-from gapglass.glass.guards import REACH, pairs_of
+from gapglass.frames.geometry import REACH, closest_pairs
+from gapglass.glass.guards import pairs_of
 
 DENSITY_MARGIN = 0.01  # cells are written with few digits, so a density this near the frames' counts as theirs
 TEMPERATURE_MARGIN = 0.05

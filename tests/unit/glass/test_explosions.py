@@ -99,7 +99,7 @@ def test_atoms_too_close_are_stopped_and_named(tmp_path, quench, fitted, plugin)
 
 
 def test_each_pair_has_a_limit_of_its_own(tmp_path, quench, fitted, plugin):
-    # Te-O bonds of 1.9 A are far below the limit of Te-Te, and O-O far below it too; only a pair at its own limit stops.
+    # O-Te and O-O are far below the limit of Te-Te; a pair stops the run at its own limit alone.
     frame = read_dump(quench["trajectory"])[-1]
     tellurium = closest_pairs(frame)["Te-Te"]
     wide = replace(KNOWN, closest=CLOSEST | {"Te-Te": 2 * tellurium - 0.4})
@@ -111,15 +111,13 @@ def test_each_pair_has_a_limit_of_its_own(tmp_path, quench, fitted, plugin):
 
 
 def test_pair_never_seen_together_is_stopped_by_covalent_radii(tmp_path, quench, fitted, plugin):
-    unseen = replace(KNOWN, closest={"O-O": 2.3, "O-Te": 1.75})
-    settings = SETTINGS | {"closest_fraction": 1.0}
-    pressed = outcome(
-        run_stage(tmp_path / "seen", quench["restart"], fitted[0], plugin, SHORT, number=2, known=unseen)
-    )
-    assert "the frames never hold Te-Te together" in [item["text"] for item in pressed["outside"]]
-    limits = guards.limits_of(unseen.closest, ["O", "Te"], settings["closest_fraction"])
-    assert limits["Te-Te"].distance == pytest.approx(2 * 1.38) and limits["Te-Te"].closest is None
-    assert "the sum of the covalent radii, because the frames never hold Te-Te together" in limits["Te-Te"].origin
+    unseen = replace(KNOWN, closest={"O-O": 1.0, "O-Te": 1.0})
+    settings = SETTINGS | {"closest_fraction": 1.3}
+    folder = tmp_path / "unseen"
+    found = outcome(run_stage(folder, quench["restart"], fitted[0], plugin, SHORT, settings, number=2, known=unseen))
+    assert (found["kind"], found["pair"]) == ("too_close", "Te-Te") and found["limit"] == pytest.approx(1.3 * 2 * 1.38)
+    assert "1.3 of 2.76 Å, the sum of the covalent radii, because the frames never hold Te-Te" in found["message"]
+    assert "the frames never hold Te-Te together" in [item["text"] for item in found["outside"]]
 
 
 def test_unreadable_and_lost_frames_are_left_out(tmp_path):

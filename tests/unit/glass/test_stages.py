@@ -106,7 +106,7 @@ def test_reference_density_is_that_of_the_reference_frames(tmp_path):
 
 
 def test_step_down_from_a_hot_stage_is_no_runaway(tmp_path, quench, fitted, plugin):
-    # The guard starts from the temperature that the atoms have, whatever the thermostat of the stage before was set to.
+    # The guard starts from the temperature that the atoms have, whatever the thermostat was set to before.
     cold = SHORT | {"temperature": 30.0}  # the first stage ends at more than three times this temperature
     ended = outcome(quench)
     assert ended["temperature_k"] > 90
