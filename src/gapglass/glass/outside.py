@@ -113,7 +113,7 @@ def _composition(frames, known):
     for symbol in sorted(counts):
         share, (low, high) = counts[symbol] / len(frames[0]), known.shares.get(symbol, (0.0, 0.0))
         if not low - 1e-6 <= share <= high + 1e-6:
-            text = f"{100 * share:.1f} % of its atoms are {symbol}, frames {100 * low:.1f} to {100 * high:.1f} %"
+            text = f"{100 * share:.1f} % of its atoms are {symbol}, frames {_range(100 * low, 100 * high, '.1f')} %"
             yield _finding("composition", 1.0, share, [low, high], text)
     for pair in pairs_of(counts):
         if pair not in known.closest:
@@ -127,7 +127,8 @@ def _density(thermo, known):
         return
     values = density[outside]
     farthest = values.max() if values.max() - high > low - values.min() else values.min()
-    text = f"density {farthest:.3g} g/cm³, frames {low:.3g} to {high:.3g} g/cm³, in {_percent(outside)} of the stage"
+    frames = _range(low, high, ".3f")
+    text = f"density {farthest:.3f} g/cm³, frames {frames} g/cm³, in {_percent(outside)} of the stage"
     yield _finding("density", float(outside.mean()), float(farthest), [low, high], text)
 
 
@@ -162,6 +163,11 @@ def _closest(frames, known):
                 f"(ratio {least / known.closest[pair]:.2f}), in {100 * share:.3g} % of its frames"
             )
             yield _finding("closest", share, least, known.closest[pair], text, pair)
+
+
+def _range(low, high, form):
+    """Return two numbers as a range, one number where both look alike."""
+    return " to ".join(dict.fromkeys((format(low, form), format(high, form))))
 
 
 def _percent(outside):

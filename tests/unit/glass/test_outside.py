@@ -49,8 +49,8 @@ def test_density_temperature_and_composition():
     assert found["text"] == "temperature 3000 K, frames up to 2000 K, in 100 % of the stage"
     found = outside.findings(1, thermo(), [frame(symbols="TeTeO")], KNOWN)
     assert [item["text"] for item in found if item["what"] == "composition"] == [
-        "33.3 % of its atoms are O, frames 66.7 to 66.7 %",
-        "66.7 % of its atoms are Te, frames 33.3 to 33.3 %",
+        "33.3 % of its atoms are O, frames 66.7 %",
+        "66.7 % of its atoms are Te, frames 33.3 %",
     ]
 
 
