@@ -26,7 +26,7 @@ from gapglass.glass import lammps, packing
 SEED = 1990
 TIMESTEP = 1.0  # fs
 SPECIES = ["O", "Si"]  # in the order of the types of LAMMPS
-GLASS = {"composition": {"Si": 1, "O": 2}, "density": 2.2, "min_distance": 1.0}
+GLASS = {"composition": {"Si": 1, "O": 2}, "density": 2.2, "closest_fraction": 0.5}
 CLOSEST = {"O-O": 2.2, "O-Si": 1.5, "Si-Si": 2.7}  # Å, the aim of the push-off
 
 # Name -> atoms, frames, steps between two frames, temperatures (K) of the plateaus, steps of the ramp and of the rest

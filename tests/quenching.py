@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from ase import Atoms
 
-from gapglass.glass import packing, stages
+from gapglass.glass import outside, packing, stages
 
 SPECIES = ["O", "Te"]
 SETTINGS = {
@@ -15,10 +15,13 @@ SETTINGS = {
     "timestep": 1.0,
     "ranks": 1,
     "sample_interval": 5,
-    "min_distance": 1.0,
+    "start": "random",
+    "closest_fraction": 0.5,
     "max_temperature_factor": 3.0,
     "lammps_command": [],
 }
+CLOSEST = {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}
+KNOWN = outside.Known(CLOSEST, (5.0, 6.0), 2000.0, {"O": (2 / 3, 2 / 3), "Te": (1 / 3, 1 / 3)})
 STAGE = {"temperature": 300.0, "temperature_start": None, "time": 0.05, "ensemble": "nvt", "pressure": 0.0}
 SHORT = STAGE | {"time": 0.02}
 
@@ -45,7 +48,8 @@ def run_stage(folder, start, potential, plugin, stage=STAGE, settings=SETTINGS, 
         "outcome": folder / "outcome.json",
         "log": folder / "log",
     }
-    stages.run_stage(stage, number, settings, start, outputs, potential=potential, plugin=plugin, seed=11, **options)
+    options = {"known": KNOWN, "seed": 11, **options}
+    stages.run_stage(stage, number, settings, start, outputs, potential=potential, plugin=plugin, **options)
     return outputs
 
 

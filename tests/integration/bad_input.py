@@ -114,6 +114,19 @@ def keys(**settings):
     return make
 
 
+OTHER_START = (
+    '2\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3 pbc="T T T"\nTe 0.0 0.0 0.0\nO 1.9 0.0 0.0\n'
+)
+
+
+def start_file(content):
+    def make(study):
+        study.file("start.extxyz", content)
+        study.set("glass.start", "start.extxyz")
+
+    return make
+
+
 def text(content):
     def make(study):
         study.text = content
@@ -570,6 +583,33 @@ CASES = [
         keys(trajectories__0__start=9, trajectories__0__stop=5),
         "`trajectories[0].stop` is 5",
         "raise it",
+    ),
+    Case(
+        C,
+        "a former key",
+        "check",
+        key("glass.min_distance", 0.8),
+        "`glass.min_distance` is now `glass.closest_fraction`",
+        "drop min_distance",
+    ),
+    Case(
+        C, "start file absent", "check", key("glass.start", "mine.xyz"), "`glass.start` is mine.xyz", "mend the path"
+    ),
+    Case(
+        C,
+        "start file is no structure",
+        "check",
+        start_file("no frame"),
+        "cannot be read as extended XYZ",
+        "write it anew",
+    ),
+    Case(
+        C,
+        "start file of another composition",
+        "check",
+        start_file(OTHER_START),
+        "`glass.start` is start.extxyz, which holds OTe, and glass.composition is",
+        "mend one of them",
     ),
     Case(C, "no atoms for a formula unit", "check", key("glass.sizes", [47]), "`glass.sizes` holds 47", "use 45"),
     Case(
@@ -1130,9 +1170,25 @@ CASES = [
         P,
         "density too high",
         "pack_atoms",
-        keys(glass__density=29.0, glass__min_distance=1.9, glass__sizes=[192]),
+        keys(glass__density=29.0, glass__closest_fraction=1.1, glass__sizes=[192]),
         "glass.density 29.0 g/cm³ is too high",
         "guard",
+    ),
+    Case(
+        P,
+        "reference frames that do not repeat to the size",
+        "pack_atoms",
+        keys(glass__start="reference", glass__sizes=[60]),
+        "`glass.sizes` holds 60; allowed with glass.start reference: multiples of the 48 atoms of its frame",
+        "use 48 or 96",
+    ),
+    Case(
+        P,
+        "network whose density would stretch bonds",
+        "pack_atoms",
+        keys(glass__start="reference", glass__sizes=[48], glass__density=3.0),
+        "bonded without end",
+        "Give glass.density between",
     ),
     # -- experiments
     Case(

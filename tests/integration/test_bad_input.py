@@ -113,9 +113,8 @@ def script(name, **objects):
     return 0
 
 
-def import_frames(study):
+def import_frames(study, folder=RESULTS / "frames"):
     done = completed(study)
-    folder = RESULTS / "frames"
     names = {"frames": "frames.extxyz", "isolated": "isolated.extxyz", "table": "table.csv", "summary": "import.json"}
     outputs = {what: folder / name for what, name in names.items()}
     parameters = Parameters(
@@ -153,11 +152,15 @@ def pack_atoms(study):
     glass = completed(study)["glass"]
     closest = {"closest_distance_angstrom": {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}}
     Path("import.json").write_text(json.dumps(closest))
+    if glass["start"] == "reference":
+        import_frames(study, RESULTS / "glass")
     return script(
         "pack_atoms",
         params=Parameters(settings=glass, seed=1),
         wildcards=SimpleNamespace(atoms=str(glass["sizes"][0]), replica="1"),
-        input=SimpleNamespace(summary="import.json"),
+        input=SimpleNamespace(
+            summary="import.json", frames=RESULTS / "glass/frames.extxyz", table=RESULTS / "glass/table.csv"
+        ),
         output=Named(RESULTS / "packed.data"),
     )
 

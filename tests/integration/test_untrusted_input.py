@@ -170,9 +170,10 @@ SETTINGS = {
     "timestep": 1.0,
     "ranks": 2,
     "sample_interval": 5,
-    "min_distance": 1.0,
+    "closest_fraction": 0.5,
     "max_temperature_factor": 3.0,
 }
+GUARDS = stages.stage_guards(STAGE, SETTINGS, {})
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_a_folder_is_no_command_of_lammps(place, folder, tmp_path):
     paths = {name: (tmp_path / folder if name == place else sound) / name for name in ("potential", "plugin")}
     paths["potential"].write_text('<Potential label="GAP_1" init_args="IP GAP"/>')
     with pytest.raises(UserError, match=f"LAMMPS cannot be given {place}.*rename that folder"):
-        stages.stage_input(STAGE, SETTINGS, title="t", restart=False, velocity_seed=1, **paths)
+        stages.stage_input(STAGE, SETTINGS, title="t", restart=False, velocity_seed=1, guards=GUARDS, **paths)
 
 
 def test_a_label_is_no_command_of_lammps(tmp_path):
@@ -198,6 +199,7 @@ def test_a_label_is_no_command_of_lammps(tmp_path):
             title="t",
             restart=False,
             velocity_seed=1,
+            guards=GUARDS,
             potential=tmp_path / "gap.xml",
             plugin=tmp_path / "quip.so",
         )

@@ -39,6 +39,8 @@ try:
             source.read_source(path)
     config.update(configuration.complete(dict(config), ", ".join(SOURCES) or "config"))
     inputs.check_files(config)
+    if workflow.is_main_process:
+        inputs.check_start(config)
     study = paths.Study(config)
     preflight.check_folder(study.folder)
     # A code may write forces, energies and cells into files beside its trajectory.

@@ -45,19 +45,27 @@ rule check_lammps:
 rule pack_atoms:
     input:
         summary=at("frames/import.json"),
+        frames=study.start_frames(),
+        table=study.start_table(),
+        start=study.start_file(),
     output:
         f"{study.glass_folder}/packed.data",
     log:
         at("logs/pack_atoms/{potential}_{atoms}_{replica}.log"),
     benchmark:
         at("benchmarks/pack_atoms/{potential}_{atoms}_{replica}.jsonl")
+    priority: 1
+    retries: 0
     conda:
         "../../envs/gapglass.yaml"
     params:
-        settings={key: config["glass"][key] for key in ("composition", "density", "min_distance")},
+        settings={
+            key: config["glass"][key]
+            for key in ("composition", "density", "start", "closest_fraction")
+        },
         seed=config["seed"],
     message:
-        "Packing {wildcards.atoms} atoms (replica {wildcards.replica})"
+        "Start of {wildcards.atoms} atoms (replica {wildcards.replica})"
     script:
         "../scripts/pack_atoms.py"
 
@@ -98,7 +106,8 @@ rule run_stage:
         potential=at("potentials/{potential}/gap.xml"),
         plugin=study.pair_style_plugin(),
         own=study.own_lammps(),
-        table=density_table,
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
     output:
         restart=f"{study.glass_folder}/stage_{{stage}}/final.restart",
         thermo=f"{study.glass_folder}/stage_{{stage}}/thermo.csv",
@@ -117,7 +126,6 @@ rule run_stage:
     params:
         settings=study.stage_settings(),
         stage=lambda wildcards: config["glass"]["cycle"][int(wildcards.stage) - 1],
-        before=lambda wildcards: study.temperature_before(int(wildcards.stage)),
         reference_temperature=density_temperature,
         seed=config["seed"],
     message:

@@ -1,13 +1,12 @@
 """Run one stage of the thermal cycle."""
 
 from gapglass.base import files, log, seeds
-from gapglass.glass import explosion, stages
+from gapglass.glass import explosion, outside, stages
 
 atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "replica", "stage"))
 log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms", snakemake.params)
-density = stages.stage_density(
-    snakemake.params.stage, snakemake.input.table or None, snakemake.params.reference_temperature
-)
+density = stages.stage_density(snakemake.params.stage, snakemake.input.table, snakemake.params.reference_temperature)
+closest = files.read_json(snakemake.input.summary)["closest_distance_angstrom"]
 stages.run_stage(
     snakemake.params.stage,
     stage,
@@ -16,7 +15,7 @@ stages.run_stage(
     dict(snakemake.output.items()) | {"log": snakemake.log.lammps},
     potential=snakemake.input.potential,
     plugin=snakemake.input.plugin or None,
-    before=snakemake.params.before,
+    known=outside.known(files.read_table(snakemake.input.table), closest),
     density=density,
     earlier=files.read_json(snakemake.input.earlier) if snakemake.input.earlier else explosion.NOT_EXPLODED,
     seed=seeds.derive(snakemake.params.seed, "glass", atoms, replica),

@@ -1,6 +1,13 @@
 """Frames of LAMMPS dumps."""
 
+import io
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
 from ase import Atoms
+
+HEADER = "ITEM: TIMESTEP"
 
 
 def read_dump(path):
@@ -16,7 +23,50 @@ def read_dump(path):
     list of ase.Atoms
         Periodic, with positions and cell in Å.
     """
+    return _atoms(path)
+
+
+def _atoms(source):
     from ase.io import read  # slow to import; a quench that exploded needs no frames
 
-    frames = read(path, index=":", format="lammps-dump-text")
+    frames = read(source, index=":", format="lammps-dump-text")
     return [Atoms(frame.symbols, positions=frame.positions, cell=frame.cell, pbc=True) for frame in frames]
+
+
+def sample_dump(path, most=1000):
+    """Read at most ``most`` complete frames of a LAMMPS dump at equal intervals, none from a file that is no dump.
+
+    Frames with positions that are not finite are left out.
+
+    Parameters
+    ----------
+    path : path-like
+        Text dump; only its last frame may be incomplete.
+    most : int
+
+    Returns
+    -------
+    list of ase.Atoms
+    """
+    path = Path(path)
+    with path.open() as stream:
+        n_frames = sum(line.startswith(HEADER) for line in stream)
+    if not n_frames:
+        return []
+    stride, frames = -(-n_frames // most), []
+    with path.open() as stream:
+        for number, text in enumerate(_texts(stream)):
+            if number % stride == 0:
+                frames += [frame for frame in _atoms(io.StringIO(text)) if np.isfinite(frame.positions).all()]
+    return frames
+
+
+def _texts(stream):
+    """Yield the text of every complete frame of a dump."""
+    while head := list(islice(stream, 9)):
+        if len(head) < 9:
+            return
+        body = list(islice(stream, int(head[3])))
+        if len(body) < int(head[3]) or not body[-1].endswith("\n"):
+            return
+        yield "".join(head + body)

@@ -11,8 +11,10 @@ import numpy as np
 from ase import Atoms, units
 
 from gapglass.base.files import read_json, whole_file
-from gapglass.frames.geometry import closest_distance
+from gapglass.frames.geometry import closest_distance, closest_pairs
 from gapglass.frames.store import write_frames
+from gapglass.glass.guards import too_close
+from gapglass.glass.packing import species_order
 
 KINDS = ("too_close", "too_hot", "lost_atoms", "not_finite")
 NOT_EXPLODED = {"exploded": False}
@@ -21,18 +23,22 @@ N_RECENT = 11  # dumped configurations kept at any time: the offending one and t
 RECENT_INTERVAL = 5.0  # fs; ten of them are about a period of the fastest bond vibrations of an oxide
 
 
-def _why(error, settings):
-    value = None if error.value is None else f"{error.value:.4g}"
+def _why(kind, value, pair, guards):
+    if kind == "too_close" and pair:
+        limit = guards.limits[pair]
+        came = f"{value:.3f} Å" if value is not None else "each other"
+        return f"{pair.replace('-', ' and ')} came to {came}, below {limit.distance:.3f} Å ({limit.origin})"
     return {
-        "too_close": f"two atoms came to {value} Å, closer than glass.min_distance ({settings['min_distance']:g} Å)",
-        "too_hot": f"the temperature ran away to {value} K, beyond glass.max_temperature_factor "
-        f"({settings['max_temperature_factor']:g}) times the stage's highest",
+        "too_close": "two atoms came too close",
+        "too_hot": f"the temperature ran away to {0.0 if value is None else value:.4g} K, beyond "
+        f"{guards.max_temperature:.4g} K (glass.max_temperature_factor {guards.factor:g} times "
+        f"{guards.hottest:.4g} K, the highest of the thermostat and of the state in which the stage began)",
         "lost_atoms": "atoms flew out of the cell",
         "not_finite": "positions, velocities or pressure stopped being numbers",
-    }[error.kind]
+    }[kind]
 
 
-def _remedy(n_before):
+def _remedy(kind, n_before, first):
     if n_before:
         label = "label the frames before the failure, add them to the trajectories with role extra"
     else:
@@ -40,10 +46,15 @@ def _remedy(n_before):
             "no frame before the failure is physical enough to be labelled: "
             "add frames of this state from first principles"
         )
-    return (
-        f"The potential lacks such configurations: {label} and run again; "
-        "or lower active_learning.energy_tolerance, or glass.timestep"
-    )
+    reasons = [
+        f"the potential lacks such configurations: {label} and run again, or lower active_learning.energy_tolerance"
+    ]
+    reasons.append("glass.timestep is too long for the fastest bonds or for this temperature: lower it")
+    if first:
+        reasons.append("the start is unlike the frames, as molecules packed atom by atom are: glass.start: reference")
+    if kind == "too_close":
+        reasons.append("the state is meant to come closer than the frames: lower glass.closest_fraction")
+    return "Possible reasons: " + "; ".join(f"({i}) {text}" for i, text in enumerate(reasons, 1))
 
 
 def _snapshot(path, timestep):
@@ -69,11 +80,11 @@ def _snapshot(path, timestep):
     return frame
 
 
-def save_frames(folder, settings):
+def save_frames(folder, settings, limits):
     """Write the offending frame and the frames before it from the dumps that LAMMPS left in a folder.
 
     The offending frame is the last configuration whose positions are all finite. Frames before it are omitted if
-    atoms are lost or closer than ``glass.min_distance``: nobody should label them from first principles.
+    atoms are lost or closer than the limits of their pair: nobody should label them from first principles.
 
     Parameters
     ----------
@@ -81,6 +92,8 @@ def save_frames(folder, settings):
         With recent.{step}.lammpstrj and, if LAMMPS stopped in order, offending.lammpstrj.
     settings : dict
         Section ``glass``.
+    limits : dict
+        From ``guards.limits_of``.
 
     Returns
     -------
@@ -100,9 +113,7 @@ def save_frames(folder, settings):
     before = [
         frame
         for frame in found
-        if frame.info["step"] < offending.info["step"]
-        and len(frame) == n_atoms
-        and frame.info["min_distance_angstrom"] >= settings["min_distance"]
+        if frame.info["step"] < offending.info["step"] and len(frame) == n_atoms and not too_close(frame, limits)
     ]
     result |= {"offending_frame": str(folder / "offending.extxyz"), "offending_step": offending.info["step"]}
     write_frames(result["offending_frame"], [offending])
@@ -112,7 +123,22 @@ def save_frames(folder, settings):
     return result
 
 
-def outcome(error, stage, settings, folder):
+def _pair_of(error, settings):
+    """Return the pair, "H-O", whose atoms stopped a run, None if another reason did."""
+    if error.types is None:
+        return None
+    species = species_order(settings["composition"])
+    return "-".join(sorted(species[kind - 1] for kind in error.types))
+
+
+def _distance(path, pair):
+    """Return the smallest distance (Å) of a pair in the offending frame, None without a frame."""
+    from ase.io import read
+
+    return None if path is None else closest_pairs(read(path, format="extxyz")).get(pair)
+
+
+def outcome(error, stage, settings, folder, guards):
     """Save the frames of an explosion and return its outcome.
 
     Parameters
@@ -125,15 +151,21 @@ def outcome(error, stage, settings, folder):
         Section ``glass``.
     folder : path-like
         The stage's folder ``failed`` with the files of LAMMPS.
+    guards : guards.Guards
+        The guards of the stage.
 
     Returns
     -------
     dict
-        exploded (True), stage, kind, step and time_ps (of the stage; None if neither log nor frames give them), value
-        (Å or K, None without one), message (reason and remedy), and offending_frame, frames_before and n_frames_before
-        as from ``save_frames``.
+        exploded (True), stage, kind, step and time_ps (of the stage; None if neither log nor frames give them), pair
+        ("H-O", None unless a pair is the reason), value (Å or K, None without one), limit (Å or K, None without one),
+        message (what happened and possible reasons), and offending_frame, frames_before and n_frames_before as from
+        ``save_frames``.
     """
-    saved = save_frames(folder, settings)
+    saved, pair = save_frames(folder, settings, guards.limits), _pair_of(error, settings)
+    value = _distance(saved["offending_frame"], pair) if pair else error.value
+    limit = guards.limits[pair].distance if pair else guards.max_temperature if error.kind == "too_hot" else None
+    why, remedy = _why(error.kind, value, pair, guards), _remedy(error.kind, saved["n_frames_before"], stage == 1)
     # The log reports an error only with its next row, so the dumped frames may be of a later step.
     step = max((step for step in (error.step, saved.pop("offending_step")) if step is not None), default=None)
     return {
@@ -142,8 +174,10 @@ def outcome(error, stage, settings, folder):
         "kind": error.kind,
         "step": step,
         "time_ps": None if step is None else round(step * settings["timestep"] / 1000, 6),
-        "value": error.value,
-        "message": f"{_why(error, settings)}. {_remedy(saved['n_frames_before'])}.",
+        "pair": pair,
+        "value": value,
+        "limit": limit,
+        "message": f"{why}. {remedy}.",
         **saved,
     }
 

@@ -21,7 +21,7 @@ MOST_STEPS = 2**31 - 1  # LAMMPS counts the steps of one run in 32 bits
 
 # How mpich, Open MPI, shells and Slurm report a rank that was killed.
 KILLED = re.compile(r"\(signal \d+\)|exited on signal \d+|\bKilled\b|oom[-_ ]kill|out[- ]of[- ]memory", re.IGNORECASE)
-HALTED = re.compile(r"fix-id (too_close|too_hot|not_finite) met on step (\d+) with value (\S+)")
+HALTED = re.compile(r"fix-id (too_close|too_hot|not_finite)(?:_(\d+)_(\d+))? met on step (\d+) with value (\S+)")
 # These characters end a quotation, stand for a variable, or continue or end a line.
 UNREADABLE = re.compile(r'["$&\x00-\x1f\x7f]')
 
@@ -37,14 +37,16 @@ class LammpsFailed(UserError):
     step : int or None
         Step at which it happened, as far as the log reports it.
     value : float or None
-        Closest distance (Å) or temperature (K) that stopped the run.
+        Temperature (K) that stopped the run.
+    types : (int, int) or None
+        LAMMPS' atom types, from 1, of the pair that came too close.
     rows : list of dict
         Thermo rows up to this step, see ``thermo_rows``.
     """
 
-    def __init__(self, message, kind="other", step=None, value=None, rows=()):
+    def __init__(self, message, kind="other", step=None, value=None, rows=(), types=None):
         super().__init__(message)
-        self.kind, self.step, self.value, self.rows = kind, step, value, list(rows)
+        self.kind, self.step, self.value, self.rows, self.types = kind, step, value, list(rows), types
 
 
 def render(template, **values):
@@ -205,8 +207,11 @@ def _check_ranks(output, ranks):
         )
 
 
-def _stopped_by_guard(kind, step, value, rows):
-    """Return the failure that a fix halt of the input reports."""
+def _stopped_by_guard(kind, first, second, step, value, rows):
+    """Return the failure that a fix halt of the input reports; the types belong to a pair that came too close."""
+    if kind == "too_close":
+        types = (int(first), int(second)) if first else None
+        return LammpsFailed("two atoms are too close", kind=kind, step=int(step), rows=rows, types=types)
     if kind == "not_finite" or not math.isfinite(float(value)):
         return LammpsFailed("the temperature is no number", kind="not_finite", step=int(step), rows=rows)
     return LammpsFailed(f"value {value}", kind=kind, step=int(step), value=float(value), rows=rows)

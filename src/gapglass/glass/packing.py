@@ -14,12 +14,13 @@ from gapglass.base.files import whole_file
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.frames.geometry import closest_distance
 from gapglass.glass import lammps
+from gapglass.glass.guards import limits_of, log_limits, sum_of_radii, too_close
 from gapglass.glass.scratch import Scratch
 
 log = logging.getLogger("gapglass")
 
 PUSH_OFF = 1.2  # reach of the soft repulsion, as a multiple of the closest distance of the pair in the frames
-UNKNOWN_DISTANCE = 2.0  # Å, for a pair that is never close in the frames
+UNKNOWN_DISTANCE = 2.0  # Å, the least for a pair that the frames never hold together
 
 
 def species_order(composition):
@@ -75,7 +76,8 @@ def _push_off_ranges(species, closest):
     for i, first in enumerate(species):
         for j in range(i, len(species)):
             pair = "-".join(sorted((first, species[j])))
-            ranges.append((i + 1, j + 1, round(PUSH_OFF * closest.get(pair, UNKNOWN_DISTANCE), 4)))
+            known = closest.get(pair) or max(UNKNOWN_DISTANCE, sum_of_radii(pair))
+            ranges.append((i + 1, j + 1, round(PUSH_OFF * known, 4)))
     return ranges
 
 
@@ -89,8 +91,8 @@ def pack(target, n_atoms, settings, closest, seed):
     settings : dict
         Section ``glass``.
     closest : dict
-        "O-Te" -> smallest distance (Å) of the pair in the frames, for which the soft repulsion is chosen; 2 Å for a
-        pair that is absent.
+        "O-Te" -> smallest distance (Å) of the pair in the frames, for which the soft repulsion is chosen; for a pair
+        that is absent the sum of the covalent radii, at least 2 Å.
     seed : int
 
     Raises
@@ -110,13 +112,41 @@ def pack(target, n_atoms, settings, closest, seed):
         write_data(folder / "start.data", atoms, species)
         lammps.run(folder, lammps.render("pack.in.j2", cutoffs=cutoffs), ranks=1)
         packed = read_data(folder / "packed.data", species)
-        distance = closest_distance(packed)
-        if distance < settings["min_distance"]:
-            raise UserError(
-                f"after the push-off two atoms are {distance:.2f} Å apart, below glass.min_distance "
-                f"{settings['min_distance']} Å; glass.density {settings['density']} g/cm³ is too high for "
-                f"{n_atoms} atoms, or the guard too strict"
-            )
+        limits = limits_of(closest, species, settings["closest_fraction"])
+        log_limits(limits)
+        refuse_too_close(
+            packed,
+            limits,
+            "after the push-off",
+            f"glass.density {settings['density']} g/cm³ is too high for {n_atoms} atoms, or the guard "
+            "(glass.closest_fraction) too strict",
+        )
         with whole_file(target) as temporary:
             write_data(temporary, packed, species)
+    distance = closest_distance(packed)
     log.info("packed %d atoms, cell %.4f Å, closest pair %.2f Å", n_atoms, packed.cell.lengths()[0], distance)
+
+
+def refuse_too_close(atoms, limits, when, remedy):
+    """Refuse a start whose atoms would stop the run at once.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    limits : dict
+        From ``guards.limits_of``.
+    when, remedy : str
+        Parts of the message.
+
+    Raises
+    ------
+    UserError
+        Naming the pair, its distance, its limit and where the limit comes from.
+    """
+    found = too_close(atoms, limits)
+    if found:
+        pair, distance = found
+        raise UserError(
+            f"{when} {pair.replace('-', ' and ')} are {distance:.2f} Å apart, below {limits[pair].distance:.2f} Å "
+            f"({limits[pair].origin}); {remedy}"
+        )

@@ -6,8 +6,9 @@ from pathlib import Path
 from gapglass.base.log import notice
 from gapglass.base.progress import duration
 from gapglass.glass import explosion, lammps, thermo
+from gapglass.glass.guards import NO_LIMITS
 from gapglass.glass.scratch import Scratch
-from gapglass.glass.stages import failure, stage_input
+from gapglass.glass.stages import failure, stage_guards, stage_input
 
 N_STEPS = 20
 
@@ -41,12 +42,19 @@ def estimate(data, potential, plugin, settings, cycle):
     """
     trial = {**cycle[0], "time": N_STEPS * settings["timestep"] / 1000}
     # The guards of the quench would stop a run whose speed can still be measured.
-    relaxed = {**settings, "min_distance": 1e-3, "max_temperature_factor": 1e6}
+    guards = stage_guards(trial, {**settings, "max_temperature_factor": 1e6}, NO_LIMITS)
     try:
         with Scratch(data) as folder:
             shutil.copyfile(data, folder / "start.data")
             text = stage_input(
-                trial, relaxed, title="speed", potential=potential, plugin=plugin, restart=False, velocity_seed=1
+                trial,
+                settings,
+                title="speed",
+                potential=potential,
+                plugin=plugin,
+                restart=False,
+                velocity_seed=1,
+                guards=guards,
             )
             lammps.run(folder, text, ranks=settings["ranks"], own=settings["lammps_command"])
             steps_per_second = thermo.rate((folder / "screen.txt").read_text())

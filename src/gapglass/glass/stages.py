@@ -16,11 +16,13 @@ from gapglass.base.seeds import derive
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3, BAR_PER_GPA
 from gapglass.frames.store import write_frames
 from gapglass.glass import explosion, lammps
-from gapglass.glass.dump import read_dump
+from gapglass.glass.dump import read_dump, sample_dump
+from gapglass.glass.guards import Guards, limits_of, log_limits
+from gapglass.glass.outside import findings
 from gapglass.glass.packing import species_order
 from gapglass.glass.scratch import Scratch, clear
 from gapglass.glass.thermo import join_thermo, thermo_table
-from gapglass.potential.gap_xml import potential_label
+from gapglass.potential.gap_xml import potential_cutoff, potential_label
 
 log = logging.getLogger("gapglass")
 
@@ -64,7 +66,7 @@ def stage_density(stage, table, temperature):
     return float(chosen["density_g_per_cm3"].mean())
 
 
-def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_seed, before=None, density=None):
+def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_seed, guards, density=None):
     """Return the LAMMPS input of one stage.
 
     Parameters
@@ -83,15 +85,13 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         Whether the stage continues from start.restart or begins from start.data.
     velocity_seed : int or None
         Seed of new velocities; None keeps those of the restart.
-    before : float, optional
-        Temperature at the end of the previous stage (K). The guard against a runaway temperature allows for it,
-        because a quench begins as hot as that.
+    guards : Guards
+        Distances and temperature that stop the run.
     density : float, optional
         g/cm³ to which the cell is brought; positions are scaled with it.
     """
     step, start = settings["timestep"], stage["temperature_start"] or stage["temperature"]
     species, n_steps = species_order(settings["composition"]), steps_of(stage, settings["timestep"])
-    hottest = max(start, stage["temperature"], before or 0.0)
     return lammps.render(
         "stage.in.j2",
         title=title,
@@ -111,14 +111,46 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         pressure_bar=stage["pressure"] * BAR_PER_GPA,
         damp_t=100 * step / 1000,
         damp_p=1000 * step / 1000,
-        min_distance=settings["min_distance"],
-        max_temperature=settings["max_temperature_factor"] * hottest,
+        limits=_limits_by_type(guards.limits, species, potential_cutoff(potential)),
+        max_temperature=guards.max_temperature,
         thermo_every=max(1, min(20, n_steps // 20)),
         dump_every=max(1, round(settings["sample_interval"] / step)),
         recent_every=max(1, round(explosion.RECENT_INTERVAL / step)),
         n_recent=explosion.N_RECENT,
         n_steps=n_steps,
     )
+
+
+def stage_guards(stage, settings, limits, before=None):
+    """Return the guards of one stage.
+
+    Parameters
+    ----------
+    stage : dict
+        Item of ``glass.cycle``.
+    settings : dict
+        Section ``glass``.
+    limits : dict
+        From ``guards.limits_of``.
+    before : float, optional
+        Temperature (K) that the atoms had at the end of the stage before. A stage begins as hot as that, whatever the
+        thermostat was set to.
+
+    Returns
+    -------
+    Guards
+    """
+    hottest = max(stage["temperature_start"] or 0.0, stage["temperature"], before or 0.0)
+    return Guards(limits, hottest, settings["max_temperature_factor"])
+
+
+def _limits_by_type(limits, species, cutoff):
+    """Return (type, type, Å) of every limit; LAMMPS counts no neighbours beyond the cutoff (Å) of the potential."""
+    found = []
+    for pair, limit in limits.items():
+        types = sorted(species.index(symbol) + 1 for symbol in pair.split("-"))
+        found.append((*types, round(min(limit.distance, cutoff), 6)))
+    return sorted(found)
 
 
 def failure(error, name, folder):
@@ -140,7 +172,7 @@ def run_stage(
     potential,
     plugin,
     seed,
-    before=None,
+    known,
     density=None,
     earlier=explosion.NOT_EXPLODED,
 ):
@@ -166,8 +198,8 @@ def run_stage(
         None for a LAMMPS that has pair_style quip itself.
     seed : int
         Seed of the velocities.
-    before : float, optional
-        Temperature at the end of the previous stage (K).
+    known : outside.Known
+        What the frames contain.
     density : float, optional
         g/cm³ to which the cell is brought at the start, see ``stage_density``.
     earlier : dict
@@ -176,8 +208,9 @@ def run_stage(
     Returns
     -------
     dict
-        Content of outcome.json: ``{"exploded": False}``, or that of ``explosion.outcome``, whose frames are in the
-        folder ``failed`` beside the outputs.
+        Content of outcome.json: ``exploded`` (False) and ``temperature_k`` at the end of the stage, or the content of
+        ``explosion.outcome``, whose frames are in the folder ``failed`` beside the outputs. Both have ``outside``, the
+        findings of ``outside.findings`` for this stage and those before it.
 
     Raises
     ------
@@ -192,6 +225,10 @@ def run_stage(
             explosion.write_not_made(outputs[key], earlier)
         return _write_results(outputs, thermo_table([], number, timestep), earlier)
     first = number == 1
+    limits = limits_of(known.closest, settings["composition"], settings["closest_fraction"])
+    guards = stage_guards(stage, settings, limits, earlier.get("temperature_k"))
+    log.info("%s stops beyond %.0f K", name, guards.max_temperature)
+    log_limits(limits)
     text = stage_input(
         stage,
         settings,
@@ -200,16 +237,20 @@ def run_stage(
         plugin=plugin,
         restart=not first,
         velocity_seed=derive(seed, "velocity") if first else None,
-        before=before,
+        guards=guards,
         density=density,
     )
     notice("%s begins: %d steps", name, steps_of(stage, timestep))
     try:
         rows = _run_lammps(text, name, stage, settings, start, "start.data" if first else "start.restart", outputs)
-        outcome = explosion.NOT_EXPLODED
+        outcome = {**explosion.NOT_EXPLODED, "temperature_k": rows[-1]["Temp"]}
     except lammps.LammpsFailed as error:
-        rows, outcome = error.rows, _keep_explosion(error, name, number, settings, outputs)
-    return _write_results(outputs, thermo_table(rows, number, timestep), outcome)
+        rows, outcome = error.rows, _keep_explosion(error, name, number, settings, outputs, guards)
+    thermo = thermo_table(rows, number, timestep)
+    found = findings(number, thermo, sample_dump(outputs["trajectory"]), known)
+    if found:
+        notice("%s leaves what the frames know: %s", name, "; ".join(item["text"] for item in found))
+    return _write_results(outputs, thermo, {**outcome, "outside": [*earlier.get("outside", []), *found]})
 
 
 def _name(stage, number, density):
@@ -238,7 +279,7 @@ def _run_lammps(text, name, stage, settings, start, start_name, outputs):
     return rows
 
 
-def _keep_explosion(error, name, number, settings, outputs):
+def _keep_explosion(error, name, number, settings, outputs, guards):
     """Return the outcome of a run that stopped, and keep its trajectory and log as far as they go.
 
     Raises
@@ -249,7 +290,7 @@ def _keep_explosion(error, name, number, settings, outputs):
     failed = Path(outputs["outcome"]).parent / "failed"
     if error.kind not in explosion.KINDS:
         raise failure(error, name, failed) from error
-    outcome = explosion.outcome(error, number, settings, failed)
+    outcome = explosion.outcome(error, number, settings, failed, guards)
     notice("%s EXPLODED %s: %s", name, explosion.when(outcome), outcome["message"])
     notice("the study goes on without this model; %s", explosion.frames_kept(outcome))
     for key, made in FILES.items():

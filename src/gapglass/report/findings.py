@@ -58,6 +58,27 @@ def explosions(exploded):
     ]
 
 
+def outside(found):
+    """Return a line for every stage of a model that left what the frames know.
+
+    Parameters
+    ----------
+    found : dict
+        Model -> findings, from ``outside.of_models``.
+
+    Returns
+    -------
+    list of dict
+        model (label), stage and text.
+    """
+    lines = []
+    for model, items in found.items():
+        for stage in sorted({item["stage"] for item in items}):
+            text = "; ".join(item["text"] for item in items if item["stage"] == stage)
+            lines.append({"model": model_label(model), "stage": stage, "text": text})
+    return lines
+
+
 def without_structure(paths):
     """Return a line for each model that has no structure, or not of all its replicas, with the reason.
 

@@ -12,7 +12,7 @@ import matplotlib as mpl
 from gapglass.active_learning.learning_curves import verdict
 from gapglass.base.files import read_json, read_table
 from gapglass.base.versions import versions
-from gapglass.glass import explosion
+from gapglass.glass import explosion, outside
 from gapglass.potential.hyperparameters import bound_warnings
 from gapglass.report import catalogue, findings, reading, rows
 from gapglass.report.figures.style import PAGE
@@ -112,6 +112,7 @@ def _glass(settings, files):
         "stages": rows.stages(files.thermo, exploded),
         "exploded": findings.explosions(exploded),
         "n_models": len(files.outcomes),
+        "outside": findings.outside(outside.of_models(files.outcomes)),
     }
 
 

@@ -6,6 +6,15 @@ import re
 
 from gapglass.study.schema import resolve
 
+# Former key -> its new name, and what changes.
+RENAMED = {
+    "glass.min_distance": (
+        "glass.closest_fraction",
+        "the guard follows the closest distance of each pair of species in the frames, and closest_fraction "
+        "(default 0.5) is the share of it at which a run stops; drop min_distance, or give the share instead of Å",
+    )
+}
+
 
 def not_finite(value, path=()):
     """Yield the path of every number that is not finite: NaN passes every comparison with a bound."""
@@ -99,6 +108,9 @@ def _unknown_keys(error):
     for name in error.instance:
         if name not in known:
             where = key_name([*error.absolute_path, name])
+            if where in RENAMED:
+                lines.append(f"`{where}` is now `{RENAMED[where][0]}`: {RENAMED[where][1]}")
+                continue
             close = difflib.get_close_matches(str(name), known, 1)
             fix = f"did you mean `{close[0]}`?" if close else "remove it"
             lines.append(f"`{where}` is not a known key; {fix} Known here: {', '.join(known)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gapglass.base.errors import UserError
 from gapglass.frames import readers
+from gapglass.glass.start import problems_of_file, start_file
 
 
 def check_files(config):
@@ -29,6 +30,24 @@ def check_files(config):
     readers.check_families(config["trajectories"], config["import"]["energies_agree"])
 
 
+def check_start(config):
+    """Refuse a file of ``glass.start`` that cannot be the start of the models.
+
+    Parameters
+    ----------
+    config : dict
+        The completed configuration.
+
+    Raises
+    ------
+    UserError
+        Listing every contradiction.
+    """
+    problems = problems_of_file(config["glass"])
+    if problems:
+        raise UserError("\n".join(f"  - {text}" for text in problems))
+
+
 def _named(config):
     """Yield the key and the name of every file that a configuration names."""
     sections = {
@@ -41,6 +60,9 @@ def _named(config):
     for index, entry in enumerate(config["trajectories"]):
         for what, file in entry["companions"].items():
             yield f"trajectories[{index}].companions.{what}", file
+    start = start_file(config["glass"])
+    if start is not None:
+        yield "glass.start", start
 
 
 def _file_problem(name):

@@ -14,7 +14,7 @@ from gapglass.study import models
 
 LOOPS = ("optimal", "soap_only")  # the potentials that an active-learning loop makes
 # Keys of section ``glass`` that set the number of models, or that every stage takes separately for itself.
-NOT_OF_A_STAGE = ("sizes", "comparison_sizes", "replicas", "cycle", "density")
+NOT_OF_A_STAGE = ("sizes", "comparison_sizes", "replicas", "cycle", "density", "start")
 # Keys of section ``structure`` that the analysis of a model does not read. Another experiment or another range of R_X
 # must not repeat it.
 NOT_OF_AN_ANALYSIS = ("experiments", "r_x_min", "reference_temperature")
@@ -166,9 +166,18 @@ class Study:
         """Return the outcome of the stage before, nothing for the first: an exploded quench leaves no restart."""
         return [] if stage == 1 else f"{folder}/stage_{stage - 1}/outcome.json"
 
-    def temperature_before(self, stage):
-        """Return the temperature (K) at which the stage before ends, None for the first."""
-        return self.config["glass"]["cycle"][stage - 2]["temperature"] if stage > 1 else None
+    def start_frames(self):
+        """Return the canonical frames where a start is one of the reference, else nothing."""
+        return self.at("frames/frames.extxyz") if self.config["glass"]["start"] == "reference" else []
+
+    def start_table(self):
+        """Return the table of the frames where a start is one of the reference, else nothing."""
+        return self.at("frames/table.csv") if self.config["glass"]["start"] == "reference" else []
+
+    def start_file(self):
+        """Return the user's file from which the models start, nothing where there is none."""
+        start = self.config["glass"]["start"]
+        return [] if start in ("random", "reference") else start
 
     def stage_settings(self):
         """Return the settings that every stage depends on; a stage takes its temperature and time separately."""

@@ -15,7 +15,7 @@ from gapglass.base.programs import program
 from gapglass.base.versions import versions
 from gapglass.glass.quip_plugin import NO_COMPILER, compiler_name
 from gapglass.study.config import read
-from gapglass.study.inputs import check_files
+from gapglass.study.inputs import check_files, check_start
 
 LAMMPS_RULES = {"check_lammps", "pack_atoms", "estimate_speed", "run_stage"}
 
@@ -142,6 +142,7 @@ def check_study(path):
     """
     config = read(path)
     check_files(config)
+    check_start(config)
     results = f"results/{config['study']}"
     check_folder(results)
     check_writable(results)

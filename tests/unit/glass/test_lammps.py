@@ -65,7 +65,7 @@ def test_progress_lines_survive_a_minimisation_before(steps, monkeypatch):
     ("output", "kind", "step"),
     [
         (
-            "Step Temp\n 0 300\nFix halt condition for fix-id too_close met on step 33 with value 0.4\n",
+            "Step Temp\n 0 300\nFix halt condition for fix-id too_close_1_2 met on step 33 with value 1\n",
             "too_close",
             33,
         ),

@@ -24,6 +24,8 @@ def test_packing_has_the_density_and_no_overlap(tmp_path):
 
 def test_packing_too_dense_or_too_small_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"glass\.density 60\.0 g/cm³ is too high"):
-        packing.pack(tmp_path / "packed.data", 600, SETTINGS | {"density": 60.0, "min_distance": 1.5}, CLOSEST, seed=3)
+        packing.pack(
+            tmp_path / "packed.data", 600, SETTINGS | {"density": 60.0, "closest_fraction": 0.8}, CLOSEST, seed=3
+        )
     with pytest.raises(UserError, match="too small to pack"):
         packing.pack(tmp_path / "packed.data", 6, SETTINGS, CLOSEST, seed=3)

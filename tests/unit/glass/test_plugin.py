@@ -11,6 +11,7 @@ from quenching import SETTINGS, SPECIES, STAGE
 from gapglass.base.errors import UserError
 from gapglass.base.programs import program
 from gapglass.glass import lammps, packing, quip_plugin, stages
+from gapglass.glass.guards import NO_LIMITS
 from gapglass.potential import gap_xml, quip
 
 pytestmark = pytest.mark.xdist_group("lammps")  # these tests take both cores
@@ -92,8 +93,9 @@ def test_own_lammps_with_the_pair_style_is_used(tmp_path, fitted, plugin, glass_
     potential, _ = fitted
     energy, *_ = single_point(tmp_path, glass_frame, potential, ranks=1, load="", own=[program("lmp")])
     assert abs(energy - quippy_values(potential, glass_frame)[0]) < 1e-6
+    guards = stages.stage_guards(STAGE, SETTINGS, NO_LIMITS)
     text = stages.stage_input(
-        STAGE, SETTINGS, title="t", potential=potential, plugin=None, restart=False, velocity_seed=1
+        STAGE, SETTINGS, title="t", potential=potential, plugin=None, restart=False, velocity_seed=1, guards=guards
     )
     assert "plugin" not in text
 

@@ -16,6 +16,14 @@ SUMMARY = {
 }
 
 
+def test_stages_that_leave_the_frames_have_a_line_each():
+    items = [{"stage": 2, "text": "b"}, {"stage": 1, "text": "a"}, {"stage": 2, "text": "c"}]
+    assert findings.outside({"optimal_48_1": items}) == [
+        {"model": "GAP (optimal), 48 atoms, replica 1", "stage": 1, "text": "a"},
+        {"model": "GAP (optimal), 48 atoms, replica 1", "stage": 2, "text": "b; c"},
+    ]
+
+
 def test_numbers_are_rounded_and_absent_ones_are_a_dash():
     assert [rows.number(value) for value in (1.234, None, np.nan)] == ["1.23", "–", "–"]
     assert rows.with_error(1.234, 0.1) == "1.23 ± 0.10"

@@ -13,11 +13,6 @@ def stage_cost(wildcards, input):
     return resources.run_stage(int(wildcards.atoms), stage, config["glass"], speed)
 
 
-def density_table(wildcards):
-    """Return the table of frames for a stage at the density of the reference; no other stage depends on it."""
-    return at("frames/table.csv") if study.takes_reference_density(int(wildcards.stage)) else []
-
-
 def density_temperature(wildcards):
     """Return the temperature (K) of the reference frames for a stage at their density, else None."""
     return (

@@ -1,0 +1,174 @@
+"""Where a quench leaves what the frames know: composition, density, temperature and closest distances.
+
+A potential interpolates between its frames. Beyond them it extrapolates, which may go well; so this is counted and
+reported, and stops nothing.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from gapglass.base.files import read_json
+from gapglass.frames.geometry import REACH, closest_pairs
+from gapglass.glass.guards import pairs_of
+
+DENSITY_MARGIN = 0.01  # cells are written with few digits, so a density this near the frames' counts as theirs
+TEMPERATURE_MARGIN = 0.05
+WINDOW = 5  # the temperature is averaged over this part of a stage, because that of a small cell fluctuates
+N_SIGMA = 3
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the frames contain.
+
+    ``closest``: pair of species -> smallest distance (Å). ``density``: lowest and highest (g/cm³). ``temperature``:
+    highest (K). ``shares``: species -> lowest and highest share of the atoms.
+    """
+
+    closest: dict
+    density: tuple
+    temperature: float
+    shares: dict
+
+
+def known(table, closest):
+    """Return what the frames contain, isolated atoms apart.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        frames/table.csv.
+    closest : dict
+        ``closest_distance_angstrom`` of frames/import.json.
+
+    Returns
+    -------
+    Known
+    """
+    from ase.formula import Formula
+
+    table = table[table["n_atoms"] > 1]
+    counts = [Formula(text).count() for text in table["formula"].unique()]
+    species = {symbol for each in counts for symbol in each}
+    shares = {symbol: [each.get(symbol, 0) / sum(each.values()) for each in counts] for symbol in species}
+    return Known(
+        closest={pair: distance for pair, distance in closest.items() if distance is not None},
+        density=(float(table["density_g_per_cm3"].min()), float(table["density_g_per_cm3"].max())),
+        temperature=float(table["temperature_k"].max()),
+        shares={symbol: (min(found), max(found)) for symbol, found in shares.items()},
+    )
+
+
+def findings(stage, thermo, frames, known):
+    """Return where a stage leaves what the frames know.
+
+    Parameters
+    ----------
+    stage : int
+        Number of the stage, from 1.
+    thermo : pandas.DataFrame
+        From ``thermo.thermo_table``.
+    frames : list of ase.Atoms
+        Frames of the stage at equal intervals.
+    known : Known
+
+    Returns
+    -------
+    list of dict
+        stage, what (composition, density, temperature or closest), pair (closest only, else None), share (of the
+        frames or rows of the stage that are outside), value (the farthest), known (that of the frames), and text.
+    """
+    found = [*_composition(frames, known), *_density(thermo, known), *_temperature(thermo, frames, known)]
+    found += _closest(frames, known)
+    return [{"stage": stage, **item} for item in found]
+
+
+def of_models(paths):
+    """Return the findings of every glass model that has some.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        glass/{potential}/{atoms}/{replica}/outcome.json.
+
+    Returns
+    -------
+    dict
+        "{potential}_{atoms}_{replica}" -> findings, in the order of the paths.
+    """
+    found = {"_".join(Path(path).parts[-4:-1]): read_json(path).get("outside", []) for path in paths}
+    return {model: items for model, items in found.items() if items}
+
+
+def _finding(what, share, value, limit, text, pair=None):
+    return {"what": what, "pair": pair, "share": round(share, 4), "value": value, "known": limit, "text": text}
+
+
+def _composition(frames, known):
+    if not frames:
+        return
+    counts = Counter(frames[0].get_chemical_symbols())
+    for symbol in sorted(counts):
+        share, (low, high) = counts[symbol] / len(frames[0]), known.shares.get(symbol, (0.0, 0.0))
+        if not low - 1e-6 <= share <= high + 1e-6:
+            text = f"{100 * share:.1f} % of its atoms are {symbol}, frames {_range(100 * low, 100 * high, '.1f')} %"
+            yield _finding("composition", 1.0, share, [low, high], text)
+    for pair in pairs_of(counts):
+        if pair not in known.closest:
+            yield _finding("closest", 1.0, None, None, f"the frames never hold {pair} together", pair)
+
+
+def _density(thermo, known):
+    density, (low, high) = thermo["density_g_per_cm3"], known.density
+    outside = (density < low * (1 - DENSITY_MARGIN)) | (density > high * (1 + DENSITY_MARGIN))
+    if not outside.any():
+        return
+    values = density[outside]
+    farthest = values.max() if values.max() - high > low - values.min() else values.min()
+    frames = _range(low, high, ".3f")
+    text = f"density {farthest:.3f} g/cm³, frames {frames} g/cm³, in {_percent(outside)} of the stage"
+    yield _finding("density", float(outside.mean()), float(farthest), [low, high], text)
+
+
+def _temperature(thermo, frames, known):
+    if not len(thermo) or not frames:
+        return
+    window = max(1, len(thermo) // WINDOW)
+    fluctuation = math.sqrt(2 / (3 * len(frames[0])) / window)  # relative standard deviation of the mean of a window
+    limit = known.temperature * (1 + max(TEMPERATURE_MARGIN, N_SIGMA * fluctuation))
+    means = thermo["temperature_k"].rolling(window).mean().dropna()
+    outside = means > limit
+    if outside.any():
+        text = (
+            f"temperature {means.max():.0f} K, frames up to {known.temperature:.0f} K, "
+            f"in {_percent(outside)} of the stage"
+        )
+        yield _finding("temperature", float(outside.mean()), float(means.max()), known.temperature, text)
+
+
+def _closest(frames, known):
+    """Yield the pairs that came closer than in any frame, which at ratios far below 1 is the begin of a collapse."""
+    seen = {pair: [] for pair in known.closest}
+    for frame in frames:
+        for pair, distance in closest_pairs(frame).items():
+            if pair in seen and distance < min(known.closest[pair], REACH):
+                seen[pair].append(distance)
+    for pair, distances in sorted(seen.items()):
+        if distances:
+            share, least = len(distances) / len(frames), min(distances)
+            text = (
+                f"{pair} down to {least:.2f} Å, frames down to {known.closest[pair]:.2f} Å "
+                f"(ratio {least / known.closest[pair]:.2f}), in {100 * share:.3g} % of its frames"
+            )
+            yield _finding("closest", share, least, known.closest[pair], text, pair)
+
+
+def _range(low, high, form):
+    """Return two numbers as a range, one number where both look alike."""
+    return " to ".join(dict.fromkeys((format(low, form), format(high, form))))
+
+
+def _percent(outside):
+    return f"{100 * outside.mean():.3g} %"

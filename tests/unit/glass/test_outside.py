@@ -1,0 +1,83 @@
+"""What leaves the frames: composition, density, temperature and closest distances are counted, none without reason."""
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from quenching import KNOWN
+
+from gapglass.glass import dump, outside
+
+
+def thermo(temperature=300.0, density=5.5, n=50):
+    return pd.DataFrame({"temperature_k": np.full(n, temperature), "density_g_per_cm3": np.full(n, density)})
+
+
+def frame(distance=1.9, symbols="TeO2"):
+    positions = [[0, 0, 0], [distance, 0, 0], [0, 3.5, 0]]
+    return Atoms(symbols, positions=positions[: len(Atoms(symbols))], cell=[9] * 3, pbc=True)
+
+
+def kinds(*arguments):
+    return [item["what"] for item in outside.findings(2, *arguments)]
+
+
+def test_nothing_is_found_inside_the_frames():
+    assert kinds(thermo(), [frame()] * 4, KNOWN) == []
+    assert kinds(thermo(n=0), [], KNOWN) == []
+    # A small cell fluctuates about the temperature of its thermostat.
+    noise = thermo(2000.0, n=60)
+    noise["temperature_k"] *= 1 + np.sqrt(2 / 9) * np.random.default_rng(1).normal(size=60)
+    assert kinds(noise, [frame()], KNOWN) == []
+
+
+def test_closer_than_the_frames_is_counted_pair_by_pair():
+    (found,) = outside.findings(3, thermo(), [frame(1.9), frame(1.7), frame(1.9), frame(1.6)], KNOWN)
+    assert (found["stage"], found["what"], found["pair"], found["share"]) == (3, "closest", "O-Te", 0.5)
+    assert abs(found["value"] - 1.6) < 1e-9 and found["known"] == 1.75
+    assert found["text"] == "O-Te down to 1.60 Å, frames down to 1.75 Å (ratio 0.91), in 50 % of its frames"
+
+
+def test_density_temperature_and_composition():
+    changing = thermo(density=5.5)
+    changing.loc[25:, "density_g_per_cm3"] = 4.5
+    (found,) = outside.findings(1, changing, [frame()], KNOWN)
+    assert (found["what"], found["share"], found["value"]) == ("density", 0.5, 4.5)
+    assert kinds(thermo(density=6.2), [frame()], KNOWN) == ["density"]
+    hot = frame().repeat((4, 4, 4))
+    (found,) = outside.findings(1, thermo(3000.0), [hot], KNOWN)
+    assert (found["what"], found["value"], found["known"]) == ("temperature", 3000.0, 2000.0)
+    assert found["text"] == "temperature 3000 K, frames up to 2000 K, in 100 % of the stage"
+    found = outside.findings(1, thermo(), [frame(symbols="TeTeO")], KNOWN)
+    assert [item["text"] for item in found if item["what"] == "composition"] == [
+        "33.3 % of its atoms are O, frames 66.7 %",
+        "66.7 % of its atoms are Te, frames 33.3 %",
+    ]
+
+
+def test_isolated_atoms_are_no_state_that_the_frames_know():
+    rows = [
+        ("Te16O32", 48, 300.0, 5.5),
+        ("O32Te16", 48, 900.0, 5.8),
+        ("O", 1, 5000.0, 0.01),
+        ("Te8O20", 28, 500.0, 5.0),
+    ]
+    table = pd.DataFrame(rows, columns=["formula", "n_atoms", "temperature_k", "density_g_per_cm3"])
+    known = outside.known(table, {"O-O": 2.3, "O-Te": None})
+    assert known.density == (5.0, 5.8) and known.temperature == 900 and known.closest == {"O-O": 2.3}
+    assert known.shares == {"O": (32 / 48, 20 / 28), "Te": (8 / 28, 16 / 48)}
+
+
+def test_dump_is_sampled_at_equal_intervals_without_its_incomplete_end(tmp_path):
+    text = "".join(
+        f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 9\n0 9\n0 9\n"
+        f"ITEM: ATOMS id type element x y z\n1 1 O {step} 1 1\n2 1 O 4 1 {'nan' if step == 4 else 1}\n"
+        for step in range(8)
+    )
+    path = tmp_path / "t.dump"
+    path.write_text(text)
+    assert [each.positions[0, 0] for each in dump.sample_dump(path)] == [0, 1, 2, 3, 5, 6, 7]
+    assert [each.positions[0, 0] for each in dump.sample_dump(path, 3)] == [0, 3, 6]
+    path.write_text(text[:-4])
+    assert len(dump.sample_dump(path)) == 6
+    path.write_text("Not made: the quench exploded\n")
+    assert dump.sample_dump(path) == []
