@@ -109,7 +109,7 @@ def test_report_tells_the_study(finished):
     page = (finished / RESULTS / "report.html").read_text()
     assert page.count("data:image/png;base64,") == len(LISTED) and "http" not in page.replace("https://doi.org", "")
     for text in (
-        "Real DFT labels, but far too few frames",
+        "Its labels are from DFT, but frames, fits and steps are far too few",
         "hold-out",
         "R<sub>X</sub>",
         "max_iterations reached",
@@ -287,7 +287,7 @@ def test_experiment_is_compared_and_drawn(small, tmp_path):
 def hottest_of_last_stage(folder):
     """Return model -> highest temperature in the last stage, as a multiple of the one at which the stage began."""
     found = {}
-    for path in sorted((folder / RESULTS / "glass").glob("*/48/*/stage_3/thermo.csv")):
+    for path in sorted((folder / RESULTS / "glass").glob("optimal/48/*/stage_3/thermo.csv")):
         begun = pd.read_csv(path.parents[1] / "stage_2/thermo.csv")["temperature_k"].iloc[-1]
         found["_".join(path.parts[-5:-2])] = pd.read_csv(path)["temperature_k"].max() / max(begun, 300)
     return found

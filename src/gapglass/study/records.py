@@ -18,6 +18,7 @@ from gapglass.base.errors import UserError
 from gapglass.glass.explosion import NOT_MADE
 from gapglass.potential.failures import FIT_FAILED
 
+MAY_BE_EMPTY = {"ledger.jsonl", "isolated.extxyz"}  # before the first fit, without isolated atoms
 TIME_RESOLUTION = 1.0  # s; some file systems store no fraction of a second
 # The first bytes of files that state why there is no result, after an exploded quench and after a failed fit.
 IN_PLACE_OF_A_RESULT = (NOT_MADE.encode(), FIT_FAILED.encode())
@@ -127,7 +128,7 @@ def _broken(path):
         found = ((item, _broken(item)) for item in sorted(path.iterdir()) if item.name != TIMESTAMP)
         return next((f"broken: {item.name} is {why.removeprefix('broken: ')}" for item, why in found if why), "")
     if path.stat().st_size == 0:
-        return "" if path.suffix == ".jsonl" else "broken: empty"  # the ledger before the first fit
+        return "" if path.name in MAY_BE_EMPTY else "broken: empty"
     with path.open("rb") as stream:
         if stream.read(64).startswith(IN_PLACE_OF_A_RESULT):
             return ""
