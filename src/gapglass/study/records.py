@@ -18,7 +18,8 @@ from gapglass.base.errors import UserError
 from gapglass.glass.explosion import NOT_MADE
 from gapglass.potential.failures import FIT_FAILED
 
-MAY_BE_EMPTY = {"ledger.jsonl", "isolated.extxyz"}  # before the first fit, without isolated atoms
+# Empty are a ledger before the first fit, Snakemake's record of a job on a full disk, a set without isolated atoms.
+MAY_BE_EMPTY = ("*.jsonl", "isolated.extxyz")
 TIME_RESOLUTION = 1.0  # s; some file systems store no fraction of a second
 # The first bytes of files that state why there is no result, after an exploded quench and after a failed fit.
 IN_PLACE_OF_A_RESULT = (NOT_MADE.encode(), FIT_FAILED.encode())
@@ -128,7 +129,7 @@ def _broken(path):
         found = ((item, _broken(item)) for item in sorted(path.iterdir()) if item.name != TIMESTAMP)
         return next((f"broken: {item.name} is {why.removeprefix('broken: ')}" for item, why in found if why), "")
     if path.stat().st_size == 0:
-        return "" if path.name in MAY_BE_EMPTY else "broken: empty"
+        return "" if any(map(path.match, MAY_BE_EMPTY)) else "broken: empty"
     with path.open("rb") as stream:
         if stream.read(64).startswith(IN_PLACE_OF_A_RESULT):
             return ""
