@@ -121,7 +121,7 @@ def test_plan_of_the_clusters_is_complete(planned):
 @pytest.mark.slow
 def test_plan_runs_to_the_report(planned):
     _, settings, _, jobs, files = planned
-    assert jobs["build_report"] == jobs["all"] == jobs["analyse_reference"] == 1 and "report.html" in files
+    assert jobs["build_report"] == jobs["default"] == jobs["analyse_reference"] == 1 and "report.html" in files
     assert jobs["build_plugin"] == 1 and "import_frames" not in jobs
     # of each loop a dry run knows the first decision; how many iterations follow is decided as it goes
     loops = len({"optimal", "soap_only"} & set(settings["potential"]["variants"]))
@@ -155,14 +155,15 @@ def test_plan_follows_every_potential_through_glass_and_structure(planned, varia
 
 
 @pytest.mark.slow
-def test_only_the_stage_at_the_reference_density_depends_on_the_frames(project, planned):
+def test_every_stage_depends_on_the_frames_which_set_the_limits_of_its_guards(project, planned):
     name, settings, *_ = planned
     n_stages = len(settings["glass"]["cycle"])
     target = f"results/{name}/glass/optimal/{settings['glass']['sizes'][0]}/1/stage_{n_stages}/final.restart"
     graph = snakemake(project, name, "--cores", "2", "--dag", "dot", target)
     jobs = dict(re.findall(r'^\s*(\d+)\[label = "([^"]+)"', graph, flags=re.MULTILINE))
     fed = {jobs[after] for before, after in re.findall(r"(\d+) -> (\d+)", graph) if jobs[before] == "import_frames"}
-    assert {job for job in fed if job.startswith("run_stage")} == {rf"run_stage\nstage: {n_stages}"}
+    wanted = {rf"run_stage\nstage: {stage}" for stage in range(1, n_stages + 1)}
+    assert {job for job in fed if job.startswith("run_stage")} == wanted
 
 
 def uneven(n_frames, n_clusters, seed):
