@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gapglass.frames.readers.text import number
+
 
 @dataclass
 class XyzIndex:
@@ -146,9 +148,8 @@ def numbers(words):
 
 
 def _number(word):
-    text = word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word)
     try:
-        return float(text.replace("D", "E").replace("d", "e"))
+        return number(word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word))
     except ValueError:
         return np.nan
 
