@@ -1,5 +1,6 @@
 """One set-up of logging for every script: the full log in a file, short lines on the terminal."""
 
+import contextlib
 import json
 import logging
 import os
@@ -44,7 +45,7 @@ def configure(path, step, settings=None):
     sys.excepthook = _reporter(logger, path)
     # The hook is in place by now, so it also reports a log file that cannot be written.
     path.parent.mkdir(parents=True, exist_ok=True)
-    in_file = logging.FileHandler(path, mode="w")
+    in_file = _LogFile(path, mode="w")
     in_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(in_file)
     logger.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))
@@ -53,6 +54,21 @@ def configure(path, step, settings=None):
     # Snakemake sets this variable from the threads of the rule; numba, BLAS and OpenMP obey it.
     logger.info("threads: OMP_NUM_THREADS %s on %s", os.environ.get("OMP_NUM_THREADS", "not set"), platform.node())
     return logger
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that says once, in one line, that it cannot be written (disk full), instead of a traceback per line."""
+
+    def handleError(self, record):
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        logging.getLogger("gapglass").removeHandler(self)
+        with contextlib.suppress(OSError):  # what its buffer still holds cannot be written either
+            self.close()
+        problem = system_problem(error, self.baseFilename) or f"{self.baseFilename}: {error}"
+        print(f"{problem}; this log ends here", file=sys.stderr, flush=True)
 
 
 def _terminal_handler(step):

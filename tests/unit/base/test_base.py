@@ -105,6 +105,22 @@ def test_problem_of_the_system():
     assert system_problem(OSError("no number")) is None
 
 
+def test_log_on_a_full_disk_is_one_line_without_traceback(capsys):
+    logger, hook = logging.getLogger("gapglass"), sys.excepthook
+    try:
+        log.configure("/dev/full", "fit_trial", {"seed": 1})
+        logger.warning("%s went wrong", "something")
+    finally:
+        logger.handlers.clear()
+        sys.excepthook = hook
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "/dev/full: No space left on device; free space there, or start the run in a folder on a larger disk; "
+        "this log ends here",
+        "[fit_trial] something went wrong",
+    ]
+
+
 def test_log_has_settings_and_notices_reach_the_terminal(tmp_path, capsys):
     logger, hook = logging.getLogger("gapglass"), sys.excepthook
     handlers, level = logger.handlers[:], logger.level
