@@ -46,7 +46,8 @@ setup: .venv/.complete
 	@touch $@
 
 .venv/.complete: .venv/.packages pyproject.toml $(wildcard CMakeLists.txt cpp/*/CMakeLists.txt cpp/*/*.cmake cpp/*/*.cpp cpp/*/*.h)
-	@command -v "$${CXX:-c++}" >/dev/null || { echo "there is no C++ compiler $${CXX:-c++}; install g++ (Debian: apt install g++) or set CXX" >&2; exit 1; }
+	@for name in $(firstword $(CXX)) c++ clang++; do ! command -v $$name >/dev/null || exit 0; done; \
+	echo "there is no C++ compiler; install g++ (Debian: apt install g++) or set CXX" >&2; exit 1
 	@echo "Compiling the engine"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
