@@ -75,7 +75,7 @@ def test_absent_engine_is_reported(monkeypatch):
 
 def test_digest_needs_the_standard_library_only():
     """CMake computes it with a Python without packages, in a build that is isolated from ours."""
-    command = [sys.executable, "-S", "-m", "gapglass.potential.build"]
+    command = [sys.executable, "-S", "-P", build.__file__]
     done = subprocess.run(
         command, env={"PYTHONPATH": str(ROOT / "src")}, cwd="/", capture_output=True, text=True, check=True
     )
