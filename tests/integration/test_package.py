@@ -153,6 +153,11 @@ def test_pip_install_into_an_empty_environment(tmp_path):
     )
     assert "trajectories:" in found
     run(python, "-c", "from gapglass.similarity import kernels, rows, soap", cwd=tmp_path)
+    (tmp_path / "in.lammps").write_text(
+        "units metal\nregion b block 0 1 0 1 0 1\ncreate_box 1 b\npair_style gapglass\n"
+    )
+    output = run(str(tmp_path / "env/bin/lmp"), "-in", "in.lammps", "-nocite", cwd=tmp_path)
+    assert "Loaded 1 plugins" in output and "WARNING" not in output
 
 
 def test_both_snakefiles_plan_the_same_jobs():

@@ -1,5 +1,6 @@
 """The digest of the engine's sources: what changes it, and that stale code is refused."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def test_installed_engine_is_that_of_the_checkout():
     assert len(digest) == 16 and int(digest, 16) >= 0
 
 
-@pytest.mark.parametrize(
+CHANGES = pytest.mark.parametrize(
     "change",
     [
         lambda root: (root / "cpp/gap/kernels.cpp").write_text("// other\n"),
@@ -37,10 +38,32 @@ def test_installed_engine_is_that_of_the_checkout():
     ],
     ids=["source", "plug-in", "top", "added", "renamed", "removed"],
 )
+
+
+@CHANGES
 def test_every_change_of_the_sources_changes_the_digest(checkout, change):
     before = build.source_digest(checkout)
     change(checkout)
     assert build.source_digest(checkout) != before
+
+
+@CHANGES
+def test_every_change_of_the_sources_is_compiled_by_make_setup(checkout, change):
+    """That is the command which a stale engine asks for, so it must never find nothing to do."""
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, checkout)
+    (checkout / ".venv").mkdir()
+    for path in [*checkout.rglob("*"), checkout]:
+        os.utime(path, (1e9, 1e9))
+    for stamp, time in ((".packages", 1.1e9), (".complete", 1.2e9)):
+        (checkout / ".venv" / stamp).touch()
+        os.utime(checkout / ".venv" / stamp, (time, time))
+    command = ["make", "--dry-run", "setup"]
+    plan = [subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout]
+    change(checkout)
+    plan.append(subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout)
+    assert ["--editable" in text for text in plan] == [False, True]
+    assert "requirements.lock" not in plan[1]
 
 
 def test_what_is_not_compiled_does_not_change_the_digest(checkout):
