@@ -34,7 +34,7 @@ def environment(names, versions):
     """Return the text of the conda environment of Snakemake's jobs with --software-deployment-method conda."""
     lines = [
         "# Everything that a job needs, pinned as in requirements.lock; `make docs` writes this file.",
-        "# gapglass.post-deploy.sh installs gapglass itself. The C++ compiler builds its engine and the LAMMPS plug-ins.",
+        "# gapglass.post-deploy.sh installs gapglass itself. The C++ compiler builds its engine and LAMMPS plug-ins.",
         "channels: [conda-forge, nodefaults]",
         "dependencies:",
         "  - python=3.11",
