@@ -3,16 +3,18 @@
 import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from ase import Atoms
 from conftest import ROOT
-from gapglass.potential.engine import GAP
 from quenching import SPECIES
 
+from gapglass.base.programs import program
 from gapglass.glass import lammps, packing
 from gapglass.glass.thermo import thermo_rows
+from gapglass.potential.engine import GAP
 
 pytestmark = pytest.mark.xdist_group("lammps")  # these tests take both cores
 
@@ -35,7 +37,7 @@ dump_modify atoms sort id format float %.16g
 """
 POINT = HEAD + STYLE + PRINT + "run 0\n"
 BAR = 1 / 1.6021765e6  # eV/Å³ in LAMMPS, whose constants differ from those of ASE in the eighth digit
-SIX = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # LAMMPS' order xx yy zz xy xz yz
+VOIGT = [0, 1, 2, 5, 4, 3]  # LAMMPS' order xx yy zz xy xz yz from that of ASE
 
 
 @pytest.fixture(scope="module")
@@ -59,33 +61,30 @@ def run(folder, atoms, text, *, ranks=1, boundary="p p p", species=SPECIES, **va
 
 
 def of_atoms(folder):
-    """Return forces (eV/Å), energies (eV) and virials (eV, LAMMPS' order) of the atoms of the last dumped frame."""
+    """Return energies (eV), forces (eV/Å) and virials (eV, LAMMPS' order) of the atoms of the last dumped frame."""
     text = (folder / "atoms.dump").read_text().rpartition("ITEM: ATOMS")[2]
     table = np.array([line.split() for line in text.splitlines()[1:]], dtype=float)
-    return table[:, 1:4], table[:, 4], -table[:, 5:] * BAR
+    return table[:, 4], table[:, 1:4], -table[:, 5:] * BAR
 
 
 def reference(potential, atoms):
-    """Return energy (eV), forces (eV/Å) and virial (eV, LAMMPS' order) from Python."""
+    """Return energies (eV), forces (eV/Å) and virials (eV, LAMMPS' order) of the atoms from Python."""
     atoms = atoms.copy()
     atoms.calc = GAP(potential)
-    stress = atoms.get_stress(voigt=False) if atoms.pbc.all() else None
-    virial = None if stress is None else -atoms.get_volume() * np.array([stress[i] for i in SIX])
-    return atoms.get_potential_energy(), atoms.get_forces(), virial
+    virials = -atoms.get_volume() * atoms.get_stresses()[:, VOIGT]
+    return atoms.get_potential_energies(), atoms.get_forces(), virials
 
 
 def assert_equal(folder, rows, potential, atoms):
-    """The last point of a LAMMPS run is what Python gives, and the sums over atoms are the totals."""
-    energy, forces, virial = reference(potential, atoms)
-    row = rows[-1]
-    found_forces, energies, virials = of_atoms(folder)
-    assert abs(row["PotEng"] - energy) < 1e-9 * len(atoms)
-    np.testing.assert_allclose(found_forces, forces, rtol=0, atol=1e-9)
-    assert abs(energies.sum() - energy) < 1e-9 * len(atoms)
-    if virial is not None:
-        pressure = np.array([row[f"c_virial[{i}]"] for i in range(1, 7)])
-        np.testing.assert_allclose(pressure * BAR * atoms.get_volume(), virial, rtol=0, atol=1e-7)
-        np.testing.assert_allclose(virials.sum(axis=0), virial, rtol=0, atol=1e-7)
+    """The last point of a LAMMPS run is what Python gives, for every atom and as a whole."""
+    of_lammps, of_python = of_atoms(folder), reference(potential, atoms)
+    for found, expected in zip(of_lammps, of_python, strict=True):
+        np.testing.assert_allclose(found[: len(atoms)], expected, rtol=0, atol=1e-8)
+        assert not found[len(atoms) :].any()
+    energies, _, virials = of_python
+    assert abs(rows[-1]["PotEng"] - energies.sum()) < 1e-9 * len(atoms)
+    pressure = np.array([rows[-1][f"c_virial[{i}]"] for i in range(1, 7)])
+    np.testing.assert_allclose(pressure * BAR * atoms.get_volume(), virials.sum(axis=0), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
@@ -123,46 +122,64 @@ def test_atom_without_neighbours_has_the_energy_of_an_isolated_atom(tmp_path, po
     atoms = Atoms("OTe", positions=[[5, 5, 5], [15, 15, 15]], cell=[20, 20, 20], pbc=True)
     rows = run(tmp_path, atoms, POINT, potential=potential)
     assert_equal(tmp_path, rows, potential, atoms)
-    forces, energies, virials = of_atoms(tmp_path)
+    energies, forces, virials = of_atoms(tmp_path)
     assert not forces.any() and not virials.any()
-    single = [reference(potential, atoms[[i]])[0] for i in range(2)]
+    single = [reference(potential, atoms[[i]])[0][0] for i in range(2)]
     np.testing.assert_allclose(energies, single, rtol=0, atol=1e-10)
 
 
 def test_order_of_the_types_is_free(tmp_path, potential, glass_frame):
     text = POINT.replace("O Te", "Te O")
     rows = run(tmp_path, glass_frame[::-1], text, species=SPECIES[::-1], potential=potential)
-    assert abs(rows[-1]["PotEng"] - reference(potential, glass_frame)[0]) < 1e-9 * len(glass_frame)
+    assert abs(rows[-1]["PotEng"] - reference(potential, glass_frame)[0].sum()) < 1e-9 * len(glass_frame)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "message"),
-    [
-        ("units metal", "units real", "needs units metal, these are units real"),
-        ("units metal", "units metal\nnewton off", "needs newton on"),
-        ("O Te", "O Si", "has no Si, which pair_coeff names for atom type 2; its elements are O Te"),
-        ("O Te", "O Qq", "Qq for atom type 2 is the symbol of no element"),
-        ("O Te", "8 52", "8 for atom type 1 is the symbol of no element"),
-        ("O Te", "O", "needs one element for each of the 2 atom types, 1 are given"),
-        ("O Te", "O Te Te", "needs one element for each of the 2 atom types, 3 are given"),
-        ("O Te", "Te O", "atom type 1 has the mass of O, 15.999, but pair_coeff names it Te; mend the order"),
-        ("O Te", "Te Te", "atom type 1 has the mass of O, 15.999, but pair_coeff names it Te"),
-        ("O Te", "O NULL", "NULL for atom type 2 leaves it to another style, which needs pair_style hybrid"),
-        ("pair_coeff", "#", "coeffs are not set"),
-        ("pair_coeff * *", "pair_coeff 1 2", "must start with \\* \\*"),
-        ('"{potential}"', "absent.xml", "absent.xml"),
-        ("gapglass\n", "gapglass 3\n", "takes nothing, or: variance"),
-        ("gapglass\n", "gapglass variance absent.factors\n", "absent.factors"),
-    ],
-    ids=lambda value: value.replace("\n", " ")[:40],
-)
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_misuse_is_refused(tmp_path, potential, glass_frame, before, after, message, ranks):
-    if ranks == 2 and before not in ('"{potential}"', "O Te"):
-        pytest.skip("one rank refuses as two do, except where each reads a file or ends the run for all")
+MISUSE = [
+    ("units metal", "units real", "needs units metal, these are units real"),
+    ("units metal", "units metal\nnewton off", "needs newton on"),
+    ("O Te", "O Si", "has no Si, which pair_coeff names for atom type 2; its elements are O Te"),
+    ("O Te", "O Qq", "Qq for atom type 2 is the symbol of no element"),
+    ("O Te", "8 52", "8 for atom type 1 is the symbol of no element"),
+    ("O Te", "O", "needs one element for each of the 2 atom types, 1 are given"),
+    ("O Te", "O Te Te", "needs one element for each of the 2 atom types, 3 are given"),
+    ("O Te", "Te O", "atom type 1 has the mass of O, 15.999, but pair_coeff names it Te; mend the order"),
+    ("O Te", "Te Te", "atom type 1 has the mass of O, 15.999, but pair_coeff names it Te"),
+    ("O Te", "O NULL", "NULL for atom type 2 leaves it to another style, which needs pair_style hybrid"),
+    ("pair_coeff", "#", "coeffs are not set"),
+    ("pair_coeff * *", "pair_coeff 1 2", "must start with \\* \\*"),
+    ('"{potential}"', "absent.xml", "absent.xml"),
+    ("gapglass\n", "gapglass 3\n", "takes nothing, or: variance"),
+    ("gapglass\n", "gapglass variance absent.factors\n", "absent.factors"),
+]
+MISUSE = [pytest.param(1, *case, id=re.sub(r"\s+", " ", case[1])) for case in MISUSE]
+# One rank more where each reads a file, or where the end has to be agreed on.
+MISUSE += [
+    pytest.param(2, "O Te", "O Si", "has no Si", id="O Si, two ranks"),
+    pytest.param(2, '"{potential}"', "absent.xml", "absent.xml", id="absent.xml, two ranks"),
+]
+
+
+@pytest.mark.parametrize(("ranks", "before", "after", "message"), MISUSE)
+def test_misuse_is_refused(tmp_path, potential, glass_frame, ranks, before, after, message):
     assert before in POINT
     with pytest.raises(lammps.LammpsFailed, match=message):
         run(tmp_path, glass_frame, POINT.replace(before, after, 1), ranks=ranks, potential=potential)
+
+
+def test_rank_that_cannot_read_the_potential_ends_all(tmp_path, potential, glass_frame):
+    """Folders that differ between the machines of a job: only the second rank has no file, the first one says so."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        packing.write_data(tmp_path / name / "start.data", glass_frame, SPECIES)
+    for path in potential.parent.glob("gap.xml*"):
+        (tmp_path / "first" / path.name).symlink_to(path)
+    (tmp_path / "first/in.lammps").write_text(POINT.format(boundary="p p p", potential="gap.xml"))
+    part = ["-n", "1", program("lmp"), "-in", "in.lammps", "-nocite"]
+    command = [program("mpiexec"), "-launcher", "fork", "-wdir", tmp_path / "first", *part]
+    command += [":", "-wdir", tmp_path / "second", *part]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert re.search(r"ERROR: pair_style gapglass: .*gap\.xml", done.stdout)
 
 
 def test_cut_potential_is_refused(tmp_path, potential, glass_frame):
@@ -192,13 +209,7 @@ def test_other_types_are_left_to_other_styles(tmp_path, potential, glass_frame, 
     style = 'pair_style hybrid/overlay gapglass zero 3.0\npair_coeff * * gapglass "{potential}" O Te NULL\n'
     text = HEAD + style + "pair_coeff * * zero\n" + PRINT + "run 0\n"
     rows = run(tmp_path, mixed, text, ranks=ranks, species=[*SPECIES, "Ar"], potential=potential)
-    energy, forces, virial = reference(potential, glass_frame)
-    found_forces, energies, _ = of_atoms(tmp_path)
-    assert abs(rows[-1]["PotEng"] - energy) < 1e-9 * len(glass_frame)
-    np.testing.assert_allclose(found_forces[:-3], forces, rtol=0, atol=1e-9)
-    assert not found_forces[-3:].any() and not energies[-3:].any()
-    pressure = np.array([rows[-1][f"c_virial[{i}]"] for i in range(1, 7)])
-    np.testing.assert_allclose(pressure * BAR * glass_frame.get_volume(), virial, rtol=0, atol=1e-7)
+    assert_equal(tmp_path, rows, potential, glass_frame)
 
 
 def test_energy_is_conserved_while_atoms_change_ranks(tmp_path, potential, glass_frame):
@@ -275,6 +286,65 @@ def test_restart_goes_on_as_if_nothing_had_happened(tmp_path, potential, glass_f
         assert abs(again[-1][key] - whole[-1][key]) < 1e-8 * abs(whole[-1][key])
     with pytest.raises(lammps.LammpsFailed, match=r"[Pp]air"):
         lammps.run(tmp_path, "read_restart middle.restart\nrun 0\n", ranks=1)
+
+
+def write_factors(path, potential, rng):
+    """Write factors of the variance that belong to a potential; which numbers they have does not matter here."""
+    root = ElementTree.parse(potential).getroot()
+    points = {8: 0, 52: 0}
+    for term in root.iter("gpCoordinates"):
+        words = dict(re.findall(r"(\w+)=(\{[^}]*\}|\S+)", term.find("descriptor").text))
+        if "Z1" in words:
+            centres = {words["Z1"], words["Z2"]}
+        else:
+            centres = {words["species_Z"].strip("{}").split()[int(words["central_index"]) - 1]}
+        for number in centres:
+            points[int(number)] += int(term.get("n_sparseX"))
+    with path.open("wb") as file:
+        file.write(f"gapglass-variance 1\nlabel {root.find('GAP_params').get('label')}\n".encode())
+        for number in sorted(points):
+            file.write(f"species {number} {points[number]} 3 2\n".encode())
+            file.write((0.02 * rng.normal(size=5 * points[number])).tobytes())
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_variance_on_request(tmp_path, potential, glass_frame, rng, ranks):
+    """Every second step has one, and it is what Python gives for these positions."""
+    write_factors(tmp_path / "factors", potential, rng)
+    text = (HEAD + STYLE).replace("gapglass\n", "gapglass variance factors\n") + (
+        "velocity all create 600 5\nfix 1 all nve\nfix v all pair 2 gapglass variance 1\n"
+        "dump all all custom 2 all.dump id type x y z f_v\ndump_modify all sort id format float %.16g\nrun 4\n"
+    )
+    run(tmp_path, glass_frame, text, ranks=ranks, potential=potential)
+    frames = (tmp_path / "all.dump").read_text().split("ITEM: ATOMS")[1:]
+    assert len(frames) == 3
+    calculator = GAP(potential, variance=tmp_path / "factors")
+    for frame in frames:
+        table = np.array([line.split() for line in frame.split("ITEM")[0].splitlines()[1:]], dtype=float)
+        glass_frame.positions = table[:, 2:5]
+        calculator.calculate(glass_frame)
+        assert np.ptp(table[:, 5]) > 0
+        np.testing.assert_allclose(table[:, 5], calculator.results["energy_variances"], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("style", "flag", "message"),
+    [
+        ("gapglass variance factors", 0, "cannot extract property variance"),
+        ("gapglass", 1, "cannot extract variance_flag"),
+        ("gapglass variance other", 1, "belongs to the potential another"),
+        ("gapglass variance cut", 1, "ends too early"),
+    ],
+)
+def test_variance_that_cannot_be_had_is_refused(tmp_path, potential, glass_frame, rng, style, flag, message):
+    """Never zeros or the numbers of an earlier step."""
+    write_factors(tmp_path / "factors", potential, rng)
+    whole = (tmp_path / "factors").read_bytes()
+    (tmp_path / "other").write_bytes(re.sub(rb"label \S+", b"label another", whole))
+    (tmp_path / "cut").write_bytes(whole[:-8])
+    text = (HEAD + STYLE).replace("gapglass\n", style + "\n") + f"fix v all pair 1 gapglass variance {flag}\nrun 0\n"
+    with pytest.raises(lammps.LammpsFailed, match=message):
+        run(tmp_path, glass_frame, text, potential=potential)
 
 
 def test_page_for_users_is_right(tmp_path, potential, glass_frame):
