@@ -36,9 +36,13 @@ benchmark: setup
 
 setup: .venv/.complete
 
-# Packages from the lock first, then gapglass itself, which alone is compiled again when its C++ sources change. The
-# folders stand for files that are removed; the stamp has the time before the compiler read the sources.
-ENGINE := $(wildcard CMakeLists.txt $(foreach folder,gap python lammps,cpp/$(folder) cpp/$(folder)/*))
+# Packages from the lock first, then gapglass itself, which alone is compiled again when a C++ source is newer than the
+# start of the last compilation, or one that it had is gone.
+ENGINE := $(wildcard CMakeLists.txt $(foreach folder,gap python lammps,cpp/$(folder)/*))
+GONE := $(if $(ENGINE),$(filter-out $(ENGINE),$(shell cat .venv/.sources 2>/dev/null)))
+
+.PHONY: gone
+gone:
 
 .venv/.packages: requirements.lock
 	@command -v $(firstword $(PYTHON)) >/dev/null || { echo "there is no $(PYTHON); install Python 3.11 or newer, or name it with make PYTHON=..." >&2; exit 1; }
@@ -48,12 +52,13 @@ ENGINE := $(wildcard CMakeLists.txt $(foreach folder,gap python lammps,cpp/$(fol
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@touch $@
 
-.venv/.complete: .venv/.packages pyproject.toml $(ENGINE)
+.venv/.complete: .venv/.packages pyproject.toml $(ENGINE) $(if $(GONE),gone)
 	@for name in $(firstword $(CXX)) c++ clang++; do ! command -v $$name >/dev/null || exit 0; done; \
 	echo "there is no C++ compiler; install g++ (Debian: apt install g++) or set CXX" >&2; exit 1
 	@echo "Compiling the engine"
 	@touch .venv/.compiling
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo $(ENGINE) > .venv/.sources
 	@mv .venv/.compiling $@
 
 lint: setup

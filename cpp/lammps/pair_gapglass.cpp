@@ -112,6 +112,7 @@ void PairGapglass::read_elements(int narg, char **arg) {
 // Every rank reads the files itself: they have some MB, and nothing has to be packed and sent.
 void PairGapglass::read_potential(const std::string &path) {
   std::string problem;
+  evaluator.reset();  // that of an earlier pair_coeff belongs to the potential that goes now
   try {
     potential = std::make_unique<gapglass::Potential>(gapglass::Potential::read(path));
     if (!variance_file.empty()) potential->read_variance(variance_file);

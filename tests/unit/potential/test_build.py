@@ -53,7 +53,9 @@ def test_every_change_of_the_sources_is_compiled_by_make_setup(checkout, change)
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, checkout)
     (checkout / ".venv").mkdir()
-    for path in [*checkout.rglob("*"), checkout]:
+    sources = [path.relative_to(checkout) for path in checkout.glob("cpp/*/*")]
+    (checkout / ".venv/.sources").write_text(" ".join(map(str, sources)))
+    for path in checkout.rglob("*"):
         os.utime(path, (1e9, 1e9))
     for stamp, time in ((".packages", 1.1e9), (".complete", 1.2e9)):
         (checkout / ".venv" / stamp).touch()
