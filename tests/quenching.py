@@ -18,6 +18,7 @@ SETTINGS = {
     "start": "random",
     "closest_fraction": 0.5,
     "max_temperature_factor": 3.0,
+    "engine": "quip",
     "lammps_command": [],
 }
 CLOSEST = {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}

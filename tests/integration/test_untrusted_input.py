@@ -192,7 +192,7 @@ def test_a_folder_is_no_command_of_lammps(place, folder, tmp_path):
 
 def test_a_label_is_no_command_of_lammps(tmp_path):
     (tmp_path / "gap.xml").write_text('<Potential label="GAP\nshell touch pwned\n" init_args="IP GAP"/>')
-    with pytest.raises(UserError, match="LAMMPS cannot be given init"):
+    with pytest.raises(UserError, match="LAMMPS cannot be given label"):
         stages.stage_input(
             STAGE,
             SETTINGS,
