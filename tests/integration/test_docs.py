@@ -51,7 +51,7 @@ COMMANDS = {
         for stage in ("clusters", "potential", "glass", "structure", "figures")
     },
     ".venv/bin/gapglass verify config/tiny.yaml": True,
-    "rm -r results/tiny/potentials/optimal/iteration_02 results/tiny/potentials/optimal/summary.json": True,
+    "rm -r results/tiny/potentials/optimal/iteration_02 results/tiny/potentials/optimal/fit.json": True,
     ".venv/bin/snakemake potential --configfile config/tiny.yaml": True,
     ".venv/bin/snakemake --profile profiles/slurm --configfile my_study.yaml": (
         f".venv/bin/snakemake --profile profiles/slurm {SLURM} --configfile my_study.yaml --dry-run"

@@ -32,8 +32,9 @@ class Study:
     ----------
     config : dict
         The completed configuration.
-    engine : str
-        Digest of the sources of the engine, from ``potential.build.engine_digest``.
+    engine : str, optional
+        Digest of the sources of the engine, from ``potential.build.engine_digest``, which the settings of jobs hold
+        that compute with it.
 
     Attributes
     ----------
@@ -51,7 +52,7 @@ class Study:
         Folder of an iteration of the loop, with the wildcards potential and iteration.
     """
 
-    def __init__(self, config, engine):
+    def __init__(self, config, engine=None):
         self.config, self.engine = config, engine
         self.folder = f"results/{config['study']}"
         self.variants = config["potential"]["variants"]
