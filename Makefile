@@ -36,12 +36,18 @@ benchmark: setup
 
 setup: .venv/.complete
 
-.venv/.complete: requirements.lock pyproject.toml
+# Packages from the lock first, then gapglass itself, which alone is compiled again when its C++ sources change.
+.venv/.packages: requirements.lock
 	@command -v $(firstword $(PYTHON)) >/dev/null || { echo "there is no $(PYTHON); install Python 3.11 or newer, or name it with make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gapglass needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
 	@echo "Setting up .venv from requirements.lock (once, a minute or two)"
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@touch $@
+
+.venv/.complete: .venv/.packages pyproject.toml $(wildcard CMakeLists.txt cpp/*/CMakeLists.txt cpp/*/*.cmake cpp/*/*.cpp cpp/*/*.h)
+	@command -v "$${CXX:-c++}" >/dev/null || { echo "there is no C++ compiler $${CXX:-c++}; install g++ (Debian: apt install g++) or set CXX" >&2; exit 1; }
+	@echo "Compiling the engine"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -61,4 +67,4 @@ lock:
 	pip-compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe requirements.in --output-file requirements.lock
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results .snakemake build

@@ -1,0 +1,112 @@
+#include "table.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gapglass {
+namespace {
+
+constexpr int kOrder = 6;         // coefficients of a polynomial
+constexpr int kMostIntervals = 4096;
+
+// Coefficients in x from -1 to 1 through the values at the Chebyshev nodes: those of the Chebyshev polynomials first.
+struct Interpolation {
+  double node[kOrder];
+  double power[kOrder][kOrder];  // [coefficient of x^i][value at node k]
+
+  Interpolation() {
+    const double pi = std::acos(-1.0);
+    double chebyshev[kOrder][kOrder] = {};  // [T_j][coefficient of x^i]
+    chebyshev[0][0] = 1;
+    chebyshev[1][1] = 1;
+    for (int j = 2; j < kOrder; ++j) {
+      for (int i = 0; i < kOrder; ++i) {
+        chebyshev[j][i] = (i ? 2 * chebyshev[j - 1][i - 1] : 0.0) - chebyshev[j - 2][i];
+      }
+    }
+    for (int k = 0; k < kOrder; ++k) node[k] = std::cos(pi * (k + 0.5) / kOrder);
+    for (int i = 0; i < kOrder; ++i) {
+      for (int k = 0; k < kOrder; ++k) {
+        power[i][k] = 0;
+        for (int j = 0; j < kOrder; ++j) {
+          const double weight = (j ? 2.0 : 1.0) / kOrder * std::cos(j * pi * (k + 0.5) / kOrder);
+          power[i][k] += weight * chebyshev[j][i];
+        }
+      }
+    }
+  }
+};
+
+}  // namespace
+
+Table::Table(int functions, const std::vector<double>& breaks, double width, const Functions& f) {
+  static const Interpolation rule;
+  stride_ = (functions + kPad - 1) / kPad * kPad;
+  end_ = breaks.back();
+  first_.push_back(0);
+  std::vector<double> all;
+  for (std::size_t s = 0; s + 1 < breaks.size(); ++s) {
+    const double length = breaks[s + 1] - breaks[s];
+    if (length <= 0) continue;
+    int intervals = std::max(1, static_cast<int>(std::ceil(length / (width / 10))));
+    for (;; intervals *= 2) {
+      const double h = length / intervals;
+      std::vector<double> part(static_cast<std::size_t>(intervals) * kOrder * stride_, 0.0);
+      std::vector<double> values(kOrder * functions), check(functions), largest(functions, 0.0), worst(functions, 0.0);
+      for (int k = 0; k < intervals; ++k) {
+        const double middle = breaks[s] + (k + 0.5) * h;
+        for (int i = 0; i < kOrder; ++i) f(middle + 0.5 * h * rule.node[i], values.data() + i * functions);
+        double* c = part.data() + static_cast<std::size_t>(k) * kOrder * stride_;
+        for (int i = 0; i < kOrder; ++i) {
+          for (int n = 0; n < functions; ++n) {
+            double total = 0;
+            for (int node = 0; node < kOrder; ++node) total += rule.power[i][node] * values[node * functions + n];
+            c[i * stride_ + n] = total;
+          }
+        }
+        if (k % 4 && k + 1 != intervals) continue;
+        const double x = 0.97;  // near the edge, where the error of interpolation is largest
+        f(middle + 0.5 * h * x, check.data());
+        for (int n = 0; n < functions; ++n) {
+          double value = 0;
+          for (int i = kOrder - 1; i >= 0; --i) value = value * x + c[i * stride_ + n];
+          worst[n] = std::max(worst[n], std::fabs(value - check[n]));
+          largest[n] = std::max({largest[n], std::fabs(check[n]), std::fabs(values[n])});
+        }
+      }
+      bool good = true;
+      for (int n = 0; n < functions; ++n) good = good && worst[n] <= 1e-12 * largest[n] + 1e-300;
+      if (!good && intervals < kMostIntervals) continue;
+      start_.push_back(breaks[s]);
+      inverse_width_.push_back(1.0 / h);
+      first_.push_back(first_.back() + intervals);
+      all.insert(all.end(), part.begin(), part.end());
+      break;
+    }
+  }
+  coefficients_.resize(all.size());
+  std::copy(all.begin(), all.end(), coefficients_.data());
+}
+
+TableView Table::view() const {
+  return {static_cast<int>(start_.size()), start_.data(), inverse_width_.data(), first_.data(), coefficients_.data(),
+          stride_, end_};
+}
+
+void Table::look_up(double r, double* value, double* slope) const {
+  int s = static_cast<int>(start_.size()) - 1;
+  while (s > 0 && r <= start_[s]) --s;
+  const double where = (r - start_[s]) * inverse_width_[s];
+  const int k = std::min(std::max(static_cast<int>(where), 0), first_[s + 1] - first_[s] - 1);
+  const double x = 2.0 * (where - k) - 1.0;
+  const double* c = coefficients_.data() + static_cast<std::size_t>(first_[s] + k) * kOrder * stride_;
+  double v = c[(kOrder - 1) * stride_], d = 0;
+  for (int i = kOrder - 2; i >= 0; --i) {
+    d = d * x + v;
+    v = v * x + c[i * stride_];
+  }
+  *value = v;
+  *slope = d * 2.0 * inverse_width_[s];
+}
+
+}  // namespace gapglass
