@@ -1,8 +1,9 @@
 """pair_style quip in LAMMPS, from our plug-in and from the user's own LAMMPS, against quippy."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from quenching import SETTINGS, SPECIES, STAGE
+from quenching import SETTINGS, SHORT, SPECIES, STAGE, run_stage
 
 from gapglass.base.errors import UserError
 from gapglass.base.programs import program
@@ -28,6 +29,15 @@ def test_plugin_equals_quippy(tmp_path, fitted, plugin, glass_frame, ranks, shap
     assert abs(values[0] - energy) < 1e-6
     np.testing.assert_allclose(values[1], forces, rtol=0, atol=1e-5)
     np.testing.assert_allclose(values[2], virial, rtol=1e-5, atol=1e-4)
+
+
+def test_stage_with_quip_begins_as_with_the_engine(tmp_path, fitted, plugin, glass_frame):
+    energies = {}
+    for name, settings, library in (("quip", QUIP, plugin), ("gapglass", SETTINGS, None)):
+        made = run_stage(tmp_path / name, glass_frame, fitted[0], SHORT, settings, plugin=library)
+        energies[name] = pd.read_csv(made["thermo"], comment="#")["potential_energy_ev"].to_numpy()
+    assert len(energies["quip"]) > 5
+    np.testing.assert_allclose(energies["gapglass"], energies["quip"], rtol=0, atol=1e-3)
 
 
 def test_energy_is_conserved(tmp_path, fitted, plugin, glass_frame):
