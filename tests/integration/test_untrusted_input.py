@@ -169,6 +169,7 @@ SETTINGS = {
     "composition": {"Te": 1, "O": 2},
     "timestep": 1.0,
     "ranks": 2,
+    "engine": "quip",
     "sample_interval": 5,
     "closest_fraction": 0.5,
     "max_temperature_factor": 3.0,
@@ -443,7 +444,7 @@ def test_text_of_the_user_is_no_html(tmp_path):
     data["trajectories"][0] |= {"name": "glass", "file": SCRIPT}
     data["structure"]["experiments"] = [CURVE | {"source": SCRIPT, "file": SCRIPT}]
     page = render(config.complete(data), report_files(tmp_path), tmp_path / "logs")
-    # notice, rejected frame, reason of the potential, file, source, frame of a difference to QUIP; and the settings with
-    # three of them
+    # notice, rejected frame, reason of the potential, difference to QUIP, file, source; and the settings with three of
+    # them
     assert page.count("&lt;script&gt;") >= 8
     assert "<script" not in page
