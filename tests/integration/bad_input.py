@@ -1369,6 +1369,14 @@ CASES = [
         "c++: Permission denied",
         "or set CXX",
     ),
+    Case(
+        E,
+        "vector instructions that this machine lacks",
+        "start",
+        lambda s: s.environment.update(GAPGLASS_SIMD="avx9"),
+        "GAPGLASS_SIMD is avx9",
+        "this machine",
+    ),
     Case(E, "no mpiexec", "start", no_programs, "the program lmp is not installed", "make -B setup"),
     Case(
         E,
