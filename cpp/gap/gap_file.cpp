@@ -181,9 +181,9 @@ void read_core(const Element& glue, const std::string& path, GapFile& out) {
     if (static_cast<int>(r.size()) != whole(*potential, "num_points", where)) {
       throw Error(where + ": num_points is not the number of points; the file is damaged or incomplete");
     }
-    const auto z = std::minmax(atomic_number[t1], atomic_number[t2]);
+    const int z1 = atomic_number[t1], z2 = atomic_number[t2];
     Spline spline(r, energy, number(*potential, "y1", where), number(*potential, "yn", where));
-    if (!out.core.emplace(std::make_pair(z.first, z.second), std::move(spline)).second) {
+    if (!out.core.emplace(std::make_pair(std::min(z1, z2), std::max(z1, z2)), std::move(spline)).second) {
       throw Error(where + ": a pair of types stands twice");
     }
   }

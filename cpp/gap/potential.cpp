@@ -32,9 +32,9 @@ TwoBody read_two_body(const GapTerm& g, const Arguments& a, const std::vector<in
   compare(a, "theta_uniform", g.theta);
   TwoBody out;
   auto species = [&](int z) { return static_cast<int>(std::find(elements.begin(), elements.end(), z) - elements.begin()); };
-  const auto pair = std::minmax(species(a.whole("Z1", 1, 118)), species(a.whole("Z2", 1, 118)));
-  out.first = pair.first;
-  out.second = pair.second;
+  const int z1 = species(a.whole("Z1", 1, 118)), z2 = species(a.whole("Z2", 1, 118));
+  out.first = std::min(z1, z2);
+  out.second = std::max(z1, z2);
   out.cutoff = a.number("cutoff");
   out.width = a.number("cutoff_transition_width", 0.5);
   if (!(out.cutoff > 0 && out.width > 0 && out.width <= out.cutoff)) a.refuse("cutoff and its transition width have to be positive");
