@@ -45,7 +45,11 @@ Table::Table(int functions, const std::vector<double>& breaks, double width, con
   stride_ = (functions + kPad - 1) / kPad * kPad;
   end_ = breaks.back();
   first_.push_back(0);
-  std::vector<double> all;
+  std::vector<double> all, largest(functions, 0.0), sample(functions);
+  for (int i = 0; i < 100; ++i) {
+    f((i + 0.5) / 100 * end_, sample.data());
+    for (int n = 0; n < functions; ++n) largest[n] = std::max(largest[n], std::fabs(sample[n]));
+  }
   for (std::size_t s = 0; s + 1 < breaks.size(); ++s) {
     const double length = breaks[s + 1] - breaks[s];
     if (length <= 0) continue;
@@ -53,13 +57,13 @@ Table::Table(int functions, const std::vector<double>& breaks, double width, con
     for (;; intervals *= 2) {
       const double h = length / intervals;
       std::vector<double> part(static_cast<std::size_t>(intervals) * kOrder * stride_, 0.0);
-      std::vector<double> values(kOrder * functions), check(functions), largest(functions, 0.0), worst(functions, 0.0);
+      std::vector<double> values(kOrder * functions), check(functions), worst(functions, 0.0);
       for (int k = 0; k < intervals; ++k) {
         const double middle = breaks[s] + (k + 0.5) * h;
         for (int i = 0; i < kOrder; ++i) {
           // The functions may jump at a break, so the ends of a segment are taken from its inside.
           const double r = middle + 0.5 * h * rule.node[i];
-          f(std::min(std::max(r, breaks[s] + 1e-12), breaks[s + 1] - 1e-12), values.data() + i * functions);
+          f(std::min(std::max(r, breaks[s] + 1e-14), breaks[s + 1] - 1e-14), values.data() + i * functions);
         }
         double* c = part.data() + static_cast<std::size_t>(k) * kOrder * stride_;
         for (int i = 0; i < kOrder; ++i) {
@@ -76,11 +80,10 @@ Table::Table(int functions, const std::vector<double>& breaks, double width, con
           double value = 0;
           for (int i = kOrder - 1; i >= 0; --i) value = value * x + c[i * stride_ + n];
           worst[n] = std::max(worst[n], std::fabs(value - check[n]));
-          largest[n] = std::max({largest[n], std::fabs(check[n]), std::fabs(values[n])});
         }
       }
       bool good = true;
-      for (int n = 0; n < functions; ++n) good = good && worst[n] <= 2e-13 * largest[n] + 1e-300;
+      for (int n = 0; n < functions; ++n) good = good && worst[n] <= 1e-12 * largest[n] + 1e-300;
       if (!good && intervals < kMostIntervals) continue;
       start_.push_back(breaks[s]);
       inverse_width_.push_back(1.0 / h);
