@@ -23,7 +23,7 @@ from gapglass.active_learning.search import SearchSpace
 from gapglass.base.files import read_json
 from gapglass.base.seeds import derive
 from gapglass.frames import store
-from gapglass.potential import evaluation, failures, fit, quip
+from gapglass.potential import evaluation, failures, fit
 from gapglass.selection.database import database_size, enlarge
 from gapglass.study import config
 
@@ -57,7 +57,7 @@ def one_fit(proposal, database, frames, settings, imported, seed):
             fit.fit(
                 train, proposal, target, settings=settings, imported=imported, seed=seed, log_path=Path(folder) / "log"
             )
-            errors = evaluation.errors(test, *quip.predict(target, test))
+            errors = evaluation.errors(test, *evaluation.predict(target, test))
             entry |= {"status": "ok", "rmse_energy_mev_per_atom": errors["rmse_energy_mev_per_atom"]}
         except failures.FitFailed as error:
             entry["reason"] = str(error)

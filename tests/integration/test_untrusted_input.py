@@ -169,6 +169,7 @@ SETTINGS = {
     "composition": {"Te": 1, "O": 2},
     "timestep": 1.0,
     "ranks": 2,
+    "engine": "quip",
     "sample_interval": 5,
     "closest_fraction": 0.5,
     "max_temperature_factor": 3.0,
@@ -192,7 +193,7 @@ def test_a_folder_is_no_command_of_lammps(place, folder, tmp_path):
 
 def test_a_label_is_no_command_of_lammps(tmp_path):
     (tmp_path / "gap.xml").write_text('<Potential label="GAP\nshell touch pwned\n" init_args="IP GAP"/>')
-    with pytest.raises(UserError, match="LAMMPS cannot be given init"):
+    with pytest.raises(UserError, match="LAMMPS cannot be given label"):
         stages.stage_input(
             STAGE,
             SETTINGS,
@@ -372,6 +373,9 @@ def report_files(folder):
         "rmse_force_ev_per_angstrom": none,
         "energy_tolerance": 2,
     }
+    item = {"difference": 1e-3, "limit": 1e-4, "values": [0.1, 0.101], "frame": 3, "trajectory": SCRIPT}
+    of_quantity = dict.fromkeys(("energy", "force", "virial"), item)
+    agreement = {"frames": [3], "kinds": {"as given": of_quantity}, "engine": {"sources": "0123", "simd": "plain"}}
     thermo = table(
         "glass/optimal/48/1/thermo.csv",
         stage=[1],
@@ -424,7 +428,10 @@ def report_files(folder):
             n_singletons=[0],
             converged=[True],
         ),
-        potentials=[document("potentials/optimal/summary.json", **potential)],
+        potentials=[document("potentials/optimal/summary.json", **potential, agreement=agreement)],
+        pair_styles=[
+            document("potentials/optimal/pair_style.json", engine="gapglass", ranks=1, differences=of_quantity)
+        ],
         speed=[document("speed.json", atoms=48, ns_per_day=1.0)],
         outcomes=[document("glass/optimal/48/1/outcome.json", exploded=False)],
         gr=[table("structure/optimal_48/gr.csv", r_angstrom=[1.0])],
@@ -438,6 +445,7 @@ def test_text_of_the_user_is_no_html(tmp_path):
     data["trajectories"][0] |= {"name": "glass", "file": SCRIPT}
     data["structure"]["experiments"] = [CURVE | {"source": SCRIPT, "file": SCRIPT}]
     page = render(config.complete(data), report_files(tmp_path), tmp_path / "logs")
-    # notice, rejected frame, reason of the potential, file, source; and the settings with three of them
-    assert page.count("&lt;script&gt;") >= 7
+    # notice, rejected frame, reason of the potential, difference to QUIP, file, source; and the settings with three of
+    # them
+    assert page.count("&lt;script&gt;") >= 8
     assert "<script" not in page

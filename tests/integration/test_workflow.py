@@ -35,6 +35,7 @@ SUMMARY_FIELDS = {
     "n_fits",
     "seed",
     "versions",
+    "agreement",
 }
 
 
@@ -45,7 +46,8 @@ def test_every_promised_file_is_there(finished):
         "map.csv",
         *(f"delta_0.3/{name}" for name in ("labels.csv", "scan.csv", "summary.json")),
     ]
-    potential = ["gap.xml", "train.extxyz", "test.extxyz", "summary.json", "history.csv"]
+    proofs = ["agreement.json", "pair_style.json"]
+    potential = ["gap.xml", "train.extxyz", "test.extxyz", "summary.json", "history.csv", *proofs]
     loop = ["iteration_01/database.json", "iteration_02/train.extxyz", "iteration_02/round_1/decision.json"]
     tables = ("sq.csv", "gr.csv", "coordination.csv", "angles.csv", "closest.csv")
     structure = [
@@ -57,7 +59,7 @@ def test_every_promised_file_is_there(finished):
     others = [
         f"{name}/{kind}"
         for name in ("soap_only", "all_frames")
-        for kind in ("gap.xml", "train.extxyz", "summary.json", "history.csv")
+        for kind in ("gap.xml", "train.extxyz", "summary.json", "history.csv", *proofs)
     ]
     names = [
         *(f"frames/{name}" for name in ("frames.extxyz", "table.csv", "import.json")),
@@ -86,6 +88,42 @@ def test_summary_holds_what_design_promises(finished):
     # E_tol of the tiny study is out of reach: the loop says so and delivers its best all the same
     assert summary["converged"] is False and summary["reason"].startswith("max_iterations reached")
     assert summary["iterations"] == 2 and summary["n_train"] + summary["n_test"] == 30
+
+
+def test_every_potential_is_proved_against_quip_before_its_models(finished):
+    page = (finished / RESULTS / "report.html").read_text()
+    for name in ("optimal", "soap_only", "all_frames"):
+        folder = finished / RESULTS / f"potentials/{name}"
+        agreement = json.loads((folder / "summary.json").read_text())["agreement"]
+        assert agreement == json.loads((folder / "agreement.json").read_text())
+        assert agreement["agrees"] and set(agreement["kinds"]) == {"as given", "rattled", "compressed"}
+        assert len(agreement["frames"]) == 3 and len(agreement["engine"]["sources"]) == 16
+        difference = agreement["kinds"]["compressed"]["force"]["difference"]
+        assert f"<td>{difference:.1e} (limit " in page
+        pair_style = json.loads((folder / "pair_style.json").read_text())
+        assert (pair_style["engine"], pair_style["ranks"]) == ("gapglass", 2)
+        assert pair_style["sources"] == agreement["engine"]["sources"]
+        first = finished / RESULTS / f"glass/{name}/48/1/stage_1/thermo.csv"
+        assert max((folder / proof).stat().st_mtime for proof in ("agreement.json", "pair_style.json")) < (
+            first.stat().st_mtime
+        )
+    log = (finished / RESULTS / "logs/run_stage/optimal_48_1_1.log").read_text()
+    assert f"engine: sources {pair_style['sources']}, SIMD level {pair_style['simd']}" in log
+
+
+@pytest.mark.slow
+def test_models_with_quip_instead_of_the_engine(small, tmp_path):
+    """Only the glass is made again, and its first steps are those of the engine."""
+    folder = copy_finished(small, tmp_path / "quip")
+    path = change(folder, {"glass": {"engine": "quip"}}, "quip")
+    output = snakemake(folder, "--configfile", path)
+    assert "Building pair_style quip" in output and "Fitting" not in output and "stage 3 (" in output
+    thermo = "glass/optimal/48/1/stage_1/thermo.csv"
+    quip, ours = (pd.read_csv(place / RESULTS / thermo, comment="#") for place in (folder, small))
+    assert quip["potential_energy_ev"][:5].to_numpy() == pytest.approx(ours["potential_energy_ev"][:5], abs=1e-4)
+    assert json.loads((folder / RESULTS / "potentials/optimal/pair_style.json").read_text())["engine"] == "quip"
+    assert "which ran with pair_style quip" in (folder / RESULTS / "report.html").read_text()
+    assert "Nothing to be done" in snakemake(folder, "--configfile", path)
 
 
 def test_delta_table_has_a_row_for_every_delta(finished):

@@ -116,9 +116,10 @@ rule evaluate_iteration:
         at("benchmarks/evaluate_iteration/{potential}_{iteration}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
-    threads: 2
     resources:
-        **asking(lambda wildcards, input: resources.of_frames(input.frames, 2e-3)),
+        **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-4)),
+    params:
+        engine=study.engine,
     message:
         "Evaluating the best potential of iteration {wildcards.iteration} of {wildcards.potential} on every frame"
     script:
@@ -136,7 +137,7 @@ rule fit_all_frames:
         train=at("potentials/all_frames/train.extxyz"),
         predictions=at("potentials/all_frames/predictions.csv"),
         forces=at("potentials/all_frames/forces.npz"),
-        summary=at("potentials/all_frames/summary.json"),
+        fit=at("potentials/all_frames/fit.json"),
         history=at("potentials/all_frames/history.csv"),
     log:
         at("logs/fit_all_frames.log"),
@@ -189,7 +190,7 @@ rule finish_potential:
         test=at("potentials/{potential}/test.extxyz"),
         predictions=at("potentials/{potential}/predictions.csv"),
         forces=at("potentials/{potential}/forces.npz"),
-        summary=at("potentials/{potential}/summary.json"),
+        fit=at("potentials/{potential}/fit.json"),
         hyperparameters=at("potentials/{potential}/hyperparameters.json"),
         history=at("potentials/{potential}/history.csv"),
         ledger=at("potentials/{potential}/ledger.jsonl"),
@@ -209,3 +210,49 @@ rule finish_potential:
         "Delivering the potential {wildcards.potential}"
     script:
         "../scripts/finish_potential.py"
+
+
+rule check_engine:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        neighbours=at("frames/neighbours.csv"),
+        fit=at("potentials/{potential}/fit.json"),
+        potential=at("potentials/{potential}/gap.xml"),
+    output:
+        at("potentials/{potential}/agreement.json"),
+    log:
+        at("logs/check_engine/{potential}.log"),
+    benchmark:
+        at("benchmarks/check_engine/{potential}.jsonl")
+    priority: 1
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.check_engine(input, config)),
+    params:
+        engine=study.engine,
+        glass=config["glass"]["engine"],
+        seed=config["seed"],
+    message:
+        "Comparing the engine with QUIP on the potential {wildcards.potential}"
+    script:
+        "../scripts/check_engine.py"
+
+
+rule summarise_potential:
+    input:
+        fit=at("potentials/{potential}/fit.json"),
+        agreement=at("potentials/{potential}/agreement.json"),
+    output:
+        at("potentials/{potential}/summary.json"),
+    log:
+        at("logs/summarise_potential/{potential}.log"),
+    benchmark:
+        at("benchmarks/summarise_potential/{potential}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    message:
+        "Summary of the potential {wildcards.potential}"
+    script:
+        "../scripts/summarise_potential.py"

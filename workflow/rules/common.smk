@@ -14,6 +14,7 @@ try:
     from gapglass.base import files
     from gapglass.base.errors import UserError
     from gapglass.frames import readers
+    from gapglass.potential import build
     from gapglass.report import catalogue
     from gapglass.similarity import blocks
     from gapglass.study import (
@@ -41,7 +42,7 @@ try:
     inputs.check_files(config)
     if workflow.is_main_process:
         inputs.check_start(config)
-    study = paths.Study(config)
+    study = paths.Study(config, build.engine_digest())
     preflight.check_folder(study.folder)
     # A code may write forces, energies and cells into files beside its trajectory.
     TRAJECTORY_FILES = sorted(

@@ -159,6 +159,7 @@ rule build_report:
         best=at("clusters/best.json"),
         delta=at("clusters/delta.csv"),
         potentials=study.potential_files("summary.json"),
+        pair_styles=study.potential_files("pair_style.json"),
         histories=study.loop_files("history.csv"),
         tables=[at(f"tables/{table.name}.csv") for table in catalogue.TABLES],
         thermo=study.glass_files("thermo.csv"),

@@ -1,4 +1,4 @@
-# Glass models: plug-in, packing, one restartable job per stage of the thermal cycle.
+# Glass models: the pair style of LAMMPS, packing, one restartable job per stage of the thermal cycle.
 
 
 rule build_plugin:
@@ -36,10 +36,38 @@ rule check_lammps:
     params:
         command=config["glass"]["lammps_command"],
         ranks=config["glass"]["ranks"],
+        pair_style=config["glass"]["engine"],
+        engine=study.engine_of_glass(),
     message:
         "Trying the LAMMPS of glass.lammps_command"
     script:
         "../scripts/check_lammps.py"
+
+
+rule check_pair_style:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        potential=at("potentials/{potential}/gap.xml"),
+        plugin=study.pair_style_plugin(),
+        own=study.own_lammps(),
+    output:
+        at("potentials/{potential}/pair_style.json"),
+    log:
+        at("logs/check_pair_style/{potential}.log"),
+    benchmark:
+        at("benchmarks/check_pair_style/{potential}.jsonl")
+    priority: 1
+    conda:
+        "../../envs/gapglass.yaml"
+    threads: config["glass"]["ranks"]
+    params:
+        settings=study.stage_settings(),
+        engine=study.engine_of_glass(),
+    message:
+        "Comparing LAMMPS with Python on one frame and the potential {wildcards.potential}"
+    script:
+        "../scripts/check_pair_style.py"
 
 
 rule pack_atoms:
@@ -90,6 +118,7 @@ rule estimate_speed:
     threads: config["glass"]["ranks"]
     params:
         settings=study.stage_settings(),
+        engine=study.engine_of_glass(),
         cycle=config["glass"]["cycle"],
     message:
         "Estimating how long the thermal cycle will take"
@@ -106,6 +135,7 @@ rule run_stage:
         potential=at("potentials/{potential}/gap.xml"),
         plugin=study.pair_style_plugin(),
         own=study.own_lammps(),
+        proofs=lambda wildcards: study.proofs(wildcards.potential),
         table=at("frames/table.csv"),
         summary=at("frames/import.json"),
     output:
@@ -125,6 +155,7 @@ rule run_stage:
         **asking(stage_cost),
     params:
         settings=study.stage_settings(),
+        engine=study.engine_of_glass(),
         stage=lambda wildcards: config["glass"]["cycle"][int(wildcards.stage) - 1],
         reference_temperature=density_temperature,
         seed=config["seed"],

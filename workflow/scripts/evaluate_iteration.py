@@ -8,9 +8,7 @@ from gapglass.potential import evaluation
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 frames, database = store.read_frames(snakemake.input.frames), files.read_json(snakemake.input.database)
-errors, predictions, forces = evaluation.evaluate(
-    snakemake.input.potential, frames, database, workers=snakemake.threads
-)
+errors, predictions, forces = evaluation.evaluate(snakemake.input.potential, frames, database)
 if database["holdout"]:
     log.notice(
         "iteration %d: hold-out RMSE %.2f meV/atom, %.3f eV/Å on %d frames outside the database",

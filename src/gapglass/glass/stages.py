@@ -7,8 +7,6 @@ import logging
 import shutil
 from pathlib import Path
 
-from ase.data import atomic_numbers
-
 from gapglass.base.errors import UserError
 from gapglass.base.files import read_json, read_table, whole_file, write_json, write_table
 from gapglass.base.log import notice
@@ -20,9 +18,10 @@ from gapglass.glass.dump import read_dump, sample_dump
 from gapglass.glass.guards import Guards, limits_of, log_limits
 from gapglass.glass.outside import findings
 from gapglass.glass.packing import species_order
+from gapglass.glass.pair_style import potential_values
 from gapglass.glass.scratch import Scratch, clear
 from gapglass.glass.thermo import join_thermo, thermo_table
-from gapglass.potential.gap_xml import potential_cutoff, potential_label
+from gapglass.potential.gap_xml import potential_cutoff
 
 log = logging.getLogger("gapglass")
 
@@ -80,7 +79,7 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
     potential : path-like
         gap.xml.
     plugin : path-like or None
-        None for a LAMMPS that has pair_style quip itself.
+        None for a LAMMPS that has the pair style itself.
     restart : bool
         Whether the stage continues from start.restart or begins from start.data.
     velocity_seed : int or None
@@ -94,15 +93,12 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
     species, n_steps = species_order(settings["composition"]), steps_of(stage, settings["timestep"])
     return lammps.render(
         "stage.in.j2",
+        **potential_values(potential, settings),
         title=title,
         plugin=Path(plugin).resolve() if plugin else None,
         restart=restart,
         density=density,
         amu_per_a3_in_g_per_cm3=AMU_PER_A3_IN_G_PER_CM3,
-        potential=Path(potential).resolve(),
-        init=f"Potential xml_label={potential_label(potential)}",
-        numbers=[atomic_numbers[symbol] for symbol in species],
-        symbols=species,
         timestep_ps=step / 1000,
         velocity_seed=velocity_seed,
         t_start=start,
@@ -195,7 +191,7 @@ def run_stage(
     potential : path-like
         gap.xml.
     plugin : path-like or None
-        None for a LAMMPS that has pair_style quip itself.
+        None for a LAMMPS that has the pair style itself.
     seed : int
         Seed of the velocities.
     known : outside.Known

@@ -3,10 +3,14 @@
 Source: section 3.2 of doi:10.1111/jace.20128, which compares MLIP(0), MLIP(1) and MLIP(2).
 """
 
+import logging
+
 import numpy as np
 import pandas as pd
 
-from gapglass.potential import quip
+from gapglass.potential import engine
+
+log = logging.getLogger("gapglass")
 
 SETS = ("train", "test", "holdout")
 
@@ -38,7 +42,32 @@ def errors(frames, energies, forces):
     return {"rmse_energy_mev_per_atom": 1000 * rmse(energy), "rmse_force_ev_per_angstrom": rmse(force)}
 
 
-def evaluate(potential, frames, database, workers=1):
+def predict(potential, frames):
+    """Return energies and forces of frames by the engine, and log which engine that was.
+
+    Parameters
+    ----------
+    potential : path-like
+        gap.xml.
+    frames : list of ase.Atoms
+
+    Returns
+    -------
+    energies : numpy.ndarray, shape (n_frames,), eV
+    forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
+
+    Raises
+    ------
+    FitFailed
+        When the potential gives no finite numbers.
+    UserError
+        When the engine does not implement a term of the potential.
+    """
+    log.info("engine: sources %s, SIMD level %s", engine.source_digest(), engine.level())
+    return engine.predict(potential, frames)
+
+
+def evaluate(potential, frames, database):
     """Evaluate a potential on every frame.
 
     Parameters
@@ -49,8 +78,6 @@ def evaluate(potential, frames, database, workers=1):
         All canonical frames.
     database : dict
         ``train``, ``test`` and ``holdout``: frame numbers.
-    workers : int
-        Number of processes that evaluate frames.
 
     Returns
     -------
@@ -63,10 +90,10 @@ def evaluate(potential, frames, database, workers=1):
 
     Raises
     ------
-    FitFailed
-        When QUIP aborts.
+    FitFailed, UserError
+        As for ``predict``.
     """
-    return tabulate(frames, database, *quip.predict(potential, frames, workers=workers))
+    return tabulate(frames, database, *predict(potential, frames))
 
 
 def tabulate(frames, database, energies, forces):

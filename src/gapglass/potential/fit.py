@@ -4,8 +4,8 @@ Method: doi:10.1103/PhysRevLett.104.136403.
 """
 
 from gapglass.frames import isolated
-from gapglass.potential import memory, quip
-from gapglass.potential.evaluation import errors
+from gapglass.potential import memory
+from gapglass.potential.evaluation import errors, predict
 from gapglass.potential.failures import FitFailed, refuse_missing_species, refuse_unusable
 from gapglass.potential.gap_fit import isolated_atom_energies, run_fit
 
@@ -52,7 +52,7 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
     )
 
 
-def fit_and_test(train, test, hyperparameters, target, *, counts, settings, imported, seed, log_path, workers=1):
+def fit_and_test(train, test, hyperparameters, target, *, counts, settings, imported, seed, log_path):
     """Fit a potential with the settings of the configuration and evaluate it on test frames.
 
     A fit that fails is a result, not an error.
@@ -64,8 +64,6 @@ def fit_and_test(train, test, hyperparameters, target, *, counts, settings, impo
         As for ``fit``; ``settings`` may have ``max_fit_memory`` (MB): a fit predicted to need more does not start.
     counts : pandas.DataFrame
         From ``geometry.count_neighbours``, the rows of the training frames.
-    workers : int
-        Number of processes that evaluate the test frames.
 
     Returns
     -------
@@ -82,7 +80,7 @@ def fit_and_test(train, test, hyperparameters, target, *, counts, settings, impo
     ProgramKilled
         When gap_fit was ended from outside, which does not depend on the hyperparameters.
     UserError
-        When the given ``e0`` lacks a species.
+        When the given ``e0`` lacks a species, or the engine does not implement a term of the potential.
     """
     predicted = round(memory.of_fit(counts, hyperparameters, settings, imported))
     result = {"predicted_memory_mb": predicted}
@@ -90,7 +88,7 @@ def fit_and_test(train, test, hyperparameters, target, *, counts, settings, impo
         if reason := memory.too_much(predicted, settings):
             raise FitFailed(f"not started: {reason}")
         cost = fit(train, hyperparameters, target, settings=settings, imported=imported, seed=seed, log_path=log_path)
-        energies, forces = quip.predict(target, test, workers=workers)
+        energies, forces = predict(target, test)
         refuse_unusable(errors(test, energies, forces))
     except FitFailed as error:
         return result | {"status": "failed", "reason": str(error)}, None, None

@@ -1,4 +1,4 @@
-"""Evaluating a potential with QUIP; the only module that imports quippy.
+"""Evaluating a potential with QUIP, with which the engine is compared; the only module that imports quippy.
 
 quippy is imported where a potential is loaded, in the processes that evaluate frames.
 """
@@ -9,12 +9,10 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
 
 from gapglass.base.errors import UserError
 from gapglass.base.progress import Progress
-from gapglass.potential.failures import FitFailed
 
 log = logging.getLogger("gapglass")
 
@@ -26,8 +24,8 @@ def load_potential(path):
     """Return the quippy calculator of a GAP file.
 
     QUIP keeps the radial basis of the first soap_turbo potential of a process: a second one with the same n_max and
-    another cutoff or atom_sigma would give wrong energies without a warning. ``predict`` therefore forks new processes
-    for every call.
+    another cutoff or atom_sigma would give wrong energies without a warning. ``evaluate`` therefore forks new
+    processes for every call.
 
     Raises
     ------
@@ -57,13 +55,13 @@ def _load(path):
     _potential = load_potential(path)
 
 
-def _predict_one(frame):
-    """Return energy (eV) and forces (eV/Å) of a frame by the potential of this worker process."""
+def _evaluate_one(frame):
+    """Return energy (eV), forces (eV/Å) and virial (eV) of a frame by the potential of this worker process."""
     bare = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc, calculator=_potential)
-    return bare.get_potential_energy(), bare.get_forces()
+    return bare.get_potential_energy(), bare.get_forces(), -bare.get_volume() * bare.get_stress(voigt=False)
 
 
-def predict(potential, frames, workers=1):
+def evaluate(potential, frames, workers=1):
     """Evaluate a potential on frames.
 
     Parameters
@@ -76,45 +74,44 @@ def predict(potential, frames, workers=1):
 
     Returns
     -------
-    energies : numpy.ndarray, shape (n_frames,), eV
-    forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
+    list of (float, numpy.ndarray, numpy.ndarray)
+        Energy (eV), forces (eV/Å, shape (n_atoms, 3)) and virial (eV, 3 x 3, minus stress times volume) of each frame.
 
     Raises
     ------
-    FitFailed
-        When QUIP aborts.
     UserError
-        When this process has loaded another potential itself, because forked processes would inherit its radial basis.
+        When QUIP aborts, or this process has loaded another potential itself, because forked processes would inherit
+        its radial basis.
     """
     _refuse_a_second(potential)
     try:
-        return _predict(potential, frames, workers)
+        return _evaluate(potential, frames, workers)
     except BrokenProcessPool:
         # Either a process was killed, or QUIP aborted. Only an abort happens again in the second attempt.
         log.warning("a process that evaluated %s ended early; one process evaluates the frames once more", potential)
     try:
-        return _predict(potential, frames, 1)
+        return _evaluate(potential, frames, 1)
     except BrokenProcessPool as error:
-        raise FitFailed(f"QUIP could not evaluate {potential}: {error}") from error
+        raise UserError(
+            f"QUIP could not evaluate {potential}: {error}; free memory, or make the potential anew"
+        ) from error
 
 
-def _predict(potential, frames, workers):
-    """Evaluate frames as ``predict`` does; raise ``BrokenProcessPool`` when a worker process ends early."""
-    progress = Progress(len(frames), "frames evaluated")
-    energies, forces = [], []
-    chunk = max(1, min(8, len(frames) // (4 * workers)))
+def _evaluate(potential, frames, workers):
+    """Evaluate frames as ``evaluate`` does; raise ``BrokenProcessPool`` when a worker process ends early."""
+    progress, found = Progress(len(frames), "frames evaluated with QUIP"), []
     try:
         with ProcessPoolExecutor(
             workers, mp_context=get_context("fork"), initializer=_load, initargs=(str(potential),)
         ) as pool:
-            for energy, force in pool.map(_predict_one, frames, chunksize=chunk):
-                energies.append(energy)
-                forces.append(force)
-                progress.update(len(energies))
+            for values in pool.map(_evaluate_one, frames):
+                found.append(values)
+                progress.update(len(found))
     except BrokenProcessPool:
         raise
     except RuntimeError as error:
-        raise FitFailed(
-            f"QUIP could not evaluate {potential} on frame {len(energies)} or one soon after it: {error}"
+        raise UserError(
+            f"QUIP could not evaluate {potential} on frame {len(found)} or one soon after it: {error}; "
+            "make the potential anew"
         ) from error
-    return np.array(energies), forces
+    return found

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gapglass.base.files import read_header
 from gapglass.glass import explosion
+from gapglass.potential import agreement
 from gapglass.report.figures.style import model_label
 from gapglass.structure import absence, replicas
 
@@ -38,6 +39,18 @@ def facts(best, summary, r_x, main):
     shown = r_x[r_x["model"].str.startswith(f"{main}_") & (r_x["against"] == "reference")]
     models = [(f"{row['r_x_percent']:.0f} %", f"R_X, {model_label(row['model'])}") for _, row in shown.iterrows()]
     return found + models[:3]
+
+
+def disagreements(summaries):
+    """Return a line for each potential on which engine and QUIP differ more than rounding explains.
+
+    Parameters
+    ----------
+    summaries : dict
+        Potential -> summary.json.
+    """
+    found = {name: agreement.disagreement(summary["agreement"]) for name, summary in summaries.items()}
+    return [f"{name}: {text}" for name, text in found.items() if text]
 
 
 def left_out(imported):

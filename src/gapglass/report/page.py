@@ -95,6 +95,9 @@ def _potentials(settings, files, tables, best):
         "errors": rows.errors(tables["errors"]),
         "history": rows.history(files.histories),
         "hyperparameters": rows.hyperparameters(tables["hyperparameters"]),
+        "agreement": rows.agreement(potentials),
+        "disagreements": findings.disagreements(potentials),
+        "pair_styles": rows.pair_styles(reading.by_folder(files.pair_styles, read_json)),
         "on_bounds": {
             name: lines
             for name, summary in potentials.items()
@@ -146,8 +149,8 @@ def render(settings, files, logs, learning_curves=()):
         The completed configuration.
     files : object
         Attributes ``figures``, ``imported``, ``kernels``, ``best``, ``delta``, ``potentials`` (summaries),
-        ``histories``, ``tables``, ``thermo``, ``outcomes``, ``gr`` (of the models) and ``speed``: paths or lists of
-        paths.
+        ``pair_styles``, ``histories``, ``tables``, ``thermo``, ``outcomes``, ``gr`` (of the models) and ``speed``:
+        paths or lists of paths.
     logs : path-like
         Folder of the logs, which hold the settings of each job.
     learning_curves : list of path-like

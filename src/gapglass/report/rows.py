@@ -9,6 +9,7 @@ import pandas as pd
 
 from gapglass.base.files import read_table
 from gapglass.base.progress import duration
+from gapglass.potential.agreement import UNITS
 from gapglass.report.figures.style import model_label
 
 FRAMES = {"train": "training", "test": "test", "holdout": "hold-out"}
@@ -105,6 +106,46 @@ def errors(table):
         }
         for _, row in table.iterrows()
     ]
+
+
+def agreement(summaries):
+    """Return the largest differences between engine and QUIP, a row per potential and kind of frame.
+
+    Parameters
+    ----------
+    summaries : dict
+        Potential -> summary.json.
+    """
+    return [
+        {
+            "potential": potential,
+            "frames": f"{len(summary['agreement']['frames'])} {kind}",
+            **_differences(of_kind),
+        }
+        for potential, summary in summaries.items()
+        for kind, of_kind in summary["agreement"]["kinds"].items()
+    ]
+
+
+def pair_styles(found):
+    """Return the differences between LAMMPS and Python on one frame, from potentials/{potential}/pair_style.json."""
+    return [
+        {
+            "potential": potential,
+            "pair style": item["engine"],
+            "MPI ranks": item["ranks"],
+            **_differences(item["differences"]),
+        }
+        for potential, item in found.items()
+    ]
+
+
+def _differences(of_quantity):
+    """Return the difference of each quantity and the limit that it had to keep."""
+    return {
+        f"{quantity} ({UNITS[quantity]})": f"{item['difference']:.1e} (limit {item['limit']:.0e})"
+        for quantity, item in of_quantity.items()
+    }
 
 
 def hyperparameters(table):

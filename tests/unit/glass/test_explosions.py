@@ -16,11 +16,11 @@ LIMITS = guards.limits_of(CLOSEST, ["O", "Te"], 0.2)
 pytestmark = pytest.mark.xdist_group("lammps")  # these tests take both cores
 
 
-def test_runaway_temperature_ends_the_stage_with_its_frames(tmp_path, quench, glass_frame, fitted, plugin):
+def test_runaway_temperature_ends_the_stage_with_its_frames(tmp_path, quench, glass_frame, fitted):
     # The time step is far too long, so that the temperature runs away within a few steps.
     settings = SETTINGS | {"timestep": 14.0, "max_temperature_factor": 2.0, "closest_fraction": 0.2}
     stage = STAGE | {"temperature": 1500.0, "time": 0.84}
-    hot = run_stage(tmp_path / "hot", quench["restart"], fitted[0], plugin, stage, settings, number=2)
+    hot = run_stage(tmp_path / "hot", quench["restart"], fitted[0], stage, settings, number=2)
     found = outcome(hot)
     assert found["exploded"] and found["kind"] in ("too_hot", "too_close")
     assert found["stage"] == 2 and found["step"] > 0
@@ -44,18 +44,16 @@ def test_runaway_temperature_ends_the_stage_with_its_frames(tmp_path, quench, gl
         assert (tmp_path / "hot" / "failed" / name).exists()
 
 
-def test_stage_after_an_explosion_repeats_its_outcome(tmp_path, quench, glass_frame, fitted, plugin):
+def test_stage_after_an_explosion_repeats_its_outcome(tmp_path, quench, glass_frame, fitted):
     # The schema refuses this factor, with which every run is too hot.
     potential, restart = fitted[0], quench["restart"]
     too_hot = SETTINGS | {"max_temperature_factor": 0.5}
-    first = run_stage(tmp_path / "one", glass_frame, potential, plugin, SHORT, too_hot)
+    first = run_stage(tmp_path / "one", glass_frame, potential, SHORT, too_hot)
     found = outcome(first)
     assert (found["kind"], found["step"]) == ("too_hot", 1) and found["n_frames_before"] == 1
     assert found["limit"] == 150 and "beyond 150 K (glass.max_temperature_factor 0.5 times 300 K" in found["message"]
     (tmp_path / "two" / "failed").mkdir(parents=True)
-    second = run_stage(
-        tmp_path / "two", first["restart"], potential, plugin, number=2, settings=too_hot, earlier=found
-    )
+    second = run_stage(tmp_path / "two", first["restart"], potential, number=2, settings=too_hot, earlier=found)
     assert outcome(second) == found and not (tmp_path / "two" / "failed").exists()
     assert second["thermo"].read_text() == first["thermo"].read_text().splitlines(keepends=True)[0]
     for key in ("restart", "trajectory", "log"):
@@ -68,23 +66,23 @@ def test_stage_after_an_explosion_repeats_its_outcome(tmp_path, quench, glass_fr
         read(made["final"])
     # A stage that runs again without an explosion leaves nothing of the earlier one.
     assert (tmp_path / "one" / "failed").exists()
-    assert outcome(run_stage(tmp_path / "one", restart, potential, plugin, SHORT, number=2))["exploded"] is False
+    assert outcome(run_stage(tmp_path / "one", restart, potential, SHORT, number=2))["exploded"] is False
     assert not (tmp_path / "one" / "failed").exists()
 
 
-def test_atoms_that_fly_apart_are_an_explosion(tmp_path, quench, glass_frame, fitted, plugin):
+def test_atoms_that_fly_apart_are_an_explosion(tmp_path, quench, glass_frame, fitted):
     # No guard can stop this run, and its time step is absurd: LAMMPS itself loses the atoms.
     settings = SETTINGS | {"timestep": 50.0, "closest_fraction": 1e-3, "max_temperature_factor": 1e6}
     stage = STAGE | {"time": 3.0}
-    found = outcome(run_stage(tmp_path / "lost", quench["restart"], fitted[0], plugin, stage, settings, number=2))
+    found = outcome(run_stage(tmp_path / "lost", quench["restart"], fitted[0], stage, settings, number=2))
     assert found["kind"] in ("lost_atoms", "not_finite") and found["value"] is None and found["step"] >= 1
     assert read(found["offending_frame"]).info["step"] == found["step"]
     assert all(len(each) == len(glass_frame) for each in read(found["frames_before"], ":"))
 
 
-def test_atoms_too_close_are_stopped_and_named(tmp_path, quench, fitted, plugin):
+def test_atoms_too_close_are_stopped_and_named(tmp_path, quench, fitted):
     settings = SETTINGS | {"closest_fraction": 1.3}
-    found = outcome(run_stage(tmp_path / "close", quench["restart"], fitted[0], plugin, STAGE, settings, number=2))
+    found = outcome(run_stage(tmp_path / "close", quench["restart"], fitted[0], STAGE, settings, number=2))
     assert (found["kind"], found["step"], found["stage"]) == ("too_close", 1, 2)
     pair, value, limit = found["pair"], found["value"], found["limit"]
     assert limit == pytest.approx(1.3 * CLOSEST[pair]) and value < limit
@@ -98,23 +96,23 @@ def test_atoms_too_close_are_stopped_and_named(tmp_path, quench, fitted, plugin)
     assert closest_pairs(read(found["offending_frame"]))[pair] == pytest.approx(value, rel=1e-4)
 
 
-def test_each_pair_has_a_limit_of_its_own(tmp_path, quench, fitted, plugin):
+def test_each_pair_has_a_limit_of_its_own(tmp_path, quench, fitted):
     # O-Te and O-O are far below the limit of Te-Te; a pair stops the run at its own limit alone.
     frame = read_dump(quench["trajectory"])[-1]
     tellurium = closest_pairs(frame)["Te-Te"]
     wide = replace(KNOWN, closest=CLOSEST | {"Te-Te": 2 * tellurium - 0.4})
-    kept = run_stage(tmp_path / "kept", quench["restart"], fitted[0], plugin, SHORT, number=2, known=wide)
+    kept = run_stage(tmp_path / "kept", quench["restart"], fitted[0], SHORT, number=2, known=wide)
     assert not outcome(kept)["exploded"] and closest_pairs(frame)["O-Te"] < tellurium - 0.2
     narrow = replace(KNOWN, closest=CLOSEST | {"Te-Te": 2 * tellurium + 0.1})
-    stopped = run_stage(tmp_path / "not", quench["restart"], fitted[0], plugin, SHORT, number=2, known=narrow)
+    stopped = run_stage(tmp_path / "not", quench["restart"], fitted[0], SHORT, number=2, known=narrow)
     assert (outcome(stopped)["kind"], outcome(stopped)["pair"]) == ("too_close", "Te-Te")
 
 
-def test_pair_never_seen_together_is_stopped_by_covalent_radii(tmp_path, quench, fitted, plugin):
+def test_pair_never_seen_together_is_stopped_by_covalent_radii(tmp_path, quench, fitted):
     unseen = replace(KNOWN, closest={"O-O": 1.0, "O-Te": 1.0})
     settings = SETTINGS | {"closest_fraction": 1.3}
     folder = tmp_path / "unseen"
-    found = outcome(run_stage(folder, quench["restart"], fitted[0], plugin, SHORT, settings, number=2, known=unseen))
+    found = outcome(run_stage(folder, quench["restart"], fitted[0], SHORT, settings, number=2, known=unseen))
     assert (found["kind"], found["pair"]) == ("too_close", "Te-Te") and found["limit"] == pytest.approx(1.3 * 2 * 1.38)
     assert "1.3 of 2.76 Å, the sum of the covalent radii, because the frames never hold Te-Te" in found["message"]
     assert "the frames never hold Te-Te together" in [item["text"] for item in found["outside"]]

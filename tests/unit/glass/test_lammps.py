@@ -29,7 +29,7 @@ from gapglass.report import findings
 def test_killed_lammps_and_a_full_disk_are_no_explosion(tmp_path, glass_frame, fitted, text):
     settings = SETTINGS | {"lammps_command": stand_in(tmp_path / "own", text)}
     with pytest.raises(UserError, match=r"stage 1 \(300 K.*LAMMPS failed.*Mend what it names and run again"):
-        run_stage(tmp_path / "killed", glass_frame, fitted[0], None, settings=settings)
+        run_stage(tmp_path / "killed", glass_frame, fitted[0], settings=settings)
     assert (tmp_path / "killed" / "failed" / "in.lammps").exists()
     assert not any((tmp_path / "killed" / name).exists() for name in ("outcome.json", "final.restart", "thermo.csv"))
 
@@ -38,7 +38,7 @@ def test_killed_rank_is_no_explosion(tmp_path, glass_frame, fitted):
     own = stand_in(tmp_path / "own", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     settings = SETTINGS | {"ranks": 2, "lammps_command": [program("mpiexec"), "-n", "2", *own]}
     with pytest.raises(UserError, match="LAMMPS failed"):
-        run_stage(tmp_path / "killed", glass_frame, fitted[0], None, settings=settings)
+        run_stage(tmp_path / "killed", glass_frame, fitted[0], settings=settings)
 
 
 def test_potential_that_explodes_during_the_estimate_has_no_speed(tmp_path, glass_frame, fitted):

@@ -14,19 +14,19 @@ pytestmark = pytest.mark.xdist_group("lammps")  # these tests take both cores
 
 
 @pytest.fixture(scope="module")
-def second(tmp_path_factory, quench, fitted, plugin):
+def second(tmp_path_factory, quench, fitted):
     """The outputs of the second stage, on two MPI ranks."""
     folder = tmp_path_factory.mktemp("second")
     settings = SETTINGS | {"ranks": 2}
-    return run_stage(folder, quench["restart"], fitted[0], plugin, SHORT, settings, number=2)
+    return run_stage(folder, quench["restart"], fitted[0], SHORT, settings, number=2)
 
 
 @pytest.fixture(scope="module")
-def pressed(tmp_path_factory, quench, fitted, plugin):
+def pressed(tmp_path_factory, quench, fitted):
     """The outputs of a second stage at constant pressure, which begins at 5.2 g/cm³."""
     folder = tmp_path_factory.mktemp("npt")
     stage = SHORT | {"ensemble": "npt", "pressure": 5.0}
-    return run_stage(folder, quench["restart"], fitted[0], plugin, stage, number=2, density=5.2)
+    return run_stage(folder, quench["restart"], fitted[0], stage, number=2, density=5.2)
 
 
 def test_stages_follow_each_other(quench, second, glass_frame):
@@ -43,11 +43,11 @@ def test_stages_follow_each_other(quench, second, glass_frame):
     np.testing.assert_allclose(joint[0].get_scaled_positions(), joint[1].get_scaled_positions(), atol=1e-4)
 
 
-def test_stage_repeats_exactly_and_does_not_depend_on_the_ranks(tmp_path, quench, second, fitted, plugin):
+def test_stage_repeats_exactly_and_does_not_depend_on_the_ranks(tmp_path, quench, second, fitted):
     start, potential = quench["restart"], fitted[0]
-    again = run_stage(tmp_path / "again", start, potential, plugin, SHORT, SETTINGS | {"ranks": 2}, number=2)
+    again = run_stage(tmp_path / "again", start, potential, SHORT, SETTINGS | {"ranks": 2}, number=2)
     assert second["thermo"].read_text() == again["thermo"].read_text()
-    one = run_stage(tmp_path / "one", start, potential, plugin, SHORT, number=2)
+    one = run_stage(tmp_path / "one", start, potential, SHORT, number=2)
     serial, parallel = (pd.read_csv(outputs["thermo"]) for outputs in (one, second))
     assert len(serial) == 21
     np.testing.assert_allclose(serial, parallel, rtol=1e-5)
@@ -77,9 +77,9 @@ def test_npt_begins_at_its_density_and_changes_the_cell(pressed):
     assert thermo["volume_angstrom3"].nunique() > 3
 
 
-def test_stage_after_npt_begins_at_its_density_and_keeps_it(tmp_path, pressed, fitted, plugin):
+def test_stage_after_npt_begins_at_its_density_and_keeps_it(tmp_path, pressed, fitted):
     # Only the restart knows the cell after an npt stage.
-    nvt = run_stage(tmp_path / "nvt", pressed["restart"], fitted[0], plugin, SHORT, number=3, density=5.6)
+    nvt = run_stage(tmp_path / "nvt", pressed["restart"], fitted[0], SHORT, number=3, density=5.6)
     before, after = (pd.read_csv(outputs["thermo"]) for outputs in (pressed, nvt))
     assert abs(before["density_g_per_cm3"].iloc[-1] - 5.6) > 0.05
     assert after["step"][0] == 0
@@ -105,22 +105,22 @@ def test_reference_density_is_that_of_the_reference_frames(tmp_path):
         stages.stage_density({"density": "reference"}, table, 500.0)
 
 
-def test_step_down_from_a_hot_stage_is_no_runaway(tmp_path, quench, fitted, plugin):
+def test_step_down_from_a_hot_stage_is_no_runaway(tmp_path, quench, fitted):
     # The guard starts from the temperature that the atoms have, whatever the thermostat was set to before.
     cold = SHORT | {"temperature": 30.0}  # the first stage ends at more than three times this temperature
     ended = outcome(quench)
     assert ended["temperature_k"] > 90
-    allowed = run_stage(tmp_path / "cold", quench["restart"], fitted[0], plugin, cold, number=2, earlier=ended)
+    allowed = run_stage(tmp_path / "cold", quench["restart"], fitted[0], cold, number=2, earlier=ended)
     assert not outcome(allowed)["exploded"]
     planned = {"exploded": False, "temperature_k": 30.0}
-    stopped = run_stage(tmp_path / "stopped", quench["restart"], fitted[0], plugin, cold, number=2, earlier=planned)
+    stopped = run_stage(tmp_path / "stopped", quench["restart"], fitted[0], cold, number=2, earlier=planned)
     assert outcome(stopped)["kind"] == "too_hot" and outcome(stopped)["stage"] == 2
 
 
-def test_speed_and_failure_of_its_estimate(tmp_path, glass_frame, fitted, plugin):
+def test_speed_and_failure_of_its_estimate(tmp_path, glass_frame, fitted):
     packing.write_data(tmp_path / "packed.data", glass_frame, SPECIES)
     (tmp_path / "gap.xml").write_text('<Potential label="x">\n')
     with pytest.raises(UserError, match="the first 20 steps: LAMMPS failed"):
-        estimate(tmp_path / "packed.data", tmp_path / "gap.xml", plugin, SETTINGS, [STAGE])
-    speed = estimate(tmp_path / "packed.data", fitted[0], plugin, SETTINGS, [STAGE])
+        estimate(tmp_path / "packed.data", tmp_path / "gap.xml", None, SETTINGS, [STAGE])
+    speed = estimate(tmp_path / "packed.data", fitted[0], None, SETTINGS, [STAGE])
     assert speed["ns_per_day"] == pytest.approx(speed["steps_per_second"] * 86400e-6)

@@ -9,7 +9,7 @@ from conftest import HYPERPARAMETERS
 
 from gapglass.base.errors import ProgramKilled, UserError
 from gapglass.frames import geometry, isolated
-from gapglass.potential import evaluation, fit, gap_fit, memory, quip
+from gapglass.potential import evaluation, fit, gap_fit, memory
 
 SMALL = HYPERPARAMETERS | {"n_max": 3, "l_max": 2, "n_sparse": 10}
 SETTINGS = {
@@ -57,7 +57,7 @@ def test_fit_gives_a_potential_its_cost_and_predictions(tmp_path, blyp_frames, r
     assert (result["status"], result["reason"]) == ("ok", "")
     assert result["predicted_memory_mb"] == round(predicted) and 15 < result["peak_memory_mb"] < 1.05 * predicted
     assert 0 < result["fit_cpu_seconds"] <= result["fit_seconds"] + 0.5
-    again, forces_again = quip.predict(tmp_path / "gap.xml", blyp_frames[30:32])
+    again, forces_again = evaluation.predict(tmp_path / "gap.xml", blyp_frames[30:32])
     np.testing.assert_allclose(energies, again, rtol=0, atol=1e-9)
     np.testing.assert_allclose(forces, forces_again, rtol=0, atol=1e-9)
     assert evaluation.errors(blyp_frames[30:32], energies, forces)["rmse_energy_mev_per_atom"] < 100
@@ -79,7 +79,7 @@ def test_fit_above_the_memory_limit_does_not_start(tmp_path, run):
 def test_predictions_that_are_not_finite_are_a_failed_fit(tmp_path, blyp_frames, run, monkeypatch):
     monkeypatch.setattr(fit, "run_fit", lambda *_, **__: {"fit_seconds": 1.0})
     forces = [frame.arrays["REF_forces"] for frame in blyp_frames[30:32]]
-    monkeypatch.setattr(quip, "predict", lambda *_, **__: (np.array([np.nan, -100.0]), forces))
+    monkeypatch.setattr(fit, "predict", lambda *_: (np.array([np.nan, -100.0]), forces))
     assert "not finite" in assert_failed(run(), tmp_path)
 
 
@@ -101,7 +101,7 @@ def test_isolated_atoms_are_e0_and_in_every_training_set(tmp_path, run):
     log = (tmp_path / "fit.log").read_text()
     assert "e0={O:-432.0:Te:-223.1}" in log
     assert re.search(r"target energies .*found: +6\n", log) and re.search(rf"target forces .*found: +{3 * 194}\n", log)
-    energies, forces = quip.predict(tmp_path / "gap.xml", isolated.frames(known))
+    energies, forces = evaluation.predict(tmp_path / "gap.xml", isolated.frames(known))
     np.testing.assert_allclose(energies, list(known.values()), atol=0.05)
     assert max(np.abs(force).max() for force in forces) < 1e-6
 

@@ -1,4 +1,4 @@
-"""Fits by the real gap_fit: both descriptors, detection of its silent failures, and predictions by quippy."""
+"""Fits by the real gap_fit: both descriptors, detection of its silent failures, and predictions."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from conftest import HYPERPARAMETERS, doubled
 from gapglass.base.errors import UserError
 from gapglass.frames import geometry
 from gapglass.frames.store import write_frames
-from gapglass.potential import evaluation, failures, gap_fit, memory, quip
+from gapglass.potential import evaluation, failures, gap_fit, memory
 from gapglass.potential.hyperparameters import SIZES
 
 
@@ -47,7 +47,7 @@ def without_virials(tmp_path_factory, stressed):
 def test_fitted_potential_learns_energies_and_forces(fitted, blyp_frames):
     path, train = fitted
     test = [frame for frame in blyp_frames if frame not in train][::4]
-    errors = evaluation.errors(test, *quip.predict(path, test, workers=2))
+    errors = evaluation.errors(test, *evaluation.predict(path, test))
     energies = [frame.info["REF_energy"] / 48 for frame in test]
     forces = np.concatenate([frame.arrays["REF_forces"] for frame in test])
     assert errors["rmse_energy_mev_per_atom"] < 0.25 * 1000 * np.std(energies)
@@ -69,7 +69,7 @@ def test_soap_works_too_and_the_seed_decides(tmp_path, blyp_frames, hyperparamet
         folder = tmp_path / name
         folder.mkdir()
         fit(folder, frames, hyperparameters, descriptor="soap", seed=seed)
-        energies.append(quip.predict(folder / "gap.xml", frames[:2])[0])
+        energies.append(evaluation.predict(folder / "gap.xml", frames[:2])[0])
     np.testing.assert_allclose(energies[0], energies[1], rtol=0, atol=1e-9)
     assert not np.allclose(energies[0], energies[2], rtol=0, atol=1e-9)
 
@@ -131,30 +131,6 @@ def test_slow_fit_is_stopped(tmp_path, blyp_frames, hyperparameters):
     assert not (tmp_path / "gap.xml").exists()
     running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [command for command in running if b"n_sparse=397" in command]
-
-
-def test_two_potentials_do_not_mix(tmp_path, blyp_frames, hyperparameters, without_virials):
-    # In one process, QUIP would use the radial basis of the first potential for the second.
-    assert hyperparameters["cutoff"] == 4.0
-    fit(tmp_path, blyp_frames[::6], hyperparameters | {"cutoff": 4.6, "n_sparse": 20})
-    first = quip.predict(tmp_path / "gap.xml", blyp_frames[:1])[0]
-    quip.predict(without_virials / "gap.xml", blyp_frames[:1])
-    assert quip.predict(tmp_path / "gap.xml", blyp_frames[:1])[0] == pytest.approx(first, abs=1e-9)
-    assert abs(first[0] - blyp_frames[0].info["REF_energy"]) < 48 * 0.1
-
-
-def test_a_process_evaluates_only_one_potential(tmp_path, blyp_frames, without_virials, monkeypatch):
-    """QUIP would give wrong energies without a word, also in processes forked later."""
-    monkeypatch.setattr(quip, "_loaded", tmp_path / "other.xml")
-    for call in (lambda path: quip.predict(path, blyp_frames[:1]), quip.load_potential):
-        with pytest.raises(UserError, match=r"has loaded the potential .*other\.xml"):
-            call(without_virials / "gap.xml")
-
-
-def test_potential_that_quip_cannot_load_is_a_failed_fit(tmp_path, blyp_frames):
-    (tmp_path / "gap.xml").write_text("<broken>\n")
-    with pytest.raises(failures.FitFailed, match="QUIP could not evaluate"):
-        quip.predict(tmp_path / "gap.xml", blyp_frames[:2])
 
 
 def test_training_frames_without_a_species_are_a_failed_fit(blyp_frames):

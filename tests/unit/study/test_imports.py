@@ -36,7 +36,8 @@ def imports_of_the_rules():
 
 
 def test_rules_load_no_heavy_package():
-    check = "config = configuration.read('config/tiny.yaml'); inputs.check_files(config); paths.Study(config)"
+    check = "config = configuration.read('config/tiny.yaml'); inputs.check_files(config); "
+    check += "paths.Study(config, build.engine_digest())"
     assert loaded(imports_of_the_rules()) == {"yaml"}
     assert loaded(f"{imports_of_the_rules()}\n{check}") == {"yaml", "jsonschema"}
 

@@ -13,17 +13,17 @@ POTENTIALS = ("optimal", "soap_only", "all_frames")
 
 @pytest.fixture(scope="module")
 def tiny():
-    return paths.Study(config.read(ROOT / "config/tiny.yaml"))
+    return paths.Study(config.read(ROOT / "config/tiny.yaml"), "0123")
 
 
 @pytest.fixture(scope="module")
 def example():
-    return paths.Study(config.read(ROOT / "config/config.yaml"))
+    return paths.Study(config.read(ROOT / "config/config.yaml"), "0123")
 
 
 def changed(study, section, **values):
     """Return the study with some settings of a section replaced."""
-    return paths.Study(study.config | {section: study.config[section] | values})
+    return paths.Study(study.config | {section: study.config[section] | values}, study.engine)
 
 
 def wildcard_patterns():
@@ -172,9 +172,19 @@ def test_stages_take_their_start_and_outcome_from_the_stage_before(tiny):
 
 
 def test_own_lammps_needs_a_trial_and_no_plugin(tiny):
-    assert (tiny.pair_style_plugin(), tiny.own_lammps()) == ("results/tiny/lammps/quip.so", [])
-    own = changed(tiny, "glass", lammps_command=["mpirun", "-np", "2", "lmp"])
-    assert (own.pair_style_plugin(), own.own_lammps()) == ([], "results/tiny/lammps/own.txt")
+    assert (tiny.pair_style_plugin(), tiny.own_lammps()) == ([], [])
+    assert changed(tiny, "glass", engine="quip").pair_style_plugin() == "results/tiny/lammps/quip.so"
+    for engine in ("gapglass", "quip"):
+        own = changed(tiny, "glass", engine=engine, lammps_command=["mpirun", "-np", "2", "lmp"])
+        assert (own.pair_style_plugin(), own.own_lammps()) == ([], "results/tiny/lammps/own.txt")
+
+
+def test_models_need_the_proofs_of_what_they_are_made_with(tiny):
+    proof, pair_style = (f"results/tiny/potentials/optimal/{name}.json" for name in ("agreement", "pair_style"))
+    assert tiny.proofs("optimal") == [pair_style, proof] and tiny.engine_of_glass() == "0123"
+    quip = changed(tiny, "glass", engine="quip")
+    assert quip.proofs("optimal") == [pair_style] and quip.engine_of_glass() is None
+    assert quip.stage_settings() != tiny.stage_settings()
 
 
 def test_rows_of_the_kernels_depend_on_what_they_hold(tiny):
@@ -206,7 +216,7 @@ def test_clusters_and_kernels_from_which_a_potential_draws(tiny):
 
 def test_fits_depend_on_what_changes_a_fit(tiny):
     settings = tiny.fit_settings(hyperparameters={})
-    assert set(settings) == {"descriptor", "e0", "virials", "max_fit_time", "seed", "hyperparameters"}
+    assert set(settings) == {"descriptor", "e0", "virials", "max_fit_time", "seed", "engine", "hyperparameters"}
     assert changed(tiny, "active_learning", energy_tolerance=9.0).fit_settings() == tiny.fit_settings()
     assert changed(tiny, "potential", virials=False).fit_settings() != tiny.fit_settings()
 

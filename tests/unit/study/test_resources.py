@@ -74,9 +74,10 @@ def test_kernel_rows_of_environments_ask_for_more_time(tmp_path, monkeypatch):
 
 
 def test_stage_takes_the_measured_speed_where_there_is_one(tmp_path):
-    speed, stage, glass = tmp_path / "speed.json", {"time": 1000.0}, {"timestep": 1.0, "ranks": 2}
+    speed, stage, glass = tmp_path / "speed.json", {"time": 1000.0}, {"timestep": 1.0, "ranks": 2, "engine": "quip"}
     _, guessed = resources.run_stage(480, stage, glass, speed)
     assert resources.run_stage(480, stage, glass | {"ranks": 8}, speed)[1] < guessed
+    assert resources.run_stage(480, stage, glass | {"engine": "gapglass"}, speed)[1] < guessed / 5
     speed.write_text(json.dumps({"steps_per_second": 100.0}))
     assert resources.run_stage(480, stage, glass, speed)[1] == resources.minutes(60 + 10_000) < guessed
     # The estimate of the speed failed.
