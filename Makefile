@@ -36,7 +36,10 @@ benchmark: setup
 
 setup: .venv/.complete
 
-# Packages from the lock first, then gapglass itself, which alone is compiled again when its C++ sources change.
+# Packages from the lock first, then gapglass itself, which alone is compiled again when its C++ sources change. The
+# folders stand for files that are removed; the stamp has the time before the compiler read the sources.
+ENGINE := $(wildcard CMakeLists.txt $(foreach folder,gap python lammps,cpp/$(folder) cpp/$(folder)/*))
+
 .venv/.packages: requirements.lock
 	@command -v $(firstword $(PYTHON)) >/dev/null || { echo "there is no $(PYTHON); install Python 3.11 or newer, or name it with make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gapglass needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
@@ -45,11 +48,13 @@ setup: .venv/.complete
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@touch $@
 
-.venv/.complete: .venv/.packages pyproject.toml $(wildcard CMakeLists.txt cpp/*/CMakeLists.txt cpp/*/*.cmake cpp/*/*.cpp cpp/*/*.h)
-	@command -v "$${CXX:-c++}" >/dev/null || { echo "there is no C++ compiler $${CXX:-c++}; install g++ (Debian: apt install g++) or set CXX" >&2; exit 1; }
+.venv/.complete: .venv/.packages pyproject.toml $(ENGINE)
+	@for name in $(firstword $(CXX)) c++ clang++; do ! command -v $$name >/dev/null || exit 0; done; \
+	echo "there is no C++ compiler; install g++ (Debian: apt install g++) or set CXX" >&2; exit 1
 	@echo "Compiling the engine"
+	@touch .venv/.compiling
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+	@mv .venv/.compiling $@
 
 lint: setup
 	$(BIN)/ruff check .

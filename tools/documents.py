@@ -16,6 +16,7 @@ from gapglass.study.schema import load_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_IN_PIP = {"snakemake"}  # Snakemake itself runs outside the environment of a job
+BUILD = ("cmake", "nanobind", "ninja", "scikit-build-core")  # what compiles gapglass in that environment
 
 
 def locked_versions(text):
@@ -33,14 +34,14 @@ def environment(names, versions):
     """Return the text of the conda environment of Snakemake's jobs with --software-deployment-method conda."""
     lines = [
         "# Everything that a job needs, pinned as in requirements.lock; `make docs` writes this file.",
-        "# gapglass.post-deploy.sh installs gapglass itself. The C++ compiler builds the LAMMPS plug-in.",
+        "# gapglass.post-deploy.sh installs gapglass itself. The C++ compiler builds its engine and LAMMPS plug-ins.",
         "channels: [conda-forge, nodefaults]",
         "dependencies:",
         "  - python=3.11",
         "  - pip",
         "  - cxx-compiler",
         "  - pip:",
-        *[f"      - {name}=={versions[name]}" for name in sorted([*names, "setuptools"])],
+        *[f"      - {name}=={versions[name]}" for name in sorted([*names, *BUILD])],
     ]
     return "\n".join(lines) + "\n"
 

@@ -105,8 +105,10 @@ Neighbours find_neighbours(int atoms, const double* positions, const double* cel
     origin[k] = periodic[k] ? 0.0 : lowest[k];
     bins[k] = static_cast<int>(std::max(1.0, std::min(std::floor(span * height / cutoff), 4 * most)));
     scale[k] = bins[k] / span;
-    reach[k] = static_cast<int>(std::ceil(cutoff / (span * height / bins[k]) * (1 + 1e-12)));
-    if (!periodic[k]) reach[k] = std::min(reach[k], bins[k] - 1);
+    double steps = std::ceil(cutoff / (span * height / bins[k]) * (1 + 1e-12));
+    if (!periodic[k]) steps = std::min(steps, bins[k] - 1.0);
+    if (steps > 1000) throw Error("the cell is less than a thousandth of the cutoff high along a periodic axis");
+    reach[k] = static_cast<int>(steps);
   }
   std::vector<int> bin(3 * static_cast<std::size_t>(atoms));
   std::vector<std::vector<int>> members(static_cast<std::size_t>(bins[0]) * bins[1] * bins[2]);

@@ -251,9 +251,10 @@ def make(study, target):
     if target == "run":
         (study.folder / ".venv").mkdir()
         for path in Path(sys.prefix).iterdir():
-            if path.name != ".complete":
+            if path.name not in (".packages", ".complete"):
                 (study.folder / ".venv" / path.name).symlink_to(path)
-        (study.folder / ".venv/.complete").touch()
+        for stamp in (".packages", ".complete"):
+            (study.folder / ".venv" / stamp).touch()
         study.arguments += (f"CONFIG={study.config}", "ARGS=--cores 1 clusters")
     with (study.folder / ".run.lock").open("w") as lock:
         if study.held:

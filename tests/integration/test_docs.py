@@ -39,6 +39,10 @@ COMMANDS = {
     "cmake --build build": None,
     "export LAMMPS_PLUGIN_PATH=$PWD/build": None,
     "pip install .": None,  # tested in an environment of its own
+    # tests/unit/glass/test_own_plugin.py builds it and runs a LAMMPS with it
+    "cmake -S cpp/lammps -B build/lammps -DLAMMPS_SOURCE_DIR=$HOME/lammps/src": None,
+    "cmake --build build/lammps": None,
+    "export LAMMPS_PLUGIN_PATH=$PWD/build/lammps": None,
     # conda's channels cannot be reached
     ".venv/bin/snakemake --software-deployment-method conda --configfile my_study.yaml": None,
     "make run CONFIG=my_study.yaml": True,

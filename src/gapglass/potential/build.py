@@ -42,7 +42,7 @@ def source_digest(root=CHECKOUT):
 
 
 def engine_digest():
-    """Return the digest of the sources that the installed engine was compiled from, after a check against the checkout.
+    """Return the digest of the sources that the engine was compiled from, after a check against the checkout.
 
     Returns
     -------
