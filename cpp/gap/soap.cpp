@@ -27,7 +27,7 @@ struct Basis {
       }
     }
     const Real end = reach + 8 * sigma;
-    const Quadrature q = gauss_legendre(std::max(200, static_cast<int>(30 * end / sigma)), 0, end);
+    const Quadrature q = gauss_legendre(40 + static_cast<int>(10 * end / sigma), 0, end);
     std::vector<Real> b(n_max);
     for (std::size_t k = 0; k < q.nodes.size(); ++k) {
       const Real r = q.nodes[k];

@@ -142,7 +142,7 @@ class RadialFunctions {
 
   Prepared prepared(Real lower, Real upper) const {
     const int n_max = p_.n_max;
-    const Quadrature q = gauss_legendre(std::max(100, static_cast<int>(40 * (upper - lower) / s_)), lower, upper);
+    const Quadrature q = gauss_legendre(40 + static_cast<int>(10 * (upper - lower) / s_), lower, upper);
     Prepared out;
     out.nodes = q.nodes;
     std::vector<Real> b(n_max);
@@ -226,7 +226,8 @@ ManyBody soap_turbo(const Arguments& a, TableCache& cache) {
         if (b > 1e-6 && b < hard - 1e-4) breaks.push_back(b);
       }
       std::sort(breaks.begin(), breaks.end());
-      breaks.push_back(hard * (1 - std::sqrt(1e-10 / 3)));
+      const double near = std::sqrt(1e-10 / 3);  // 3 u² - 2 u³ = 1e-10 for u = 1 - x, in two steps
+      breaks.push_back(hard * (1 - std::sqrt(1e-10 / (3 - 2 * near)) - 1e-15));
       const double width = std::min({sigma_r[s], sigma_t[s], soft < hard ? hard - soft : hard});
       table = std::make_shared<Table>((radial.n_max + kPad - 1) / kPad * kPad + out.l_max + 1, breaks, width,
                                       [&](double r, double* values) { functions(r, values); });

@@ -9,7 +9,8 @@ namespace {
 constexpr int kOrder = 6;         // coefficients of a polynomial
 constexpr int kMostIntervals = 4096;
 
-// Coefficients in x from -1 to 1 through the values at the Chebyshev nodes: those of the Chebyshev polynomials first.
+// Coefficients in x from -1 to 1 through the values at the extremes of a Chebyshev polynomial. The ends are among them, so
+// that neighbouring intervals meet: energies have no jumps at the knots.
 struct Interpolation {
   double node[kOrder];
   double power[kOrder][kOrder];  // [coefficient of x^i][value at node k]
@@ -24,13 +25,13 @@ struct Interpolation {
         chebyshev[j][i] = (i ? 2 * chebyshev[j - 1][i - 1] : 0.0) - chebyshev[j - 2][i];
       }
     }
-    for (int k = 0; k < kOrder; ++k) node[k] = std::cos(pi * (k + 0.5) / kOrder);
+    for (int k = 0; k < kOrder; ++k) node[k] = std::cos(pi * k / (kOrder - 1));
     for (int i = 0; i < kOrder; ++i) {
       for (int k = 0; k < kOrder; ++k) {
         power[i][k] = 0;
         for (int j = 0; j < kOrder; ++j) {
-          const double weight = (j ? 2.0 : 1.0) / kOrder * std::cos(j * pi * (k + 0.5) / kOrder);
-          power[i][k] += weight * chebyshev[j][i];
+          const double halves = (j == 0 || j == kOrder - 1 ? 0.5 : 1.0) * (k == 0 || k == kOrder - 1 ? 0.5 : 1.0);
+          power[i][k] += 2.0 / (kOrder - 1) * halves * std::cos(pi * j * k / (kOrder - 1)) * chebyshev[j][i];
         }
       }
     }
@@ -44,7 +45,11 @@ Table::Table(int functions, const std::vector<double>& breaks, double width, con
   stride_ = (functions + kPad - 1) / kPad * kPad;
   end_ = breaks.back();
   first_.push_back(0);
-  std::vector<double> all;
+  std::vector<double> all, largest(functions, 0.0), sample(functions);
+  for (int i = 0; i < 100; ++i) {
+    f((i + 0.5) / 100 * end_, sample.data());
+    for (int n = 0; n < functions; ++n) largest[n] = std::max(largest[n], std::fabs(sample[n]));
+  }
   for (std::size_t s = 0; s + 1 < breaks.size(); ++s) {
     const double length = breaks[s + 1] - breaks[s];
     if (length <= 0) continue;
@@ -52,10 +57,14 @@ Table::Table(int functions, const std::vector<double>& breaks, double width, con
     for (;; intervals *= 2) {
       const double h = length / intervals;
       std::vector<double> part(static_cast<std::size_t>(intervals) * kOrder * stride_, 0.0);
-      std::vector<double> values(kOrder * functions), check(functions), largest(functions, 0.0), worst(functions, 0.0);
+      std::vector<double> values(kOrder * functions), check(functions), worst(functions, 0.0);
       for (int k = 0; k < intervals; ++k) {
         const double middle = breaks[s] + (k + 0.5) * h;
-        for (int i = 0; i < kOrder; ++i) f(middle + 0.5 * h * rule.node[i], values.data() + i * functions);
+        for (int i = 0; i < kOrder; ++i) {
+          // The functions may jump at a break, so the ends of a segment are taken from its inside.
+          const double r = middle + 0.5 * h * rule.node[i];
+          f(std::min(std::max(r, breaks[s] + 1e-14), breaks[s + 1] - 1e-14), values.data() + i * functions);
+        }
         double* c = part.data() + static_cast<std::size_t>(k) * kOrder * stride_;
         for (int i = 0; i < kOrder; ++i) {
           for (int n = 0; n < functions; ++n) {
@@ -65,13 +74,12 @@ Table::Table(int functions, const std::vector<double>& breaks, double width, con
           }
         }
         if (k % 4 && k + 1 != intervals) continue;
-        const double x = 0.97;  // near the edge, where the error of interpolation is largest
+        const double x = 0.57;  // between two nodes, where the error of interpolation is largest
         f(middle + 0.5 * h * x, check.data());
         for (int n = 0; n < functions; ++n) {
           double value = 0;
           for (int i = kOrder - 1; i >= 0; --i) value = value * x + c[i * stride_ + n];
           worst[n] = std::max(worst[n], std::fabs(value - check[n]));
-          largest[n] = std::max({largest[n], std::fabs(check[n]), std::fabs(values[n])});
         }
       }
       bool good = true;
