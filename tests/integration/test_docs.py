@@ -34,10 +34,6 @@ COMMANDS = {
     "make run": "make run CONFIG=config/tiny.yaml",
     "make setup": None,  # the first step of every other make command
     "make test": None,  # this
-    # the plug-in for a LAMMPS of the user needs that LAMMPS' source
-    "cmake -S cpp/lammps -B build -DLAMMPS_SOURCE_DIR=path/to/lammps/src": None,
-    "cmake --build build": None,
-    "export LAMMPS_PLUGIN_PATH=$PWD/build": None,
     "pip install .": None,  # tested in an environment of its own
     # tests/unit/glass/test_own_plugin.py builds it and runs a LAMMPS with it
     "cmake -S cpp/lammps -B build/lammps -DLAMMPS_SOURCE_DIR=$HOME/lammps/src": None,

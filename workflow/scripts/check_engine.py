@@ -9,9 +9,5 @@ table, seed = files.read_table(snakemake.input.table), snakemake.params.seed
 chosen = agreement.choose(table["trajectory"], seed)
 frames = store.read_frames(snakemake.input.frames, chosen, table["offset_bytes"])
 found = agreement.compare(snakemake.input.potential, frames, seed)
-# With `glass.engine: quip` no model depends on the engine, so the study goes on and the report states the difference.
-if snakemake.params.glass == "gapglass":
-    agreement.refuse(snakemake.input.potential, found)
-elif not found["agrees"]:
-    log.notice("%s", agreement.disagreement(found))
+agreement.judge(snakemake.input.potential, found, snakemake.params.glass)
 files.write_json(snakemake.output[0], found)

@@ -14,8 +14,6 @@ from gapglass.frames.geometry import REACH, closest_pairs
 
 log = logging.getLogger("gapglass")
 
-NO_LIMITS = {}  # guards of a run that no distance stops
-
 
 @dataclass(frozen=True)
 class Limit:

@@ -16,8 +16,8 @@ pair_style {}
 """
 HOW_TO_BUILD = {
     "gapglass": (
-        "Compile it for your LAMMPS (`cmake -S cpp/lammps -B build -DLAMMPS_SOURCE_DIR=path/to/lammps/src` and "
-        "`cmake --build build`) and name the folder of gapglassplugin.so in LAMMPS_PLUGIN_PATH; or set "
+        "Compile it for your LAMMPS (`cmake -S cpp/lammps -B build/lammps -DLAMMPS_SOURCE_DIR=path/to/lammps/src` and "
+        "`cmake --build build/lammps`) and name the folder of gapglassplugin.so in LAMMPS_PLUGIN_PATH; or set "
         "`glass.engine: quip` for a LAMMPS with ML-QUIP"
     ),
     "quip": "Build it with the package ML-QUIP",

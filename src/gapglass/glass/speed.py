@@ -6,15 +6,18 @@ from pathlib import Path
 from gapglass.base.log import notice
 from gapglass.base.progress import duration
 from gapglass.glass import explosion, lammps, thermo
-from gapglass.glass.guards import NO_LIMITS
+from gapglass.glass.guards import Limit, pairs_of
 from gapglass.glass.scratch import Scratch
 from gapglass.glass.stages import failure, stage_guards, stage_input
 
-N_STEPS = 20
+# With the engine, the output of rows and frames takes a share of the time, so its trial has enough steps to write them
+# as often as a stage does.
+N_STEPS = {"gapglass": 400, "quip": 20}
+UNREACHED = Limit(1e-3, None, "closer than atoms come")  # costs the time of a guard and stops no run
 
 
 def estimate(data, potential, plugin, settings, cycle):
-    """Run 20 steps of the first stage and estimate the time of the thermal cycle.
+    """Run the first steps of the first stage and estimate the time of the thermal cycle.
 
     Parameters
     ----------
@@ -40,9 +43,11 @@ def estimate(data, potential, plugin, settings, cycle):
     UserError
         When LAMMPS fails for another reason.
     """
-    trial = {**cycle[0], "time": N_STEPS * settings["timestep"] / 1000}
+    n_steps = N_STEPS[settings["engine"]]
+    trial = {**cycle[0], "time": n_steps * settings["timestep"] / 1000}
     # The guards of the quench would stop a run whose speed can still be measured.
-    guards = stage_guards(trial, {**settings, "max_temperature_factor": 1e6}, NO_LIMITS)
+    limits = dict.fromkeys(pairs_of(settings["composition"]), UNREACHED)
+    guards = stage_guards(trial, {**settings, "max_temperature_factor": 1e6}, limits)
     try:
         with Scratch(data) as folder:
             shutil.copyfile(data, folder / "start.data")
@@ -60,8 +65,8 @@ def estimate(data, potential, plugin, settings, cycle):
             steps_per_second = thermo.rate((folder / "screen.txt").read_text())
     except lammps.LammpsFailed as error:
         if error.kind not in explosion.KINDS:
-            raise failure(error, f"the first {N_STEPS} steps", Path(data).parent / "failed") from error
-        reason = f"the atoms fly apart in the first {N_STEPS} steps"
+            raise failure(error, f"the first {n_steps} steps", Path(data).parent / "failed") from error
+        reason = f"the atoms fly apart in the first {n_steps} steps"
         notice("no estimate of the speed: %s (%s)", reason, error)
         return {"steps_per_second": None, "ns_per_day": None, "hours": None, "reason": f"{reason}: {error}"}
     total = sum(stage["time"] for stage in cycle) * 1000 / settings["timestep"]

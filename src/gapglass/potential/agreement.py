@@ -10,6 +10,7 @@ import numpy as np
 
 from gapglass.base import seeds
 from gapglass.base.errors import UserError
+from gapglass.base.log import notice
 from gapglass.base.versions import versions
 from gapglass.potential import engine, quip
 
@@ -204,8 +205,10 @@ def disagreement(found):
     return f"the engine and QUIP do not give the same numbers: {'; '.join(beyond)}" if beyond else ""
 
 
-def refuse(potential, found):
-    """Refuse a potential on which engine and QUIP disagree.
+def judge(potential, found, glass_engine):
+    """Refuse a potential on which engine and QUIP disagree, where the glass models are made with the engine.
+
+    Where they are made with QUIP no model depends on the engine, so the difference is logged and the study goes on.
 
     Parameters
     ----------
@@ -213,6 +216,8 @@ def refuse(potential, found):
         gap.xml.
     found : dict
         From ``compare``.
+    glass_engine : {"gapglass", "quip"}
+        ``glass.engine``.
 
     Raises
     ------
@@ -220,8 +225,10 @@ def refuse(potential, found):
         Naming the frame, both numbers and what to do.
     """
     problem = disagreement(found)
-    if problem:
+    if problem and glass_engine == "gapglass":
         raise UserError(
             f"{potential}: {problem}. This is a mistake of gapglass, not yours: please report it with the potential "
             "and that frame. `glass.engine: quip` makes the glass models with QUIP instead"
         )
+    if problem:
+        notice("%s: %s", potential, problem)

@@ -22,6 +22,7 @@ ATOMS_PER_MB = 7000  # in extended XYZ with positions and forces
 MANY_SPECIES = 4  # few glasses have more
 # Seconds for an atom and a step of MD, or an atom of a frame, on one core, with the slowest potentials of the studies.
 EVALUATION = {"gapglass": 5e-5, "quip": 2e-3}
+STEP = {"gapglass": 1e-3, "quip": 0.02}  # seconds of a step of MD with few atoms
 # Engine and QUIP are compared on so many copies of frames of a trajectory, the densest with this share of its volume.
 COMPARED_COPIES, COMPARED_VOLUME = 9, 0.85
 COMPRESSED = {".gz", ".bz2", ".xz"}
@@ -202,5 +203,5 @@ def run_stage(n_atoms, stage, glass, speed):
     """
     n_steps = stage["time"] * 1000 / glass["timestep"]
     rate = files.read_json(speed)["steps_per_second"] if Path(speed).exists() else None
-    each = 1 / rate if rate else 0.02 + EVALUATION[glass["engine"]] * n_atoms / glass["ranks"]
+    each = 1 / rate if rate else STEP[glass["engine"]] + EVALUATION[glass["engine"]] * n_atoms / glass["ranks"]
     return math.ceil(BASE_MB + 200 * glass["ranks"] + 0.05 * n_atoms), minutes(60 + n_steps * each)

@@ -8,7 +8,6 @@ from quenching import SETTINGS, SHORT, SPECIES, STAGE, run_stage
 from gapglass.base.errors import UserError
 from gapglass.base.programs import program
 from gapglass.glass import lammps, packing, pair_style, quip_plugin, stages
-from gapglass.glass.guards import NO_LIMITS
 from gapglass.potential import quip
 
 pytestmark = pytest.mark.xdist_group("lammps")  # these tests take both cores
@@ -60,7 +59,7 @@ def test_own_lammps_with_the_pair_style_is_used(tmp_path, fitted, plugin, glass_
     potential, own = fitted[0], QUIP | {"lammps_command": [program("lmp")]}
     energy, _, _, read = pair_style.single_point(tmp_path, glass_frame, potential, own)
     assert abs(energy - quip.evaluate(potential, [read])[0][0]) < 1e-6
-    guards = stages.stage_guards(STAGE, SETTINGS, NO_LIMITS)
+    guards = stages.stage_guards(STAGE, SETTINGS, {})
     text = stages.stage_input(
         STAGE, QUIP, title="t", potential=potential, plugin=None, restart=False, velocity_seed=1, guards=guards
     )

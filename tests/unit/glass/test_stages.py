@@ -120,7 +120,7 @@ def test_step_down_from_a_hot_stage_is_no_runaway(tmp_path, quench, fitted):
 def test_speed_and_failure_of_its_estimate(tmp_path, glass_frame, fitted):
     packing.write_data(tmp_path / "packed.data", glass_frame, SPECIES)
     (tmp_path / "gap.xml").write_text('<Potential label="x">\n')
-    with pytest.raises(UserError, match="the first 20 steps: LAMMPS failed"):
+    with pytest.raises(UserError, match="the first 400 steps: LAMMPS failed"):
         estimate(tmp_path / "packed.data", tmp_path / "gap.xml", None, SETTINGS, [STAGE])
     speed = estimate(tmp_path / "packed.data", fitted[0], None, SETTINGS, [STAGE])
     assert speed["ns_per_day"] == pytest.approx(speed["steps_per_second"] * 86400e-6)

@@ -1,6 +1,7 @@
 """Engine and QUIP on the same frames: what is compared, what is allowed, and what a user is told."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -77,10 +78,10 @@ def test_engine_agrees_with_quip(fitted, frames):
             assert item["difference"] <= item["limit"] and item["frame"] in (0, 40)
             assert item["limit"] == agreement.LIMITS[quantity] or kind != "as given"
     assert len(agreement.lines(found)) == 9
-    agreement.refuse(fitted[0], found)
+    agreement.judge(fitted[0], found, "gapglass")
 
 
-def test_a_difference_is_refused_with_both_numbers(fitted, frames, monkeypatch):
+def test_a_difference_is_refused_with_both_numbers(fitted, frames, monkeypatch, caplog):
     """A force that is wrong by 2e-4 eV/Å on one atom of one frame."""
     by_engine = agreement.by_engine
 
@@ -97,8 +98,12 @@ def test_a_difference_is_refused_with_both_numbers(fitted, frames, monkeypatch):
     with pytest.raises(
         UserError, match=rf"force of frame 40 of glass, as given: engine {number}, QUIP .*`glass.engine"
     ):
-        agreement.refuse(fitted[0], found)
+        agreement.judge(fitted[0], found, "gapglass")
     assert agreement.disagreement(found).count("frame") == 1
+    # Models that are made with QUIP do not depend on the engine.
+    with caplog.at_level(logging.INFO, logger="gapglass"):
+        agreement.judge(fitted[0], found, "quip")
+    assert f"engine {number}, QUIP" in caplog.messages[-1]
 
 
 def test_limits_of_deformed_frames_rise_with_their_values():

@@ -9,7 +9,7 @@ from conftest import doubled
 
 from gapglass.base import files
 from gapglass.frames import geometry
-from gapglass.potential import memory
+from gapglass.potential import agreement, memory
 from gapglass.study import resources
 
 
@@ -121,3 +121,20 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
     # The job stops gap_fit after max_fit_time and must outlive it to report that.
     files.write_json(inputs.hyperparameters, hyperparameters | {"n_sparse": 10**7})
     assert resources.fit_all_frames(inputs, settings)[1] == 120 + resources.SHORTEST
+
+
+def test_comparison_with_quip_asks_for_its_largest_frame_and_its_copies(tmp_path, blyp_frames, hyperparameters):
+    inputs = SimpleNamespace(neighbours=tmp_path / "neighbours.csv", fit=tmp_path / "fit.json")
+    settings = {"potential": {"descriptor": "soap_turbo"}, "trajectories": [{}] * 2}
+    files.write_json(inputs.fit, {"hyperparameters": hyperparameters})
+    asked = []
+    for frames in (blyp_frames[:3], [*blyp_frames[:3], doubled(blyp_frames[4])]):
+        files.write_table(inputs.neighbours, geometry.count_neighbours(frames))
+        asked.append(resources.check_engine(inputs, settings))
+    (small, _), (large, _) = asked
+    assert resources.BASE_MB < small < large
+    copies = agreement.deformed(blyp_frames[0], 1)
+    assert resources.COMPARED_COPIES == agreement.PER_TRAJECTORY * len(copies)
+    assert resources.COMPARED_VOLUME == agreement.VOLUME
+    many = settings | {"trajectories": [{}] * 500}
+    assert resources.check_engine(inputs, many)[1] == resources.minutes(10 + 500 * 9 * 96 * 2e-3)
