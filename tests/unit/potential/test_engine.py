@@ -81,7 +81,8 @@ def test_equals_quippy(fitted, kind, core):
         # With n_max 8 the basis is nearly dependent, and rounding alone moves energies.
         assert abs(ours[0] - energy) / len(atoms) < (2e-7 if kind == "soap_turbo 8" else 1e-9), name
         assert np.abs(ours[1] - forces).max() < 2e-5 * largest, name
-        assert np.abs(ours[2] - virial).max() / len(atoms) < 1e-5 * max(1, np.abs(virial).max() / len(atoms)), name
+        per_atom = np.abs(virial).max() / len(atoms)
+        assert np.abs(ours[2] - virial).max() / len(atoms) < 3e-5 * max(1, per_atom), name
 
 
 def test_core_counts_in_full(fitted):
