@@ -7,8 +7,8 @@ A benchmark is a script that prints its tables and writes them to ``benchmarks/r
   the peer did not run);
 - any other ``NAME_WHAT.csv``: a table that the page shows unchanged.
 
-``collect.py`` writes all of them to docs/reference/performance.md, with the script's own docstring as the text of its
-section.
+``collect.py`` writes all of them to the pages docs/reference/performance.md and performance-engine.md, with the
+script's own docstring as the text of its section.
 """
 
 import gc
@@ -58,6 +58,11 @@ def in_turns(functions, repeats=3):
     repeats : int
         Calls of each function.
     """
+    return {name: statistics.median(values) for name, values in times_in_turns(functions, repeats).items()}
+
+
+def times_in_turns(functions, repeats):
+    """Return the wall times (s) of every function, one for each turn; arguments as those of ``in_turns``."""
     times = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
@@ -65,13 +70,18 @@ def in_turns(functions, repeats=3):
             start = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times
+
+
+def in_new_process(function, *arguments):
+    """Return the result of a function that a new process calls."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
 def peak_memory_mb(function, *arguments):
     """Return the peak resident memory (MB) of a new process that calls a function, and the result of the function."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measured, (function, arguments))
+    return in_new_process(_measured, function, arguments)
 
 
 def _measured(function, arguments):
