@@ -1,6 +1,6 @@
-"""Write docs/reference/performance.md and its figures from benchmarks/results.
+"""Write a page of results below docs/reference, with its figures, from benchmarks/results.
 
-    python benchmarks/collect.py
+    python benchmarks/collect.py PAGE
 
 Equal results give an equal page; the machine on which it is written is taken for the one on which they were measured.
 """
@@ -8,6 +8,7 @@ Equal results give an equal page; the machine on which it is written is taken fo
 import ast
 import os
 import re
+import sys
 import textwrap
 from pathlib import Path
 
@@ -27,8 +28,18 @@ HEAD = """# Performance
 
 `make benchmark` generates trajectories, measures every goal and writes this page; the scripts are in `benchmarks/`.
 Each peer is what a user would run instead, with its defaults or as its documentation recommends, on the same input
-and the same machine. Times are medians of runs that alternate.
+and the same machine. Times are medians of runs that alternate. The engine, which evaluates potentials, has
+[a page of its own](performance-engine.md).
 """
+ENGINE_HEAD = """# Performance of the engine
+
+`make benchmark ARGS=docs/reference/performance-engine.md` measures this page, in about ten minutes; the script is
+`benchmarks/engine.py`. Both programs of a comparison run on the same input and the same machine, in turns. A ratio
+depends on the machine, above all on its vector unit, and absolute times more so. [Performance](performance.md) has the
+other benchmarks.
+"""
+# Page -> its head, and the benchmarks that it shows; None for those that no other page shows.
+PAGES = {"performance": (HEAD, None), "performance-engine": (ENGINE_HEAD, ["engine"])}
 
 
 def machine():
@@ -139,8 +150,43 @@ def section(name, tables, figures):
     return lines
 
 
-def collect(results, page):
-    """Read every CSV in ``results`` and write ``page``, with its figures in the folder of the same name beside it."""
+def shown_on(page, benchmark):
+    """Return whether a page, a key of ``PAGES``, shows a benchmark."""
+    own = {name for _, names in PAGES.values() for name in names or ()}
+    chosen = PAGES[page][1]
+    return benchmark not in own if chosen is None else benchmark in chosen
+
+
+def collect(results, folder, name):
+    """Read the CSVs in ``results`` and write a page, with its figures in the folder of the same name beside it.
+
+    Parameters
+    ----------
+    results, folder : path-like
+        Folders of the results, and of the page.
+    name : str
+        A key of ``PAGES``.
+    """
+    page = folder / f"{name}.md"
+    tables = _tables(results, name)
+    goals = [found["goals"] for found in tables.values() if "goals" in found]
+    figures = page.with_suffix("")
+    lines = [PAGES[name][0], *machine(), "", "## Goals", ""]
+    if goals:
+        everything = pd.concat(goals, ignore_index=True)
+        lines += [
+            f"{int(everything['met'].sum())} of {len(everything)} met.",
+            "",
+            *markdown(_goal_columns(everything)),
+        ]
+    for benchmark, found in tables.items():
+        lines += section(benchmark, found, figures)
+    with whole_file(page) as temporary:
+        temporary.write_text("\n".join(lines) + "\n")
+
+
+def _tables(results, page):
+    """Return benchmark -> what follows its name in the file's name -> table, for the benchmarks that a page shows."""
     scripts = {path.stem for path in common.HERE.glob("*.py")}
     tables = {}
     for path in sorted(results.glob("*.csv")):
@@ -150,26 +196,16 @@ def collect(results, page):
             key=len,
             default=path.stem.rsplit("_", 1)[0],
         )
-        tables.setdefault(name, {})[path.stem.removeprefix(name + "_")] = pd.read_csv(path)
-    goals = [found["goals"] for found in tables.values() if "goals" in found]
-    figures = page.with_suffix("")
-    lines = [HEAD, *machine(), "", "## Goals", ""]
-    if goals:
-        everything = pd.concat(goals, ignore_index=True)
-        lines += [
-            f"{int(everything['met'].sum())} of {len(everything)} met.",
-            "",
-            *markdown(_goal_columns(everything)),
-        ]
-    for name, found in tables.items():
-        lines += section(name, found, figures)
-    with whole_file(page) as temporary:
-        temporary.write_text("\n".join(lines) + "\n")
+        if shown_on(page, name):
+            tables.setdefault(name, {})[path.stem.removeprefix(name + "_")] = pd.read_csv(path)
+    return tables
 
 
 def _goal_columns(table):
     """Return the table of the goals with the columns and headings of the page."""
-    table = table.fillna({"unit": "", "limit": "", "peer": "-"}).astype({"met": bool})
+    empty = {"unit": "", "limit": "", "peer": "-"}
+    # A column that is empty in every row was read as numbers.
+    table = table.astype(dict.fromkeys(empty, object)).fillna(empty).astype({"met": bool})
     table["measured"] = [f"{row.quantity} ({row.unit})" if row.unit else row.quantity for row in table.itertuples()]
     named = {
         "work": "work",
@@ -186,4 +222,4 @@ def _goal_columns(table):
 
 
 if __name__ == "__main__":
-    collect(common.RESULTS, ROOT / "docs/reference/performance.md")
+    collect(common.RESULTS, ROOT / "docs/reference", sys.argv[1])

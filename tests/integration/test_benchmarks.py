@@ -1,16 +1,23 @@
 """The benchmarks' own tools: labels of the generated trajectories, and the page made from the results."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import collect
 import common
+import engine as engine_benchmark
 import generate_trajectory
 import numpy as np
 import pandas as pd
 import pytest
 from ase.io import read
-from conftest import ROOT
+from conftest import HYPERPARAMETERS, ROOT
 
 from gapglass.base import units
 from gapglass.frames import checks, labels
+from gapglass.potential import GAP, _engine
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +106,68 @@ def test_page_is_sound_and_repeats(tmp_path):
     sizes.append({"work": "a step", "peer": "ASE", "size": 1000, "size_unit": "atoms", "ours_s": 1.0, "peer_s": None})
     pd.DataFrame(sizes).to_csv(results / "md_scaling.csv", index=False)
     pd.DataFrame([{"what": "kept", "share": 0.5}]).to_csv(results / "active_learning_frames_kept.csv", index=False)
-    collect.collect(results, tmp_path / "page.md")
-    page, figure = (tmp_path / "page.md").read_text(), (tmp_path / "page/md.svg").read_text()
+    pd.DataFrame([{"potential": "soap", "ratio": 47.0}]).to_csv(results / "engine_speed.csv", index=False)
+
+    def written():
+        collect.collect(results, tmp_path, "performance")
+        return (tmp_path / "performance.md").read_text(), (tmp_path / "performance/md.svg").read_text()
+
+    page, figure = written()
     assert "1 of 2 met." in page
     assert "| a step | ASE | seconds a step (s) | 2 | 3 | 1.5 | faster | yes |  |" in page
     assert (
         "| a fit | - | memory (MB) | 1234 |  |  | below 1000 MB | **no** | the descriptors \\| all of them |" in page
     )
-    assert "## MD" in page and "(page/md.svg)" in page and "size^1.00" in figure
+    assert "## MD" in page and "(performance/md.svg)" in page and "size^1.00" in figure
     assert "Molecular dynamics with a GAP" in page and "| kept | 0.5 |" in page
     assert str(tmp_path) not in page + figure and str(ROOT) not in page + figure
-    collect.collect(results, tmp_path / "page.md")
-    assert ((tmp_path / "page.md").read_text(), (tmp_path / "page/md.svg").read_text()) == (page, figure)
+    assert "## Engine" not in page and "(performance-engine.md)" in page
+    assert written() == (page, figure)
+
+
+def test_engine_has_a_page_of_its_own(tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    row = common.goal("a frame", "quippy", "time", "µs/atom", 10.0, 700.0, "at least 60 times faster", True)
+    pd.DataFrame([row]).to_csv(results / "engine_goals.csv", index=False)
+    pd.DataFrame([{"potential": "soap", "ratio": 47.0}]).to_csv(results / "engine_speed.csv", index=False)
+    pd.DataFrame([row]).to_csv(results / "md_goals.csv", index=False)
+    collect.collect(results, tmp_path, "performance-engine")
+    page = (tmp_path / "performance-engine.md").read_text()
+    assert "1 of 1 met." in page and "| a frame | quippy | time (µs/atom) | 10 | 700 | 70 |" in page
+    assert "Speed:" in page and "| soap | 47 |" in page and "## MD" not in page
+    collect.collect(results, tmp_path, "performance-engine")
+    assert (tmp_path / "performance-engine.md").read_text() == page
+
+
+def test_every_benchmark_has_a_rule_and_is_on_one_page():
+    snakemake = str(Path(sys.executable).with_name("snakemake"))
+    pages = [f"docs/reference/{page}.md" for page in collect.PAGES]
+    command = [snakemake, "-s", "benchmarks/Snakefile", "--cores", "2", "--dry-run", "--nolock", "--forceall", "all"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    planned = set(re.findall(r"Measuring (\w+)", done.stdout + done.stderr))
+    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+    assert planned == scripts - {"collect", "common", "generate_trajectory"}
+    assert all(page in done.stdout + done.stderr for page in pages)
+    assert all(sum(collect.shown_on(page, name) for page in collect.PAGES) == 1 for name in planned)
+
+
+def test_cut_potential_has_few_points_and_the_rest_as_before(fitted, tmp_path):
+    path, frames = fitted
+    engine_benchmark.cut(path, tmp_path / "short.xml", 8)
+    engine_benchmark.cut(path, tmp_path / "whole.xml", 10**6)
+    whole, short = (_engine.Potential.read(str(name)) for name in (path, tmp_path / "short.xml"))
+    frame = frames[0].copy()
+    for species in range(2):
+        assert whole.sparse_points(species) - short.sparse_points(species) == HYPERPARAMETERS["n_sparse"] - 8
+    energies = [GAP(name).get_potential_energy(frame) for name in (path, tmp_path / "whole.xml")]
+    assert energies[0] == energies[1]
+    assert engine_benchmark.components(path, HYPERPARAMETERS["l_max"]) % (HYPERPARAMETERS["l_max"] + 1) == 0
+
+
+def test_cell_of_the_engine_benchmark_repeats():
+    frame = engine_benchmark.glass_frames()[-1]
+    first, again = (engine_benchmark.cell_of(frame, engine_benchmark.SMALL) for _ in range(2))
+    assert len(first) == 384 and len(first) / first.get_volume() == pytest.approx(engine_benchmark.DENSITY)
+    np.testing.assert_array_equal(first.positions, again.positions)
