@@ -33,7 +33,7 @@ and the same machine. Times are medians of runs that alternate. The engine, whic
 """
 ENGINE_HEAD = """# Performance of the engine
 
-`make benchmark ARGS=docs/reference/performance-engine.md` measures this page, in about ten minutes; the script is
+`make benchmark ARGS=docs/reference/performance-engine.md` measures this page, in five minutes; the script is
 `benchmarks/engine.py`. Both programs of a comparison run on the same input and the same machine, in turns. A ratio
 depends on the machine, above all on its vector unit, and absolute times more so. [Performance](performance.md) has the
 other benchmarks.

