@@ -23,7 +23,7 @@ MOST_STEPS = 2**31 - 1  # LAMMPS counts the steps of one run in 32 bits
 KILLED = re.compile(r"\(signal \d+\)|exited on signal \d+|\bKilled\b|oom[-_ ]kill|out[- ]of[- ]memory", re.IGNORECASE)
 HALTED = re.compile(r"fix-id (too_close|too_hot|not_finite)(?:_(\d+)_(\d+))? met on step (\d+) with value (\S+)")
 # pair_style gapglass names its SIMD level and the digest of its sources once.
-ENGINE = re.compile(r"pair_style gapglass: .*vector unit (\w+), sources (\w+)")
+ENGINE = re.compile(r"pair_style gapglass: .*SIMD level (\w+), sources (\w+)")
 # These characters end a quotation, stand for a variable, or continue or end a line.
 UNREADABLE = re.compile(r'["$&\x00-\x1f\x7f]')
 
