@@ -238,6 +238,9 @@ def _kind_of_error(output, error):
         return "no_pair_style"
     if error and "Lost atoms" in output:
         return "lost_atoms"
-    if error and re.search(r"Non-numeric|\bnan\b", error, re.IGNORECASE):
+    if error and re.search(r"Non-numeric|\bnan\b|position of an atom is not a number", error, re.IGNORECASE):
         return "not_finite"
+    # Between two looks of the guard, atoms may have come so close that the engine has no energy for them.
+    if error and re.search(r"pair_style gapglass, step \d+: two atoms are \S+ Å apart", error):
+        return "too_close"
     return "other"
