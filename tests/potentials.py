@@ -20,15 +20,27 @@ PAIRS = (
 
 
 def turbo(
-    n=6, l=3, points=20, soft=4.0, hard=4.5, sigma=0.5, sigma_t=None, compress=True, enhancement=1, weight=1.0, zeta=4
-):  # noqa: E501, E741
+    n_max=6,
+    l_max=3,
+    points=20,
+    *,
+    soft=4.0,
+    hard=4.5,
+    sigma=0.5,
+    sigma_t=None,
+    compress=True,
+    enhancement=1,
+    weight=1.0,
+    zeta=4,
+):
     """Two soap_turbo terms, of O and of Te."""
 
     def each(value):
         return f"{{{{{value} {value}}}}}"
 
     return " : ".join(
-        f"soap_turbo l_max={l} alpha_max={each(n)} atom_sigma_r={each(sigma)} atom_sigma_t={each(sigma_t or sigma)} "
+        f"soap_turbo l_max={l_max} alpha_max={each(n_max)} atom_sigma_r={each(sigma)} "
+        f"atom_sigma_t={each(sigma_t or sigma)} "
         f"atom_sigma_r_scaling={each(0.0)} atom_sigma_t_scaling={each(0.0)} zeta={zeta} rcut_soft={soft} "
         f"rcut_hard={hard} basis=poly3gauss scaling_mode=polynomial amplitude_scaling={each(1.0)} n_species=2 "
         f"species_Z={{{{8 52}}}} central_index={index} central_weight={each(weight)} radial_enhancement={enhancement} "
@@ -38,17 +50,18 @@ def turbo(
     )
 
 
-def soap(n=6, l=4, points=20):  # noqa: E741
+def soap(n_max=6, l_max=4, points=20):
     return (
-        f"soap cutoff=4.5 cutoff_transition_width=0.5 n_max={n} l_max={l} atom_sigma=0.5 zeta=4 delta=0.5 "
-        f"n_sparse={points} covariance_type=dot_product sparse_method=cur_points add_species=T"
+        f"soap cutoff=4.5 cutoff_transition_width=0.5 n_max={n_max} l_max={l_max} atom_sigma=0.5 zeta=4 "
+        f"delta=0.5 n_sparse={points} covariance_type=dot_product sparse_method=cur_points add_species=T"
     )
 
 
 KINDS = {
     "soap_turbo": f"{PAIRS} : {turbo()}",
     "soap_turbo whole": turbo(4, 3, compress=False, enhancement=0),
-    "soap_turbo other": f"{PAIRS} : {turbo(5, 4, soft=4.3, sigma=0.6, sigma_t=0.4, enhancement=2, weight=0.5, zeta=2)}",
+    "soap_turbo other": f"{PAIRS} : "
+    + turbo(5, 4, soft=4.3, sigma=0.6, sigma_t=0.4, enhancement=2, weight=0.5, zeta=2),
     "soap_turbo narrow": turbo(3, 2, sigma=0.3, soft=3.0, hard=5.0),
     "soap_turbo 8": f"{PAIRS} : {turbo(8, 4, 30)}",
     "soap": f"{PAIRS} : {soap()}",

@@ -110,15 +110,26 @@ Neighbours find_neighbours(int atoms, const double* positions, const double* cel
     if (steps > 1000) throw Error("the cell is less than a thousandth of the cutoff high along a periodic axis");
     reach[k] = static_cast<int>(steps);
   }
-  std::vector<int> bin(3 * static_cast<std::size_t>(atoms));
-  std::vector<std::vector<int>> members(static_cast<std::size_t>(bins[0]) * bins[1] * bins[2]);
+  // Atoms in the order of their cells, so that a search reads them one after the other.
+  std::vector<int> bin(3 * static_cast<std::size_t>(atoms)), place_of(atoms), sorted(atoms);
+  std::vector<int> start(static_cast<std::size_t>(bins[0]) * bins[1] * bins[2] + 1, 0);
   for (int i = 0; i < atoms; ++i) {
     for (int k = 0; k < 3; ++k) {
       bin[3 * i + k] = std::min(std::max(static_cast<int>((fraction[i][k] - origin[k]) * scale[k]), 0), bins[k] - 1);
     }
-    members[(static_cast<std::size_t>(bin[3 * i]) * bins[1] + bin[3 * i + 1]) * bins[2] + bin[3 * i + 2]].push_back(i);
+    place_of[i] = (bin[3 * i] * bins[1] + bin[3 * i + 1]) * bins[2] + bin[3 * i + 2];
+    ++start[place_of[i] + 1];
+  }
+  for (std::size_t k = 1; k < start.size(); ++k) start[k] += start[k - 1];
+  std::vector<int> next(start.begin(), start.end() - 1);
+  std::vector<Vector3> at_place(atoms);
+  for (int i = 0; i < atoms; ++i) {
+    const int here = next[place_of[i]]++;
+    sorted[here] = i;
+    at_place[here] = place[i];
   }
   const double limit = cutoff * cutoff;
+  std::size_t pairs = 0;
   for (int i = 0; i < atoms; ++i) {
     int step[3];
     for (step[0] = -reach[0]; step[0] <= reach[0]; ++step[0]) {
@@ -141,24 +152,36 @@ Neighbours find_neighbours(int atoms, const double* positions, const double* cel
           }
           if (!inside) continue;
           for (int a = 0; a < 3; ++a) shift[a] -= place[i][a];
-          for (int j : members[(static_cast<std::size_t>(at[0]) * bins[1] + at[1]) * bins[2] + at[2]]) {
-            const double x = place[j][0] + shift[0], y = place[j][1] + shift[1], z = place[j][2] + shift[2];
+          const int where = (at[0] * bins[1] + at[1]) * bins[2] + at[2], end = start[where + 1];
+          if (out.index.size() < pairs + (end - start[where])) {
+            const std::size_t size = 2 * pairs + 64 * (end - start[where]);
+            out.index.resize(size);
+            out.vectors.resize(3 * size);
+          }
+          for (int n = start[where]; n < end; ++n) {
+            const double x = at_place[n][0] + shift[0], y = at_place[n][1] + shift[1], z = at_place[n][2] + shift[2];
             const double r2 = x * x + y * y + z * z;
-            if (r2 >= limit || (home && i == j)) continue;
+            if (r2 >= limit || (home && sorted[n] == i)) continue;
             if (r2 < 0.05 * 0.05) {
               std::ostringstream text;
-              text << "atoms " << std::min(i, j) + 1 << " and " << std::max(i, j) + 1 << " are " << std::sqrt(r2)
-                   << " Å apart; a potential has no meaning below 0.05 Å";
+              text << "atoms " << std::min(i, sorted[n]) + 1 << " and " << std::max(i, sorted[n]) + 1 << " are "
+                   << std::sqrt(r2) << " Å apart; a potential has no meaning below 0.05 Å";
               throw Error(text.str());
             }
-            out.index.push_back(j);
-            out.vectors.insert(out.vectors.end(), {x, y, z});
+            out.index[pairs] = sorted[n];
+            out.vectors[3 * pairs] = x;
+            out.vectors[3 * pairs + 1] = y;
+            out.vectors[3 * pairs + 2] = z;
+            ++pairs;
           }
         }
       }
     }
-    out.first.push_back(static_cast<int>(out.index.size()));
+    if (pairs > 2000000000u) throw Error("there are more than two thousand million pairs of neighbours");
+    out.first.push_back(static_cast<int>(pairs));
   }
+  out.index.resize(pairs);
+  out.vectors.resize(3 * pairs);
   return out;
 }
 

@@ -123,7 +123,7 @@ void PairGapglass::read_potential(const std::string &path) {
   fail_together(problem);
   cutoff = potential->cutoff();
 
-  // Ranks on different machines may have different vector units, and then their last digits differ.
+  // Ranks on different machines may have different SIMD levels, and then their last digits differ.
   char level[16] = {0};
   strncpy(level, evaluator->level().c_str(), sizeof(level) - 1);
   MPI_Bcast(level, sizeof(level), MPI_CHAR, 0, world);
@@ -131,8 +131,8 @@ void PairGapglass::read_potential(const std::string &path) {
   MPI_Allreduce(&differs, &any, 1, MPI_INT, MPI_MAX, world);
   if (comm->me == 0) {
     if (any)
-      error->warning(FLERR, "the ranks use different vector units; set GAPGLASS_SIMD for numbers that can be repeated");
-    utils::logmesg(lmp, "pair_style gapglass: {}, cutoff {:.6g} A, vector unit {}, sources {}\n", path, cutoff, level,
+      error->warning(FLERR, "the ranks use different SIMD levels; set GAPGLASS_SIMD for numbers that can be repeated");
+    utils::logmesg(lmp, "pair_style gapglass: {}, cutoff {:.6g} A, SIMD level {}, sources {}\n", path, cutoff, level,
                    gapglass::source_digest());
   }
 }

@@ -57,9 +57,9 @@ def configure(path, step, settings=None):
 
 
 class _LogFile(logging.FileHandler):
-    """A log file that says once, in one line, that it cannot be written (disk full), instead of a traceback per line."""
+    """A log file that says once, in one line, that it cannot be written (disk full), without a traceback per line."""
 
-    def handleError(self, record):
+    def handleError(self, record):  # noqa: N802 (the name that logging calls)
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)

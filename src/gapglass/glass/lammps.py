@@ -23,7 +23,7 @@ MOST_STEPS = 2**31 - 1  # LAMMPS counts the steps of one run in 32 bits
 KILLED = re.compile(r"\(signal \d+\)|exited on signal \d+|\bKilled\b|oom[-_ ]kill|out[- ]of[- ]memory", re.IGNORECASE)
 HALTED = re.compile(r"fix-id (too_close|too_hot|not_finite)(?:_(\d+)_(\d+))? met on step (\d+) with value (\S+)")
 # pair_style gapglass names its SIMD level and the digest of its sources once.
-ENGINE = re.compile(r"pair_style gapglass: .*vector unit (\w+), sources (\w+)")
+ENGINE = re.compile(r"pair_style gapglass: .*SIMD level (\w+), sources (\w+)")
 # These characters end a quotation, stand for a variable, or continue or end a line.
 UNREADABLE = re.compile(r'["$&\x00-\x1f\x7f]')
 
@@ -238,6 +238,9 @@ def _kind_of_error(output, error):
         return "no_pair_style"
     if error and "Lost atoms" in output:
         return "lost_atoms"
-    if error and re.search(r"Non-numeric|\bnan\b", error, re.IGNORECASE):
+    if error and re.search(r"Non-numeric|\bnan\b|position of an atom is not a number", error, re.IGNORECASE):
         return "not_finite"
+    # Between two looks of the guard, atoms may have come so close that the engine has no energy for them.
+    if error and re.search(r"pair_style gapglass, step \d+: two atoms are \S+ Å apart", error):
+        return "too_close"
     return "other"

@@ -50,8 +50,8 @@ def _call(function, *arguments, **named):
 class GAP(Calculator):
     """ASE calculator of a Gaussian approximation potential.
 
-    Results: energy and free_energy (eV), forces (eV/Å), energies (eV, of each atom), stress and stresses (eV/Å³, as six
-    numbers xx yy zz yz xz xy; those of the atoms add up to that of the cell), and, with ``variance``,
+    Results: energy and free_energy (eV), forces (eV/Å), energies (eV, of each atom), stress and stresses (eV/Å³, as
+    six numbers xx yy zz yz xz xy; those of the atoms add up to that of the cell), and, with ``variance``,
     energy_variances (eV², predictive variance of the energy of each atom). Cells may be triclinic, smaller than the
     cutoff, and periodic along any axes; without three cell vectors there is no stress.
 

@@ -90,7 +90,7 @@ def test_inputs_differ_in_the_pair_style_alone(tmp_path, fitted):
 
 def test_engine_of_a_run_is_read_from_its_output(tmp_path):
     screen = tmp_path / "screen.txt"
-    screen.write_text("LAMMPS\npair_style gapglass: /a b/gap.xml, cutoff 4.5 A, vector unit avx2, sources 0123abcd\n")
+    screen.write_text("LAMMPS\npair_style gapglass: /a b/gap.xml, cutoff 4.5 A, SIMD level avx2, sources 0123abcd\n")
     assert lammps.engine_of(screen) == {"simd": "avx2", "sources": "0123abcd"}
     screen.write_text("LAMMPS\n")
     assert lammps.engine_of(screen) == {}

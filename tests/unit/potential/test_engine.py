@@ -1,4 +1,4 @@
-"""The engine against quippy, against differences of its own energies, and against files and structures that are wrong."""
+"""The engine against quippy, against differences of its own energies, and with files and structures that are wrong."""
 
 import re
 import shutil
@@ -115,7 +115,7 @@ def test_levels_agree_and_one_can_be_forced(fitted, monkeypatch):
     monkeypatch.setenv("GAPGLASS_SIMD", "plain")
     assert engine.level() == "plain" and GAP(fitted("soap")).simd == "plain"
     monkeypatch.setenv("GAPGLASS_SIMD", "sse9")
-    with pytest.raises(EngineError, match="GAPGLASS_SIMD is sse9; this build has on this machine: .*plain"):
+    with pytest.raises(EngineError, match=r"GAPGLASS_SIMD is sse9; this build has on this machine: .*plain"):
         GAP(fitted("soap"))
 
 
@@ -254,7 +254,7 @@ WRONG = [
     (r"alpha_max=\{6 6\}|alpha_max=\{\{6 6\}\}", "alpha_max={9 9}", "alpha_max above 8 is refused: .*2e-15 at 10"),
     (r"atom_sigma_r_scaling=\{+0.0 0.0\}+", "atom_sigma_r_scaling={0.1 0.0}", "atom_sigma_r_scaling other than 0"),
     (r"central_index=1", "central_index=1 multipole_cutoff=3", "multipole_cutoff is not implemented"),
-    (r"soap_turbo l_max", "angle_3b l_max", "descriptor angle_3b: the engine implements soap, soap_turbo and distance"),
+    (r"soap_turbo l_max", "angle_3b l_max", "descriptor angle_3b: the engine implements soap, soap_turbo and"),
     (r"zeta=4 ", "zeta=2 ", "the file contradicts itself"),
     (r"delta=0.5", "delta=0.7", "the file contradicts itself"),
     (r'covariance_type="2"', 'covariance_type="3"', "covariance_type 3 is not implemented"),
@@ -409,7 +409,7 @@ def test_variance_follows_from_the_factors(fitted, tmp_path):
 
 
 def test_variance_of_a_many_body_term(fitted, tmp_path):
-    """With the posterior equal to the prior nothing is known: the variance is delta², and zero rows of k leave it so."""
+    """Where both factors are equal nothing is known, and the variance is delta²; a row of ones adds a square."""
     path = fitted("soap_turbo whole")
     counts = [_engine.Potential.read(str(path)).sparse_points(s) for s in (0, 1)]
     random = np.random.default_rng(2)

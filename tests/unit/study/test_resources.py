@@ -134,7 +134,7 @@ def test_comparison_with_quip_asks_for_its_largest_frame_and_its_copies(tmp_path
     (small, _), (large, _) = asked
     assert resources.BASE_MB < small < large
     copies = agreement.deformed(blyp_frames[0], 1)
-    assert resources.COMPARED_COPIES == agreement.PER_TRAJECTORY * len(copies)
+    assert agreement.PER_TRAJECTORY * len(copies) == resources.COMPARED_COPIES
     assert resources.COMPARED_VOLUME == agreement.VOLUME
     many = settings | {"trajectories": [{}] * 500}
     assert resources.check_engine(inputs, many)[1] == resources.minutes(10 + 500 * 9 * 96 * 2e-3)
