@@ -66,7 +66,9 @@ struct Evaluator::State {
   void many_body(const Environments& e, const Results& r);
   double prior_variance(const Environments& e, int centre);
   void variances(const Environments& e, const int* batch, int count, double* out);
-  void two_body_rows(const Environments& e, const TwoBody& t, int centre, double* column);
+  void two_body_column(const Environments& e, const TwoBody& t, int centre, double* column);
+  void two_body_rows(const Environments& e, const TwoBody& t, const int* centre_atoms, const int* neighbour_atoms,
+                     const Rows& out, long columns, long first);
 };
 
 // Distances of all neighbours.
@@ -149,7 +151,7 @@ void Evaluator::State::many_body(const Environments& e, const Results& r) {
           const TwoBody& t = model.two_body[o.index];
           if (!r.variances || (t.first != static_cast<int>(s) && t.second != static_cast<int>(s))) continue;
           for (int c = 0; c < count; ++c) {
-            two_body_rows(e, t, centres[first + c], k.data() + static_cast<std::size_t>(rows) * kBatch + c);
+            two_body_column(e, t, centres[first + c], k.data() + static_cast<std::size_t>(rows) * kBatch + c);
           }
           rows += static_cast<int>(t.points.size());
           continue;
@@ -174,7 +176,7 @@ void Evaluator::State::many_body(const Environments& e, const Results& r) {
 }
 
 // Covariances of the energy that one two-body term gives an atom with the term's sparse points.
-void Evaluator::State::two_body_rows(const Environments& e, const TwoBody& t, int centre, double* column) {
+void Evaluator::State::two_body_column(const Environments& e, const TwoBody& t, int centre, double* column) {
   for (int p = e.first[centre]; p < e.first[centre + 1]; ++p) {
     const int a = std::min(e.species[centre], e.neighbour_species[p]), b = std::max(e.species[centre], e.neighbour_species[p]);
     if (a != t.first || b != t.second || distances[p] >= t.cutoff) continue;
@@ -182,6 +184,45 @@ void Evaluator::State::two_body_rows(const Environments& e, const TwoBody& t, in
     for (std::size_t m = 0; m < t.points.size(); ++m) {
       const double x = (distances[p] - t.points[m]) / t.theta;
       column[m * kBatch] += fade * t.sparse_cutoff[m] * std::exp(-0.5 * x * x);
+    }
+  }
+}
+
+// Covariances of energy, forces and virial with the sparse points of a two-body term, for i-j and for j-i.
+void Evaluator::State::two_body_rows(const Environments& e, const TwoBody& t, const int* centre_atoms,
+                                     const int* neighbour_atoms, const Rows& out, long columns, long first) {
+  static const int place[3][3] = {{0, 5, 4}, {5, 1, 3}, {4, 3, 2}};
+  const std::size_t points = t.points.size();
+  std::vector<double> slope(points);
+  for (int i = 0; i < e.centres; ++i) {
+    for (int p = e.first[i]; p < e.first[i + 1]; ++p) {
+      const int a = std::min(e.species[i], e.neighbour_species[p]), b = std::max(e.species[i], e.neighbour_species[p]);
+      const double r = distances[p];
+      if (a != t.first || b != t.second || r >= t.cutoff) continue;
+      const double variance = t.delta * t.delta, fade = cosine_cutoff(r, t.cutoff, t.width);
+      const double pi = std::acos(-1.0);
+      const double d_fade = r <= t.cutoff - t.width ? 0.0 : -0.5 * pi / t.width * std::sin(pi * (r - t.cutoff + t.width) / t.width);
+      for (std::size_t m = 0; m < points; ++m) {
+        const double x = (r - t.points[m]) / t.theta, g = variance * t.sparse_cutoff[m] * std::exp(-0.5 * x * x);
+        out.energy[first + m] += fade * g;
+        slope[m] = (d_fade - fade * x / t.theta) * g;
+      }
+      if (!out.forces) continue;
+      const double* v = e.vectors + 3 * static_cast<std::size_t>(p);
+      for (int k = 0; k < 3; ++k) {
+        const double u = v[k] / r;
+        double* own = out.forces + (3l * centre_atoms[i] + k) * columns + first;
+        double* other = out.forces + (3l * neighbour_atoms[p] + k) * columns + first;
+        for (std::size_t m = 0; m < points; ++m) {
+          own[m] += slope[m] * u;
+          other[m] -= slope[m] * u;
+        }
+        for (int l = 0; l < 3; ++l) {
+          const double share = -v[l] * u * (k == l ? 1.0 : 0.5);
+          double* virial = out.virial + place[k][l] * columns + first;
+          for (std::size_t m = 0; m < points; ++m) virial[m] += share * slope[m];
+        }
+      }
     }
   }
 }
@@ -223,6 +264,53 @@ void Evaluator::State::variances(const Environments& e, const int* batch, int co
     // Rounding may carry a variance of nearly zero below zero.
     out[batch[c]] = std::max(0.0, prior_variance(e, batch[c]) - known[c] + unknown[c]);
   }
+}
+
+void Evaluator::rows(const Environments& e, const int* centre_atoms, const int* neighbour_atoms, const Rows& out) {
+  State& s = *state_;
+  if (e.centres == 0) return;
+  s.check(e);
+  const long columns = s.potential.columns();
+  long first = 0;
+  for (const TermOrder& o : s.model.order) {
+    if (!o.many_body) {
+      const TwoBody& t = s.model.two_body[o.index];
+      s.two_body_rows(e, t, centre_atoms, neighbour_atoms, out, columns, first);
+      first += static_cast<long>(t.points.size());
+      continue;
+    }
+    const Term& t = *s.model.terms[o.index];
+    for (int i = 0; i < e.centres; ++i) {
+      if (s.model.elements[e.species[i]] != t.descriptor.centre) continue;
+      const int begin = e.first[i];
+      const EnvironmentView view = {e.first[i + 1] - begin, e.vectors + 3 * static_cast<std::size_t>(begin),
+                                    e.neighbour_species + begin, nullptr};
+      s.scratch.at_least(s.kernels->rows_scratch(t.view, view.neighbours));
+      s.kernels->rows(t.view, view, s.scratch.data(),
+                      {t.scale.data(), static_cast<int>(t.scale.size()), columns, first, out.energy, out.forces,
+                       out.virial, centre_atoms[i], neighbour_atoms + begin});
+    }
+    first += static_cast<long>(t.scale.size());
+  }
+}
+
+std::vector<double> Evaluator::descriptors(const Environments& e, int term) {
+  State& s = *state_;
+  std::vector<double> out;
+  if (e.centres == 0) return out;
+  s.check(e);
+  const Term& t = *s.model.terms.at(term);
+  const std::size_t size = t.descriptor.weight.size();
+  for (int i = 0; i < e.centres; ++i) {
+    if (s.model.elements[e.species[i]] != t.descriptor.centre) continue;
+    const int begin = e.first[i];
+    const EnvironmentView view = {e.first[i + 1] - begin, e.vectors + 3 * static_cast<std::size_t>(begin),
+                                  e.neighbour_species + begin, nullptr};
+    s.scratch.at_least(s.kernels->rows_scratch(t.view, view.neighbours));
+    out.resize(out.size() + size);
+    s.kernels->descriptor(t.view, view, s.scratch.data(), out.data() + out.size() - size);
+  }
+  return out;
 }
 
 Evaluator::Evaluator(const Potential& potential, const std::string& level) : state_(std::make_unique<State>(potential)) {

@@ -26,6 +26,14 @@ struct Results {
   double* variances = nullptr;  // [centres], eV², predictive variance of the local energy; needs has_variance()
 };
 
+// Covariances of the labels of a structure with the sparse points: what a fit needs. Columns are the sparse points of all
+// terms in the order of the file. Arrays are added to.
+struct Rows {
+  double* energy = nullptr;  // [columns]; energies of isolated atoms are no part of it
+  double* forces = nullptr;  // [3 atoms][columns], of the forces; null for the energy alone
+  double* virial = nullptr;  // [6][columns], of - sum of r (x) dE/dr in the order xx yy zz yz xz xy
+};
+
 // SIMD levels that this build has and this machine runs, best first: "avx512", "avx2", "plain".
 std::vector<std::string> simd_levels();
 
@@ -45,6 +53,13 @@ class Evaluator {
   // Adds nothing to what the arrays hold: it overwrites them. Best with some hundred centres a call. Throws Error for
   // a distance that is not a number or so short that a potential has no meaning there (below 0.05 Å).
   void compute(const Environments& environments, const Results& results);
+
+  // `centre_atoms` [centres] and `neighbour_atoms` [first[centres]] number the atoms whose forces the rows belong to.
+  void rows(const Environments& environments, const int* centre_atoms, const int* neighbour_atoms, const Rows& rows);
+
+  // Descriptors of the centres of a many-body term, which are those of its species: [centres of the species][components].
+  // `term` counts the many-body terms in the order of the file.
+  std::vector<double> descriptors(const Environments& environments, int term);
 
   const std::string& level() const;
 

@@ -606,6 +606,172 @@ static void batch(const TermView& t, int environments, const EnvironmentView* e,
   }
 }
 
+// ---------------------------------------------------------------- rows of a design matrix
+
+// Columns that are worked on together: eight neighbours times three axes.
+constexpr int kGroup = kBatch / 3;
+
+static unsigned long rows_scratch(const TermView& t, int most_neighbours) {
+  const unsigned long functions = static_cast<unsigned long>(t.functions) * t.harmonics * kBatch;
+  const unsigned long dimensions = static_cast<unsigned long>(t.dimensions) * kBatch;
+  return layout(t, most_neighbours, nullptr).size + functions + 2 * dimensions + 2ul * t.points * kBatch +
+         padded(t.points, kPad) * 2ul;
+}
+
+// The normalised power spectrum of one environment in lane 0 of [dimensions][kBatch]; returns 1 / |p|, or 0 where it
+// is too short to be normalised.
+static double one_descriptor(const TermView& t, const EnvironmentView& e, const Layout& w) {
+  expand(t, e, w);
+  double* c = w.c;
+  for (int f = 0; f < t.functions; ++f) {
+    const double* from = w.local + t.column[f];
+    for (int lm = 0; lm < t.harmonics; ++lm, c += kBatch) {
+      at(c) = zero();
+      *c = from[lm * t.columns];
+    }
+  }
+  power_spectrum<1>(t, w.c, w.p, w.norm);
+  const double length = __builtin_sqrt(w.norm[0]);
+  const bool normalised = !(length < t.smallest_norm || length == 0.0);
+  const int used = t.pairs * (t.l_max + 1);
+  for (int i = 0; i < t.dimensions; ++i) {
+    double& q = w.p[i * kBatch];
+    q = i < used ? (normalised ? q / length : q) : 0.0;
+  }
+  return normalised ? 1.0 / length : 0.0;
+}
+
+static void descriptor(const TermView& t, const EnvironmentView& e, double* memory, double* q) {
+  const Layout w = layout(t, e.neighbours, memory);
+  one_descriptor(t, e, w);
+  for (int i = 0; i < t.pairs * (t.l_max + 1); ++i) q[i] = w.p[i * kBatch];
+}
+
+// dc[function][lm][column] of up to kGroup neighbours from `first` on: column 3 j + axis.
+static void expansion_gradients(const TermView& t, const Neighbours& n, const Layout& w, int first, int count,
+                                double* dc) {
+  const long all = static_cast<long>(t.functions) * t.harmonics * kBatch;
+  for (long i = 0; i < all; i += kLanes) at(dc + i) = zero();
+  const long part = static_cast<long>(t.harmonics) * n.stride;
+  for (int k = 0; k < count; ++k) {
+    const int j = first + k;
+    int block = 0;
+    while (j >= n.first[block + 1]) ++block;
+    const int size = t.block_size[block];
+    radial<true>(t, block, n.r[j], w.functions, w.radial, w.d_radial);
+    const double u[3] = {n.u[j], n.u[n.stride + j], n.u[2 * n.stride + j]};
+    for (int f = 0; f < t.functions; ++f) {
+      const int column = t.column[f] - t.block_first[block];
+      if (column < 0 || column >= size) continue;
+      double* out = dc + static_cast<long>(f) * t.harmonics * kBatch + 3 * k;
+      for (int l = 0, lm = 0; l <= t.l_max; ++l) {
+        const double R = w.radial[l * size + column] * n.inverse_r[j], slope = w.d_radial[l * size + column];
+        for (int m = 0; m < 2 * l + 1; ++m, ++lm, out += kBatch) {
+          const double* y = w.y + static_cast<long>(lm) * n.stride + j;
+          const double g[3] = {y[part], y[2 * part], y[3 * part]};
+          const double along = slope * y[0] - R * (u[0] * g[0] + u[1] * g[1] + u[2] * g[2]);
+          for (int a = 0; a < 3; ++a) out[a] = along * u[a] + R * g[a];
+        }
+      }
+    }
+  }
+}
+
+// dq[component][column] from dc; c and q stand in lane 0.
+static void descriptor_gradients(const TermView& t, const Layout& w, const double* dc, double inverse, double* dq) {
+  constexpr int vectors = kBatch / kLanes;
+  const long function = static_cast<long>(t.harmonics) * kBatch;
+  Vector dot[vectors];
+  for (int v = 0; v < vectors; ++v) dot[v] = zero();
+  double* out = dq;
+  for (int k = 0; k < t.pairs; ++k) {
+    const long a = t.pair_first[k] * function, b = t.pair_second[k] * function;
+    long i = 0;
+    for (int l = 0; l <= t.l_max; ++l, out += kBatch) {
+      Vector total[vectors];
+      for (int v = 0; v < vectors; ++v) total[v] = zero();
+      for (int m = 0; m < 2 * l + 1; ++m, i += kBatch) {
+        const double ca = w.c[a + i], cb = w.c[b + i];
+        for (int v = 0; v < vectors; ++v) {
+          total[v] += ca * at(dc + b + i + v * kLanes) + cb * at(dc + a + i + v * kLanes);
+        }
+      }
+      const double weight = t.weight[k * (t.l_max + 1) + l] * (inverse == 0.0 ? 1.0 : inverse);
+      const double q = w.p[(out - dq)];
+      for (int v = 0; v < vectors; ++v) {
+        total[v] *= weight;
+        dot[v] += q * total[v];
+        at(out + v * kLanes) = total[v];
+      }
+    }
+  }
+  const int used = t.pairs * (t.l_max + 1);
+  for (int i = 0; i < t.dimensions; ++i) {
+    const double q = i < used && inverse != 0.0 ? w.p[i * kBatch] : 0.0;
+    for (int v = 0; v < vectors; ++v) {
+      Vector& d = at(dq + i * kBatch + v * kLanes);
+      d = i < used ? d - q * dot[v] : zero();
+    }
+  }
+}
+
+static void rows(const TermView& t, const EnvironmentView& e, double* memory, const RowsView& out) {
+  const Layout w = layout(t, e.neighbours, memory);
+  double* dc = memory + w.size;
+  double* dq = dc + static_cast<long>(t.functions) * t.harmonics * kBatch;
+  double* products = dq + static_cast<long>(t.dimensions) * kBatch;
+  double* slope = products + static_cast<long>(t.points) * kBatch;  // d k_m / d (q . s_m)
+  double* column = slope + padded(t.points, kPad);
+  const double inverse = one_descriptor(t, e, w);
+  for (int m = 0; m < t.points; m += kRows) {
+    block_product<1>(t.sparse + static_cast<long>(m) * t.dimensions, t.dimensions, t.dimensions, w.p,
+                     products + static_cast<long>(m) * kBatch);
+  }
+  for (int m = 0; m < out.points; ++m) {
+    const double k = products[static_cast<long>(m) * kBatch];
+    double lower = 1.0;
+    if (t.whole_zeta) {
+      for (int i = 1; i < t.whole_zeta; ++i) lower *= k;
+    } else {
+      lower = k > 0 ? __builtin_pow(k, t.zeta - 1.0) : 0.0;
+    }
+    out.energy[out.first + m] += out.scale[m] * lower * k;
+    slope[m] = out.scale[m] * t.zeta * lower;
+  }
+  if (!out.forces) return;
+  const Neighbours n = sort_neighbours(t, e, w);
+  harmonics<true>(t, n, w.y);
+  for (int first = 0; first < n.count; first += kGroup) {
+    const int count = n.count - first < kGroup ? n.count - first : kGroup;
+    expansion_gradients(t, n, w, first, count, dc);
+    descriptor_gradients(t, w, dc, inverse, dq);
+    for (int m = 0; m < t.points; m += kRows) {
+      for (int v = 0; v < kBatch; v += 3 * kLanes) {
+        block_product<3>(t.sparse + static_cast<long>(m) * t.dimensions, t.dimensions, t.dimensions, dq + v,
+                         products + static_cast<long>(m) * kBatch + v);
+      }
+    }
+    for (int k = 0; k < count; ++k) {
+      const int j = n.index[first + k];
+      const double* r = e.vectors + 3 * j;
+      for (int a = 0; a < 3; ++a) {
+        for (int m = 0; m < out.points; ++m) column[m] = slope[m] * products[static_cast<long>(m) * kBatch + 3 * k + a];
+        double* own = out.forces + (3l * out.centre + a) * out.columns + out.first;
+        double* other = out.forces + (3l * out.neighbour[j] + a) * out.columns + out.first;
+        // xx yy zz yz xz xy: the axis a and the three components of the vector, off the diagonal by halves.
+        static const int place[3][3] = {{0, 5, 4}, {5, 1, 3}, {4, 3, 2}};
+        for (int m = 0; m < out.points; ++m) own[m] += column[m];
+        for (int m = 0; m < out.points; ++m) other[m] -= column[m];
+        for (int b = 0; b < 3; ++b) {
+          const double share = -r[b] * (a == b ? 1.0 : 0.5);
+          double* virial = out.virial + place[a][b] * out.columns + out.first;
+          for (int m = 0; m < out.points; ++m) virial[m] += share * column[m];
+        }
+      }
+    }
+  }
+}
+
 template <int vectors>
 static void squares_of(int rows, int points, const double* factor, const double* x, double* out) {
   Vector total[vectors];
@@ -631,7 +797,7 @@ static void squares(int rows, int points, const double* factor, const double* x,
 }
 
 extern const Kernels kernels;
-const Kernels kernels = {GAPGLASS_TEXT(GAPGLASS_LEVEL), scratch, batch, squares};
+const Kernels kernels = {GAPGLASS_TEXT(GAPGLASS_LEVEL), scratch, batch, descriptor, rows_scratch, rows, squares};
 
 }  // namespace GAPGLASS_LEVEL
 }  // namespace gapglass

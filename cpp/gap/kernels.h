@@ -57,6 +57,20 @@ struct EnvironmentView {
   double* gradient;       // [neighbours][3], is added to; null leaves derivatives out
 };
 
+// Where the rows of a design matrix go: covariances of labels with the sparse points of a term, which begin at
+// column `first` of matrices with `columns` columns.
+struct RowsView {
+  const double* scale;   // [points], delta² sparseCutoff of every sparse point
+  int points;            // those that are not padding
+  long columns;
+  long first;
+  double* energy;        // [columns], is added to
+  double* forces;        // [3 atoms][columns], is added to; null for energies alone
+  double* virial;        // [6][columns] in the order xx yy zz yz xz xy, is added to
+  int centre;            // number of the centre's atom
+  const int* neighbour;  // [neighbours], numbers of the neighbours' atoms
+};
+
 // The functions of one level.
 struct Kernels {
   const char* name;
@@ -66,6 +80,12 @@ struct Kernels {
   // [points][kBatch] for the variance.
   void (*batch)(const TermView&, int environments, const EnvironmentView*, double* scratch, double* energies,
                 double* products);
+  // The power spectrum of one environment, normalised, in the order of the sparse points' components.
+  void (*descriptor)(const TermView&, const EnvironmentView&, double* scratch, double* q);
+  // Doubles of scratch that `rows` needs.
+  unsigned long (*rows_scratch)(const TermView&, int most_neighbours);
+  // Adds the covariances that one environment contributes.
+  void (*rows)(const TermView&, const EnvironmentView&, double* scratch, const RowsView&);
   // squares[e] += |factor x[:, e]|², factor [rows][points] with rows a multiple of kPad, x [points][kBatch].
   void (*squares)(int rows, int points, const double* factor, const double* x, double* squares);
 };

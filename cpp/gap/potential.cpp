@@ -148,12 +148,13 @@ void tabulate_two_body(Model& m) {
       auto energy = [&](double r, double* value) {
         *value = 0;
         for (const TwoBody* t : here) {
-          double total = 0;
+          // Large terms cancel here, and what rounding leaves would be amplified in the slopes of the polynomials.
+          long double total = 0;
           for (std::size_t k = 0; k < t->points.size(); ++k) {
-            const double x = (r - t->points[k]) / t->theta;
-            total += t->alpha[k] * t->sparse_cutoff[k] * std::exp(-0.5 * x * x);
+            const long double x = (static_cast<long double>(r) - t->points[k]) / t->theta;
+            total += static_cast<long double>(t->alpha[k]) * t->sparse_cutoff[k] * std::exp(-0.5L * x * x);
           }
-          *value += cosine_cutoff(r, t->cutoff, t->width) * t->delta * t->delta * total;
+          *value += static_cast<double>(cosine_cutoff(r, t->cutoff, t->width) * t->delta * t->delta * total);
         }
       };
       for (std::size_t k : {i * n + j, j * n + i}) {
@@ -164,6 +165,13 @@ void tabulate_two_body(Model& m) {
 }
 
 }  // namespace
+
+int descriptor_components(const std::string& text) {
+  const Arguments a(text, "descriptor");
+  TableCache cache;
+  if (a.name() != "soap" && a.name() != "soap_turbo") a.refuse("it is no many-body descriptor that the engine implements");
+  return a.name() == "soap" ? soap(a, cache).dimensions : soap_turbo(a, cache).dimensions;
+}
 
 double cosine_cutoff(double r, double cutoff, double width) {
   if (r >= cutoff) return 0.0;
@@ -256,6 +264,17 @@ int Potential::sparse_points(int species) const {
   }
   return total;
 }
+
+int Potential::columns() const {
+  std::size_t total = 0;
+  for (const auto& t : model_->terms) total += t->scale.size();
+  for (const auto& t : model_->two_body) total += t.points.size();
+  return static_cast<int>(total);
+}
+
+int Potential::many_body_terms() const { return static_cast<int>(model_->terms.size()); }
+int Potential::centre(int term) const { return species(model_->terms.at(term)->descriptor.centre); }
+int Potential::components(int term) const { return static_cast<int>(model_->terms.at(term)->descriptor.weight.size()); }
 
 bool Potential::has_variance() const { return !model_->variance.empty(); }
 

@@ -20,6 +20,10 @@ class Potential {
   const std::vector<int>& elements() const;  // atomic numbers, ascending; a species is an index into this list
   int species(int atomic_number) const;      // -1 for an element that the potential lacks
   double isolated_atom_energy(int species) const;  // e0, eV
+  int columns() const;                       // sparse points of all terms
+  int many_body_terms() const;
+  int centre(int term) const;                // species of the centre of a many-body term
+  int components(int term) const;            // of its descriptor
   int sparse_points(int species) const;      // of all many-body terms that are centred on this species
 
   // Reads the factors from which the variance of a local energy follows (variance.h); throws Error when they do not
@@ -32,5 +36,8 @@ class Potential {
  private:
   std::shared_ptr<Model> model_;
 };
+
+// Components of a sparse point of a many-body descriptor, from its text; throws Error as Potential::read does.
+int descriptor_components(const std::string& text);
 
 }  // namespace gapglass

@@ -185,8 +185,9 @@ Neighbours find_neighbours(int atoms, const double* positions, const double* cel
   return out;
 }
 
-SystemResults evaluate(Evaluator& evaluator, const Potential& potential, int atoms, const double* positions,
-                       const int* atomic_numbers, const double* cell, const bool* periodic, bool variances) {
+namespace {
+
+std::vector<int> species_of(const Potential& potential, int atoms, const int* atomic_numbers) {
   std::vector<int> species(atoms);
   for (int i = 0; i < atoms; ++i) {
     species[i] = potential.species(atomic_numbers[i]);
@@ -196,6 +197,47 @@ SystemResults evaluate(Evaluator& evaluator, const Potential& potential, int ato
     throw Error("atom " + std::to_string(i + 1) + " has the atomic number " + std::to_string(atomic_numbers[i]) +
                 ", which the potential lacks (it has " + known + ")");
   }
+  return species;
+}
+
+// A structure as environments.
+struct Structure {
+  Structure(const Potential& potential, int atoms, const double* positions, const int* atomic_numbers,
+            const double* cell, const bool* periodic)
+      : species(species_of(potential, atoms, atomic_numbers)),
+        neighbours(find_neighbours(atoms, positions, cell, periodic, potential.cutoff())) {
+    neighbour_species.reserve(neighbours.index.size());
+    for (int j : neighbours.index) neighbour_species.push_back(species[j]);
+    for (int i = 0; i < atoms; ++i) numbers.push_back(i);
+  }
+  Environments environments() const {
+    return {static_cast<int>(species.size()), species.data(), neighbours.first.data(), neighbours.vectors.data(),
+            neighbour_species.data()};
+  }
+
+  std::vector<int> species;
+  Neighbours neighbours;
+  std::vector<int> neighbour_species, numbers;
+};
+
+}  // namespace
+
+void add_rows(Evaluator& evaluator, const Potential& potential, int atoms, const double* positions,
+              const int* atomic_numbers, const double* cell, const bool* periodic, const Rows& rows) {
+  const Structure s(potential, atoms, positions, atomic_numbers, cell, periodic);
+  evaluator.rows(s.environments(), s.numbers.data(), s.neighbours.index.data(), rows);
+}
+
+std::vector<double> descriptors(Evaluator& evaluator, const Potential& potential, int term, int atoms,
+                                const double* positions, const int* atomic_numbers, const double* cell,
+                                const bool* periodic) {
+  const Structure s(potential, atoms, positions, atomic_numbers, cell, periodic);
+  return evaluator.descriptors(s.environments(), term);
+}
+
+SystemResults evaluate(Evaluator& evaluator, const Potential& potential, int atoms, const double* positions,
+                       const int* atomic_numbers, const double* cell, const bool* periodic, bool variances) {
+  const std::vector<int> species = species_of(potential, atoms, atomic_numbers);
   const Neighbours n = find_neighbours(atoms, positions, cell, periodic, potential.cutoff());
   SystemResults out;
   out.energies.resize(atoms);

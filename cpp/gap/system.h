@@ -22,6 +22,15 @@ struct SystemResults {
   std::vector<double> variances;  // [atoms], eV²; empty unless asked for
 };
 
+// Adds the covariances of a structure's labels to `rows`.
+void add_rows(Evaluator& evaluator, const Potential& potential, int atoms, const double* positions,
+              const int* atomic_numbers, const double* cell, const bool* periodic, const Rows& rows);
+
+// Descriptors of a many-body term, [atoms of its species in their order][components].
+std::vector<double> descriptors(Evaluator& evaluator, const Potential& potential, int term, int atoms,
+                                const double* positions, const int* atomic_numbers, const double* cell,
+                                const bool* periodic);
+
 SystemResults evaluate(Evaluator& evaluator, const Potential& potential, int atoms, const double* positions,
                        const int* atomic_numbers, const double* cell, const bool* periodic, bool variances = false);
 

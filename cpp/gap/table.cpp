@@ -38,59 +38,78 @@ struct Interpolation {
   }
 };
 
+// The polynomials between two breaks, and their error relative to the functions.
+struct Segment {
+  int intervals = 0;
+  std::vector<double> coefficients;  // [interval][kOrder][stride]
+  double error = 0;
+};
+
+Segment interpolate(const Table::Functions& f, double lower, double upper, int intervals,
+                    const std::vector<double>& largest, int stride) {
+  static const Interpolation rule;
+  const int functions = static_cast<int>(largest.size());
+  const double h = (upper - lower) / intervals;
+  Segment out;
+  out.intervals = intervals;
+  out.coefficients.assign(static_cast<std::size_t>(intervals) * kOrder * stride, 0.0);
+  std::vector<double> values(kOrder * functions), check(functions);
+  for (int k = 0; k < intervals; ++k) {
+    const double middle = lower + (k + 0.5) * h;
+    for (int i = 0; i < kOrder; ++i) {
+      // The functions may jump at a break, so the ends of a segment are taken from its inside.
+      const double r = middle + 0.5 * h * rule.node[i];
+      f(std::min(std::max(r, lower + 1e-14), upper - 1e-14), values.data() + i * functions);
+    }
+    double* c = out.coefficients.data() + static_cast<std::size_t>(k) * kOrder * stride;
+    for (int i = 0; i < kOrder; ++i) {
+      for (int n = 0; n < functions; ++n) {
+        double total = 0;
+        for (int node = 0; node < kOrder; ++node) total += rule.power[i][node] * values[node * functions + n];
+        c[i * stride + n] = total;
+      }
+    }
+    if (k % 4 && k + 1 != intervals) continue;
+    const double x = 0.57;  // between two nodes, where the error of interpolation is largest
+    f(middle + 0.5 * h * x, check.data());
+    for (int n = 0; n < functions; ++n) {
+      double value = 0;
+      for (int i = kOrder - 1; i >= 0; --i) value = value * x + c[i * stride + n];
+      const double scale = std::max(largest[n], std::fabs(check[n])) + 1e-300;
+      out.error = std::max(out.error, std::fabs(value - check[n]) / scale);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Table::Table(int functions, const std::vector<double>& breaks, double width, const Functions& f) {
-  static const Interpolation rule;
   stride_ = (functions + kPad - 1) / kPad * kPad;
   end_ = breaks.back();
   first_.push_back(0);
+  // Below a quarter of the cutoff there are hardly any neighbours, and functions may be larger there by many orders.
   std::vector<double> all, largest(functions, 0.0), sample(functions);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 25; i < 100; ++i) {
     f((i + 0.5) / 100 * end_, sample.data());
     for (int n = 0; n < functions; ++n) largest[n] = std::max(largest[n], std::fabs(sample[n]));
   }
   for (std::size_t s = 0; s + 1 < breaks.size(); ++s) {
     const double length = breaks[s + 1] - breaks[s];
     if (length <= 0) continue;
-    int intervals = std::max(1, static_cast<int>(std::ceil(length / (width / 10))));
-    for (;; intervals *= 2) {
-      const double h = length / intervals;
-      std::vector<double> part(static_cast<std::size_t>(intervals) * kOrder * stride_, 0.0);
-      std::vector<double> values(kOrder * functions), check(functions), worst(functions, 0.0);
-      for (int k = 0; k < intervals; ++k) {
-        const double middle = breaks[s] + (k + 0.5) * h;
-        for (int i = 0; i < kOrder; ++i) {
-          // The functions may jump at a break, so the ends of a segment are taken from its inside.
-          const double r = middle + 0.5 * h * rule.node[i];
-          f(std::min(std::max(r, breaks[s] + 1e-14), breaks[s + 1] - 1e-14), values.data() + i * functions);
-        }
-        double* c = part.data() + static_cast<std::size_t>(k) * kOrder * stride_;
-        for (int i = 0; i < kOrder; ++i) {
-          for (int n = 0; n < functions; ++n) {
-            double total = 0;
-            for (int node = 0; node < kOrder; ++node) total += rule.power[i][node] * values[node * functions + n];
-            c[i * stride_ + n] = total;
-          }
-        }
-        if (k % 4 && k + 1 != intervals) continue;
-        const double x = 0.57;  // between two nodes, where the error of interpolation is largest
-        f(middle + 0.5 * h * x, check.data());
-        for (int n = 0; n < functions; ++n) {
-          double value = 0;
-          for (int i = kOrder - 1; i >= 0; --i) value = value * x + c[i * stride_ + n];
-          worst[n] = std::max(worst[n], std::fabs(value - check[n]));
-        }
-      }
-      bool good = true;
-      for (int n = 0; n < functions; ++n) good = good && worst[n] <= 1e-12 * largest[n] + 1e-300;
-      if (!good && intervals < kMostIntervals) continue;
-      start_.push_back(breaks[s]);
-      inverse_width_.push_back(1.0 / h);
-      first_.push_back(first_.back() + intervals);
-      all.insert(all.end(), part.begin(), part.end());
-      break;
+    Segment kept;
+    for (int intervals = std::max(1, static_cast<int>(std::ceil(length / (width / 10)))); intervals <= kMostIntervals;
+         intervals *= 2) {
+      Segment finer = interpolate(f, breaks[s], breaks[s + 1], intervals, largest, stride_);
+      // A finer grid that is no better only repeats the rounding of the functions, and gives it steeper slopes.
+      if (kept.intervals && kept.error < 1e-9 && finer.error > kept.error / 4) break;
+      kept = std::move(finer);
+      if (kept.error <= 1e-12) break;
     }
+    start_.push_back(breaks[s]);
+    inverse_width_.push_back(kept.intervals / length);
+    first_.push_back(first_.back() + kept.intervals);
+    all.insert(all.end(), kept.coefficients.begin(), kept.coefficients.end());
   }
   coefficients_.resize(all.size());
   std::copy(all.begin(), all.end(), coefficients_.data());

@@ -17,7 +17,7 @@ class Table {
 
   // `breaks` ascend from 0 to the end, beyond which all is zero; between two of them the functions are smooth, at one
   // they may jump or kink. `width` (Å) is the length over which they change; intervals are halved until the polynomials
-  // agree with the functions to 1e-12 of their largest value.
+  // agree with the functions to 1e-12 of their value, or of their largest one beyond a quarter of the end.
   Table(int functions, const std::vector<double>& breaks, double width, const Functions& f);
 
   TableView view() const;

@@ -41,6 +41,43 @@ nb::tuple evaluate_arrays(Evaluator& evaluator, const Potential& potential, Posi
                         to_numpy(std::move(r.virials), {atoms, 3, 3}), variance);
 }
 
+nb::tuple rows_arrays(Evaluator& evaluator, const Potential& potential, Positions positions, Numbers numbers, Cell cell,
+                      const std::vector<bool>& periodic, bool derivatives) {
+  const auto atoms = positions.shape(0), columns = static_cast<std::size_t>(potential.columns());
+  if (numbers.shape(0) != atoms) throw Error("positions and atomic numbers differ in length");
+  if (periodic.size() != 3) throw Error("periodic has to have three values");
+  const bool axes[3] = {periodic[0], periodic[1], periodic[2]};
+  std::vector<double> energy(columns, 0.0), forces, virial;
+  if (derivatives) {
+    forces.assign(3 * atoms * columns, 0.0);
+    virial.assign(6 * columns, 0.0);
+  }
+  {
+    nb::gil_scoped_release release;
+    add_rows(evaluator, potential, static_cast<int>(atoms), positions.data(), numbers.data(), cell.data(), axes,
+             {energy.data(), derivatives ? forces.data() : nullptr, derivatives ? virial.data() : nullptr});
+  }
+  const std::size_t force_rows = derivatives ? 3 * atoms : 0, virial_rows = derivatives ? 6 : 0;
+  return nb::make_tuple(to_numpy(std::move(energy), {columns}), to_numpy(std::move(forces), {force_rows, columns}),
+                        to_numpy(std::move(virial), {virial_rows, columns}));
+}
+
+nb::object descriptors_array(Evaluator& evaluator, const Potential& potential, int term, Positions positions,
+                             Numbers numbers, Cell cell, const std::vector<bool>& periodic) {
+  const auto atoms = positions.shape(0);
+  if (numbers.shape(0) != atoms) throw Error("positions and atomic numbers differ in length");
+  if (periodic.size() != 3) throw Error("periodic has to have three values");
+  if (term < 0 || term >= potential.many_body_terms()) throw Error("the potential has no such many-body term");
+  const bool axes[3] = {periodic[0], periodic[1], periodic[2]};
+  std::vector<double> q;
+  {
+    nb::gil_scoped_release release;
+    q = descriptors(evaluator, potential, term, static_cast<int>(atoms), positions.data(), numbers.data(), cell.data(), axes);
+  }
+  const auto components = static_cast<std::size_t>(potential.components(term)), count = q.size() / components;
+  return nb::cast(to_numpy(std::move(q), {count, components}));
+}
+
 nb::tuple neighbours_arrays(Positions positions, Cell cell, const std::vector<bool>& periodic, double cutoff) {
   if (periodic.size() != 3) throw Error("periodic has to have three values");
   if (!(cutoff > 0)) throw Error("the cutoff has to be positive");
@@ -62,6 +99,10 @@ NB_MODULE(_engine, module) {
       .def_static("read", &Potential::read, nb::arg("path"), nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("cutoff", &Potential::cutoff)
       .def_prop_ro("elements", &Potential::elements)
+      .def_prop_ro("columns", &Potential::columns)
+      .def_prop_ro("many_body_terms", &Potential::many_body_terms)
+      .def("centre", &Potential::centre, nb::arg("term"))
+      .def("components", &Potential::components, nb::arg("term"))
       .def("sparse_points", &Potential::sparse_points, nb::arg("species"))
       .def("isolated_atom_energy", &Potential::isolated_atom_energy, nb::arg("species"))
       .def("read_variance", &Potential::read_variance, nb::arg("path"))
@@ -72,6 +113,14 @@ NB_MODULE(_engine, module) {
       .def("evaluate", &evaluate_arrays, nb::arg("potential"), nb::arg("positions"), nb::arg("numbers"), nb::arg("cell"),
            nb::arg("periodic"), nb::arg("variances") = false,
            "Energies (n,) eV, forces (n, 3) eV/Å, virials (n, 3, 3) eV, and variances (n,) eV² or None.");
+  module.def("components", &descriptor_components, nb::arg("descriptor"),
+             "Components of a sparse point of a many-body descriptor, from its text.");
+  module.def("rows", &rows_arrays, nb::arg("evaluator"), nb::arg("potential"), nb::arg("positions"), nb::arg("numbers"),
+             nb::arg("cell"), nb::arg("periodic"), nb::arg("derivatives") = true,
+             "Covariances with the sparse points: of the energy (m,), forces (3 n, m) and virial (6, m).");
+  module.def("descriptors", &descriptors_array, nb::arg("evaluator"), nb::arg("potential"), nb::arg("term"),
+             nb::arg("positions"), nb::arg("numbers"), nb::arg("cell"), nb::arg("periodic"),
+             "Descriptors (atoms of the species, components) of a many-body term.");
   module.def("find_neighbours", &neighbours_arrays, nb::arg("positions"), nb::arg("cell"), nb::arg("periodic"),
              nb::arg("cutoff"), "first (n + 1,), index (pairs,) and vectors (pairs, 3) Å of all neighbours.");
 }
