@@ -73,6 +73,14 @@ def _read(folder, terms, e0):
         raise EngineError(str(error)) from None
 
 
+def _for_frame(number, n_frames, function, *arguments):
+    """Call the engine on a frame; what it refuses becomes a message with the number of the frame."""
+    try:
+        return function(*arguments)
+    except _engine.Error as error:
+        raise EngineError(f"frame {number} of the {n_frames} to fit: {error}") from None
+
+
 def basis(frames, hyperparameters, species, descriptor, folder):
     """Return the terms of a potential with their sparse points, and weights of zero.
 
@@ -111,8 +119,12 @@ def basis(frames, hyperparameters, species, descriptor, folder):
         term.points = np.zeros((1, _engine.components(term.descriptor)))
     potential, evaluator = _read(folder, bare, {})
     for index, term in enumerate(bare):
-        found = [_engine.descriptors(evaluator, potential, index, *_arrays(frame)) for frame in frames]
-        found = np.concatenate(found)
+        found = np.concatenate(
+            [
+                _for_frame(number, len(frames), _engine.descriptors, evaluator, potential, index, *_arrays(frame))
+                for number, frame in enumerate(frames, 1)
+            ]
+        )
         chosen = sparse_points.pivoted_cholesky(found, h["zeta"], h["n_sparse"])
         if not len(chosen):
             raise FitFailed(f"the frames hold no environment of {symbol_of[numbers[index]]}")
@@ -196,10 +208,7 @@ def accumulate(frames, terms, e0, virials, folder, deadline=None):
             raise FitFailed(
                 f"the fit was stopped after {count - 1} of {len(frames)} frames (active_learning.max_fit_time)"
             )
-        try:
-            energy, forces, virial = _engine.rows(evaluator, potential, *_arrays(frame))
-        except _engine.Error as error:
-            raise EngineError(f"training frame {count} of {len(frames)}: {error}") from None
+        energy, forces, virial = _for_frame(count, len(frames), _engine.rows, evaluator, potential, *_arrays(frame))
         root = np.sqrt(len(frame))
         label = frame.info["REF_energy"] - sum(by_number[number] for number in frame.numbers)
         labels = [np.array([label / root]), np.asarray(frame.arrays["REF_forces"], float).ravel(), np.zeros(0)]

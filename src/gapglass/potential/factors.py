@@ -1,9 +1,9 @@
 """Triangular factors of the least-squares problem of a GAP, to which rows are added block by block.
 
-The fit minimises ``|Sigma^(-1/2) (y - K alpha)|² + alpha^T K_MM alpha`` (doi:10.1021/acs.chemrev.1c00022, section 3.3).
-QR is associative: the triangle of all rows follows from the triangle of some and the others, so memory does not grow
-with the number of rows. One factor each for energies, forces and virials, in units of their sigmas, lets another sigma
-be three numbers.
+The fit minimises ``|Sigma^(-1/2) (y - K alpha)|² + alpha^T K_MM alpha`` (section 3.3 of
+doi:10.1021/acs.chemrev.1c00022). QR is associative: the triangle of all rows follows from the triangle of some and the
+others, so memory does not grow with the number of rows. With one factor each for energies, forces and virials, another
+sigma is one number.
 """
 
 import numpy as np

@@ -80,9 +80,9 @@ def test_equals_quippy(fitted, kind, core):
         largest = max(1.0, np.abs(forces).max())
         # With n_max 8 the basis is nearly dependent, and rounding alone moves energies.
         assert abs(ours[0] - energy) / len(atoms) < (2e-7 if kind == "soap_turbo 8" else 1e-9), name
-        assert np.abs(ours[1] - forces).max() < 2e-5 * largest, name
+        assert np.abs(ours[1] - forces).max() < 2e-6 * largest, name
         per_atom = np.abs(virial).max() / len(atoms)
-        assert np.abs(ours[2] - virial).max() / len(atoms) < 3e-5 * max(1, per_atom), name
+        assert np.abs(ours[2] - virial).max() / len(atoms) < 2e-6 * max(1, per_atom), name
 
 
 def test_core_counts_in_full(fitted):
@@ -432,6 +432,44 @@ def test_variance_of_a_many_body_term(fitted, tmp_path):
     calculator = GAP(path, variance=tmp_path / "ones")
     calculator.calculate(atoms)
     assert np.allclose(calculator.results["energy_variances"], 0.25 + sums.results["energies"] ** 2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["soap_turbo", "soap_turbo whole", "soap_turbo other", "soap", "distance_2b"])
+def test_rows_times_weights_are_the_potential(fitted, kind):
+    """Energies, forces and virials are sums over the sparse points of covariances times weights."""
+    text = fitted(kind).read_text()
+    alpha = np.array([float(x) for x in re.findall(r'alpha="([^"]+)"', text)])
+    potential, atoms = _engine.Potential.read(str(fitted(kind))), structures()["rattled"]
+    arrays = atoms.positions, atoms.numbers.astype(np.int32), atoms.cell.array, [True] * 3
+    isolated = sum(potential.isolated_atom_energy(potential.elements.index(z)) for z in atoms.numbers)
+    for level in _engine.simd_levels():
+        evaluator = _engine.Evaluator(potential, level)
+        energies, forces, virials, _ = evaluator.evaluate(potential, *arrays)
+        energy_row, force_rows, virial_rows = _engine.rows(evaluator, potential, *arrays)
+        assert energy_row @ alpha == pytest.approx(energies.sum() - isolated, abs=1e-6)
+        assert np.allclose((force_rows @ alpha).reshape(-1, 3), forces, atol=2e-7)
+        virial = virials.sum(axis=0)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]  # xx yy zz yz xz xy
+        assert np.allclose(virial_rows @ alpha, virial, atol=2e-6)
+        only, none, _ = _engine.rows(evaluator, potential, *arrays, derivatives=False)
+        assert np.array_equal(only, energy_row) and none.shape == (0, len(alpha))
+
+
+def test_descriptors_are_those_of_quippy(fitted):
+    from quippy.descriptors import Descriptor
+
+    atoms = structures()["frame"]
+    arrays = atoms.positions, atoms.numbers.astype(np.int32), atoms.cell.array, [True] * 3
+    for kind, limit in (("soap_turbo other", 1e-8), ("soap", 1e-8)):
+        text = fitted(kind).read_text()
+        potential = _engine.Potential.read(str(fitted(kind)))
+        evaluator = _engine.Evaluator(potential, "plain")
+        words = [word.strip() for word in re.findall(r"<descriptor>(.*?)</descriptor>", text)]
+        words = [word for word in words if not word.startswith("distance_2b")]
+        for term, word in enumerate(words[:1]):  # a process of quippy has one radial basis
+            ours = _engine.descriptors(evaluator, potential, term, *arrays)
+            theirs = Descriptor(word).calc(atoms)["data"]
+            assert _engine.components(word) == theirs.shape[1]
+            assert np.abs(ours - theirs[:, : ours.shape[1]]).max() < limit and not theirs[:, ours.shape[1] :].any()
 
 
 def test_calculator_is_imported_without_quippy():
