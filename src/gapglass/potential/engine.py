@@ -36,10 +36,10 @@ def level():
     EngineError
         When this machine or this build lacks the level of ``GAPGLASS_SIMD``.
     """
-    return _call(_engine.simd_level)
+    return call(_engine.simd_level)
 
 
-def _call(function, *arguments, **named):
+def call(function, *arguments, **named):
     """Call the compiled engine; its errors become ``EngineError``."""
     try:
         return function(*arguments, **named)
@@ -77,11 +77,11 @@ class GAP(Calculator):
     def __init__(self, path, simd=None, variance=None, **keywords):
         super().__init__(**keywords)
         engine_digest()
-        self._potential = _call(_engine.Potential.read, str(Path(path)))
+        self._potential = call(_engine.Potential.read, str(Path(path)))
         if variance is not None:
-            _call(self._potential.read_variance, str(Path(variance)))
+            call(self._potential.read_variance, str(Path(variance)))
             self.implemented_properties = [*self.implemented_properties, "energy_variances"]
-        self._evaluator = _call(_engine.Evaluator, self._potential, simd or level())
+        self._evaluator = call(_engine.Evaluator, self._potential, simd or level())
 
     @property
     def cutoff(self):
@@ -109,7 +109,7 @@ class GAP(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         atoms = self.atoms
-        energies, forces, virials, variances = _call(
+        energies, forces, virials, variances = call(
             self._evaluator.evaluate,
             self._potential,
             np.ascontiguousarray(atoms.positions, dtype=float),

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from gapglass.base.progress import Progress
 from gapglass.frames import geometry
 from gapglass.potential import _engine, sparse_points
-from gapglass.potential.engine import EngineError, level
+from gapglass.potential.engine import EngineError, call, level
 from gapglass.potential.factors import Factor, solve
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.gap_xml import Term, write_gap
@@ -66,11 +66,8 @@ def _read(folder, terms, e0):
     """Return the compiled potential and evaluator of terms, by way of a file, which is the engine's one entrance."""
     path = Path(folder) / "basis.xml"
     write_gap(path, "basis", e0, terms)
-    try:
-        potential = _engine.Potential.read(str(path))
-        return potential, _engine.Evaluator(potential, level())
-    except _engine.Error as error:
-        raise EngineError(str(error)) from None
+    potential = call(_engine.Potential.read, str(path))
+    return potential, call(_engine.Evaluator, potential, level())
 
 
 def _for_frame(number, n_frames, function, *arguments):
@@ -116,7 +113,7 @@ def basis(frames, hyperparameters, species, descriptor, folder):
         for text in many_body_texts(h, species, descriptor)
     ]
     for term in bare:
-        term.points = np.zeros((1, _engine.components(term.descriptor)))
+        term.points = np.zeros((1, call(_engine.components, term.descriptor)))
     potential, evaluator = _read(folder, bare, {})
     for index, term in enumerate(bare):
         found = np.concatenate(
