@@ -126,6 +126,19 @@ def test_models_with_quip_instead_of_the_engine(small, tmp_path):
     assert "Nothing to be done" in snakemake(folder, "--configfile", path)
 
 
+@pytest.mark.slow
+def test_fits_of_the_engine_instead_of_gap_fit(small, tmp_path):
+    """The loop runs with the engine's fits, whose potentials QUIP reads and agrees with."""
+    folder = copy_finished(small, tmp_path / "engine")
+    path = change(folder, {"potential": {"fitter": "engine"}}, "engine")
+    proof = f"{RESULTS}/potentials/optimal/agreement.json"
+    output = snakemake(folder, proof, "--configfile", path)
+    assert "Fitting trial" in output and json.loads((folder / proof).read_text())["agrees"]
+    log = (folder / RESULTS / "logs/fit_trial/optimal_01_1_1.gap_fit.log").read_text()
+    assert "SIMD level" in log and "sparse points: soap_turbo" in log
+    assert "Nothing to be done" in snakemake(folder, proof, "--configfile", path)
+
+
 def test_delta_table_has_a_row_for_every_delta(finished):
     table = pd.read_csv(finished / RESULTS / "clusters/delta.csv")
     assert table["delta"].tolist() == [0.0, 0.3, 0.6, 1.0]

@@ -92,7 +92,8 @@ checkpoint decide:
         },
         max_fit_memory=config["active_learning"]["max_fit_memory"],
         potential={
-            key: config["potential"][key] for key in ("descriptor", "virials", "hyperparameters")
+            key: config["potential"][key]
+            for key in ("descriptor", "fitter", "virials", "hyperparameters")
         },
         seed=config["seed"],
     message:

@@ -11,7 +11,8 @@ if snakemake.params.max_fit_memory is not None:
     counts = files.read_table(snakemake.input.neighbours).iloc[database["train"]]
     virials = potential["virials"] and files.read_json(snakemake.input.summary)["virials"]
     limit = MemoryLimit(
-        FitMemory(counts, descriptor=potential["descriptor"], virials=virials), snakemake.params.max_fit_memory
+        FitMemory(counts, descriptor=potential["descriptor"], virials=virials, fitter=potential["fitter"]),
+        snakemake.params.max_fit_memory,
     )
 ledger = [files.read_json(path) for path in snakemake.input.results]
 decision = loop.decide(

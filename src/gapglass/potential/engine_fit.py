@@ -4,6 +4,7 @@ The result equals that of gap_fit with the same sparse points. Method: doi:10.11
 doi:10.1021/acs.chemrev.1c00022 (section 3.3, sparse Gaussian process regression on energies, forces and virials).
 """
 
+import hashlib
 import resource
 import time
 from pathlib import Path
@@ -16,12 +17,13 @@ from threadpoolctl import threadpool_limits
 from gapglass.base.progress import Progress
 from gapglass.frames import geometry
 from gapglass.potential import _engine, sparse_points
-from gapglass.potential.engine import EngineError, call, level
+from gapglass.potential.engine import EngineError, call, level, source_digest
 from gapglass.potential.factors import Factor, solve
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.gap_xml import Term, write_gap
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy, the order of the rows
+LABELS = ("energies", "forces", "virials")
 TRANSITION = 0.5  # Å, over which the cutoff function of a two-body term falls
 
 
@@ -222,13 +224,15 @@ def accumulate(frames, terms, e0, virials, folder, deadline=None):
     return factors
 
 
-def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, max_seconds, sparse_from=None):
+def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, max_seconds, log_path, sparse_from=None):
     """Fit a potential with the engine and write it to ``target``.
 
     Parameters
     ----------
     frames, hyperparameters, target, descriptor, e0, virials, max_seconds
         As for ``gap_fit.run_fit``.
+    log_path : path-like
+        Receives what was fitted: the engine, the terms and the numbers of rows.
     sparse_from : list of ase.Atoms, optional
         Frames from which the sparse points are chosen; by default the training frames.
 
@@ -267,7 +271,19 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, max_sec
     for term in terms:
         term.alpha = alpha[first : first + len(term.points)]
         first += len(term.points)
-    write_gap(target, "gapglass", {atomic_numbers[symbol]: energy for symbol, energy in e0.items()}, terms)
+    lines = [f"engine: sources {source_digest()}, SIMD level {level()}"]
+    lines += [f"{len(term.points)} sparse points: {term.descriptor}" for term in terms]
+    rows = ", ".join(f"{factor.n_rows} of {name}" for factor, name in zip(factors, LABELS, strict=True))
+    lines.append(f"{len(frames)} frames, rows: {rows}")
+    Path(log_path).write_text("\n".join(lines) + "\n")
+    digest = hashlib.sha256(b"".join(part.tobytes() for term in terms for part in (term.points, term.alpha)))
+    # A label of its own, because files that belong to a potential name it.
+    write_gap(
+        target,
+        f"gapglass_{digest.hexdigest()[:16]}",
+        {atomic_numbers[symbol]: energy for symbol, energy in e0.items()},
+        terms,
+    )
     return {
         "fit_seconds": round(time.monotonic() - start, 1),
         "fit_cpu_seconds": round(time.process_time() - cpu, 2),

@@ -4,10 +4,9 @@ Method: doi:10.1103/PhysRevLett.104.136403.
 """
 
 from gapglass.frames import isolated
-from gapglass.potential import memory
+from gapglass.potential import engine_fit, gap_fit, memory
 from gapglass.potential.evaluation import errors, predict
 from gapglass.potential.failures import FitFailed, refuse_missing_species, refuse_unusable
-from gapglass.potential.gap_fit import isolated_atom_energies, run_fit
 
 
 def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
@@ -18,9 +17,9 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
     Parameters
     ----------
     frames, hyperparameters, target, seed, log_path
-        As for ``run_fit``.
+        As for ``gap_fit.run_fit``.
     settings : object
-        Attributes ``descriptor``, ``e0``, ``virials`` (section ``potential``) and ``max_fit_time`` (min).
+        Attributes ``descriptor``, ``fitter``, ``e0``, ``virials`` (section ``potential``) and ``max_fit_time`` (min).
     imported : dict
         frames/import.json: ``species`` of the study, whether frames have ``virials``, and, if the data set has any,
         ``isolated_atom_energies`` (species -> eV).
@@ -28,28 +27,28 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
     Returns
     -------
     dict
-        As from ``run_fit``.
+        As from ``gap_fit.run_fit``.
 
     Raises
     ------
     FitFailed, ProgramKilled
-        As for ``run_fit``, and ``FitFailed`` when the frames lack a species of the study.
+        As for ``gap_fit.run_fit``, and ``FitFailed`` when the frames lack a species of the study.
     UserError
         When the given ``e0`` lacks a species.
     """
     refuse_missing_species(frames, imported["species"])
     known = imported.get("isolated_atom_energies", {})
-    return run_fit(
-        [*frames, *isolated.frames(known)],
-        hyperparameters,
-        target,
-        descriptor=settings.descriptor,
-        e0=isolated_atom_energies(frames, settings.e0, known),
-        virials=settings.virials and imported["virials"],
-        seed=seed,
-        max_seconds=60 * settings.max_fit_time,
-        log_path=log_path,
-    )
+    everything = [*frames, *isolated.frames(known)]
+    common = {
+        "descriptor": settings.descriptor,
+        "e0": gap_fit.isolated_atom_energies(frames, settings.e0, known),
+        "virials": settings.virials and imported["virials"],
+        "max_seconds": 60 * settings.max_fit_time,
+        "log_path": log_path,
+    }
+    if settings.fitter == "engine":
+        return engine_fit.run_fit(everything, hyperparameters, target, **common)
+    return gap_fit.run_fit(everything, hyperparameters, target, seed=seed, **common)
 
 
 def fit_and_test(train, test, hyperparameters, target, *, counts, settings, imported, seed, log_path):

@@ -1,16 +1,19 @@
-"""Prediction of the memory that gap_fit needs, from the number of vectors that it stores.
+"""Prediction of the memory that a fit needs: for gap_fit from the number of vectors that it stores.
 
 gap_fit stores one vector per atom and per pair of atoms (descriptors). It stores another vector for every force
 component of each atom within the cutoff, and for every virial component of each (gradients). All vectors stay in
 memory until the covariances are complete. Their numbers follow exactly from the atoms and pairs within the cutoffs,
 and agree with the "Memory Estimate" in the log of gap_fit. The constants for the remaining memory were measured:
-benchmarks/fits.py compares prediction and peak. 1 MB is 2**20 bytes here, as in ``peak_memory_mb``.
+benchmarks/fits.py compares prediction and peak. The engine's fit holds the rows of one frame, triangles of the size of
+the sparse points, and the descriptors among which it chooses these. 1 MB is 2**20 bytes here, as in
+``peak_memory_mb``.
 """
 
 import numpy as np
 
 from gapglass.frames.geometry import RADII
 from gapglass.potential.hyperparameters import SIZES
+from gapglass.potential.sparse_points import MOST_CANDIDATES
 
 MB = 2**20
 # The memory beside gap_fit's arrays, measured with quippy-ase 0.10.3.
@@ -21,6 +24,9 @@ OF_ONE_FRAME = 0.45  # share of the gradients of the largest frame that exists t
 SOLVER_MB = 52.0  # program and arrays that stay allocated while gap_fit solves the linear system
 REMAINS = 0.85  # share of the vectors whose memory the allocator does not return, because they are small
 REMAINS_MB = 50.0  # upper bound of that memory
+ENGINE_MB = 170.0  # a Python process with the engine, measured
+ENGINE_TRIANGLES = 8  # matrices of sparse points by sparse points: three factors, their sum, covariances, work space
+ENGINE_ROWS = 4  # copies of the rows of one frame, from the engine to LAPACK
 MARGIN = 1.04  # with this factor, none of some hundred fits needed more than 1 % above the prediction
 
 
@@ -49,10 +55,11 @@ class FitMemory:
     virials : bool
         Whether the fit uses virials: in the frames that have one, each neighbour has six gradients more than the three
         of the force.
+    fitter : {"gap_fit", "engine"}
     """
 
-    def __init__(self, counts, *, descriptor, virials):
-        self.descriptor = descriptor
+    def __init__(self, counts, *, descriptor, virials, fitter="gap_fit"):
+        self.descriptor, self.fitter = descriptor, fitter
         atoms = counts[[name for name in counts if name.startswith("n_")]].to_numpy()
         within = counts[[f"within_{r:.1f}" for r in RADII]].to_numpy()
         largest = atoms.sum(axis=1).argmax()
@@ -89,19 +96,34 @@ class FitMemory:
         return length, many_body, {"descriptors": pairs, "gradients": gradients}
 
     def mb(self, hyperparameters):
-        """Return the predicted peak memory (MB) of gap_fit, margin included."""
-        h = hyperparameters
+        """Return the predicted peak memory (MB) of the fit, margin included."""
+        return self._engine_mb(hyperparameters) if self.fitter == "engine" else self._gap_fit_mb(hyperparameters)
+
+    def _engine_mb(self, h):
+        length = descriptor_length(h, len(self.atoms_of_species), self.descriptor)
+        columns = self._sparse_points(h) + 1
+        candidates = min(int(self.atoms_of_species.max()), MOST_CANDIDATES)
+        numbers = (
+            ENGINE_TRIANGLES * columns**2
+            + ENGINE_ROWS * 3 * self.largest[0] * columns
+            + 2 * self.n_atoms * length
+            + candidates * (h["n_sparse"] + length)
+        )
+        return float(MARGIN * (ENGINE_MB + 8 * numbers / MB))
+
+    def _sparse_points(self, h):
+        n_species = len(self.atoms_of_species)
+        many_body = np.minimum(h["n_sparse"], self.atoms_of_species).sum()
+        return many_body + h["two_body_n_sparse"] * n_species * (n_species + 1) // 2
+
+    def _gap_fit_mb(self, h):
         length, many_body, two_body = self.vectors(h)
         vectors = (
             (8 * length + BESIDE_A_VECTOR) * sum(many_body.values()) + (8 + BESIDE_A_VECTOR) * sum(two_body.values())
         ) / MB
         n_atoms, within = self.largest
         one_frame = 8 * length * 3 * (n_atoms + _within(within, h["cutoff"])) / MB
-        n_species = len(self.atoms_of_species)
-        n_sparse = (
-            np.minimum(h["n_sparse"], self.atoms_of_species).sum()
-            + h["two_body_n_sparse"] * n_species * (n_species + 1) // 2
-        )
+        n_sparse = self._sparse_points(h)
         among_sparse, to_targets = 8 * n_sparse**2 / MB, 8 * n_sparse * self.n_targets / MB
         covariances = PROGRAM_MB + PAGES * vectors + to_targets + among_sparse + OF_ONE_FRAME * one_frame
         # Least squares by QR takes the matrix of (targets + sparse points) x sparse points and its copy.
@@ -153,13 +175,13 @@ def of_fit(counts, hyperparameters, settings, imported):
         From ``geometry.count_neighbours``, the rows of the training frames.
     hyperparameters : dict
     settings : object
-        Attributes ``descriptor`` and ``virials`` (section ``potential``).
+        Attributes ``descriptor``, ``virials`` and ``fitter`` (section ``potential``).
     imported : dict
         frames/import.json: whether frames have ``virials``.
     """
-    return FitMemory(counts, descriptor=settings.descriptor, virials=settings.virials and imported["virials"]).mb(
-        hyperparameters
-    )
+    virials = settings.virials and imported["virials"]
+    memory = FitMemory(counts, descriptor=settings.descriptor, virials=virials, fitter=settings.fitter)
+    return memory.mb(hyperparameters)
 
 
 def too_much(predicted, settings):

@@ -137,7 +137,7 @@ class Study:
 
     def fit_settings(self, **more):
         """Return the settings that every fit and its test depend on, together with those of ``more``."""
-        potential = {key: self.config["potential"][key] for key in ("descriptor", "e0", "virials")}
+        potential = {key: self.config["potential"][key] for key in ("descriptor", "fitter", "e0", "virials")}
         return {
             **potential,
             "max_fit_time": self.config["active_learning"]["max_fit_time"],

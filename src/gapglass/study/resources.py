@@ -118,7 +118,8 @@ def _fit(counts, hyperparameters, inputs, config):
     """Return (MB, minutes) of a job with one fit, in which gap_fit compares every vector with every sparse point."""
     potential, limit = config["potential"], config["active_learning"]["max_fit_time"]
     virials = potential["virials"] and files.read_json(inputs.summary)["virials"]
-    needed = memory.FitMemory(counts, descriptor=potential["descriptor"], virials=virials).mb(hyperparameters)
+    fits = memory.FitMemory(counts, descriptor=potential["descriptor"], virials=virials, fitter=potential["fitter"])
+    needed = fits.mb(hyperparameters)
     seconds = 60 + 1.5e-4 * needed * hyperparameters["n_sparse"]
     return math.ceil(BASE_MB + needed * memory.MB / 1e6), min(minutes(seconds), math.ceil(limit + SHORTEST))
 

@@ -42,7 +42,10 @@ def run(frames, target, e0, descriptor="soap_turbo", **changes):
     keywords = {"virials": True, "max_seconds": 1e4} | {
         k: changes.pop(k) for k in ("virials", "max_seconds") if k in changes
     }
-    return engine_fit.run_fit(frames, HYPERPARAMETERS | changes, target, descriptor=descriptor, e0=e0, **keywords)
+    return engine_fit.run_fit(
+        frames, HYPERPARAMETERS | changes, target, descriptor=descriptor, e0=e0, log_path=target.with_suffix(".log"),
+        **keywords,
+    )  # fmt: skip
 
 
 def read_terms(path):
@@ -90,7 +93,10 @@ def test_weights_are_those_of_gap_fit_with_its_sparse_points(tmp_path, train, e0
 def test_potential_is_as_good_as_that_of_gap_fit_and_read_by_quippy(tmp_path, frames, train, e0, descriptor):
     ours, theirs, test = tmp_path / "ours.xml", tmp_path / "theirs.xml", frames[2::5]
     result = run(train, ours, e0, descriptor)
-    assert result["fit_seconds"] > 0 and result["fit_cpu_seconds"] > 0 and result["peak_memory_mb"] > 50
+    assert result["fit_cpu_seconds"] > 0 and result["peak_memory_mb"] > 50
+    log = (tmp_path / "ours.log").read_text()
+    assert f"{len(train)} frames, rows: {len(train)} of energies, {3 * 48 * len(train)} of forces, " in log
+    assert "40 sparse points: soap" in log and "10 sparse points: distance_2b" in log
     gap_fit.run_fit(
         train, HYPERPARAMETERS, theirs, descriptor=descriptor, e0=e0, virials=True, seed=1, max_seconds=600,
         log_path=tmp_path / "log",

@@ -14,6 +14,7 @@ from gapglass.potential import evaluation, fit, gap_fit, memory
 SMALL = HYPERPARAMETERS | {"n_max": 3, "l_max": 2, "n_sparse": 10}
 SETTINGS = {
     "descriptor": "soap_turbo",
+    "fitter": "gap_fit",
     "e0": "fitted",
     "virials": True,
     "max_fit_time": 5,
@@ -65,6 +66,25 @@ def test_fit_gives_a_potential_its_cost_and_predictions(tmp_path, blyp_frames, r
     assert "target virials (property name: NONE) found: 0" in (tmp_path / "fit.log").read_text()
 
 
+def test_the_engine_fits_too(tmp_path, blyp_frames, run):
+    result, energies, forces = run(fitter="engine", max_fit_memory=500)
+    assert (result["status"], result["reason"]) == ("ok", "") and result["predicted_memory_mb"] < 500
+    assert evaluation.errors(blyp_frames[30:32], energies, forces)["rmse_energy_mev_per_atom"] < 100
+    assert "SIMD level" in (tmp_path / "fit.log").read_text()
+    (tmp_path / "gap.xml").unlink()
+    assert "not started" in assert_failed(run(fitter="engine", max_fit_memory=100), tmp_path)
+    assert "must be positive" in assert_failed(run(SMALL | {"sigma_energy": 0.0}, fitter="engine"), tmp_path)
+
+
+def test_isolated_atoms_belong_to_the_fit_of_the_engine(tmp_path, blyp_frames, run):
+    known = {"O": -431.0, "Te": -220.0}
+    run(fitter="engine", imported=IMPORTED | {"isolated_atom_energies": known})
+    lone = isolated.frames(known)
+    energies, _ = evaluation.predict(tmp_path / "gap.xml", lone)
+    assert energies == pytest.approx([frame.info["REF_energy"] for frame in lone], abs=0.05)
+    assert "6 frames" in (tmp_path / "fit.log").read_text()
+
+
 def test_failed_fit_is_a_result(tmp_path, run):
     assert assert_failed(run(SMALL | {"zeta": "four"}), tmp_path).startswith("gap_fit ended with status 1: ")
     assert "hold no As" in assert_failed(run(imported=IMPORTED | {"species": ["As", "O", "Te"]}), tmp_path)
@@ -77,7 +97,7 @@ def test_fit_above_the_memory_limit_does_not_start(tmp_path, run):
 
 
 def test_predictions_that_are_not_finite_are_a_failed_fit(tmp_path, blyp_frames, run, monkeypatch):
-    monkeypatch.setattr(fit, "run_fit", lambda *_, **__: {"fit_seconds": 1.0})
+    monkeypatch.setattr(gap_fit, "run_fit", lambda *_, **__: {"fit_seconds": 1.0})
     forces = [frame.arrays["REF_forces"] for frame in blyp_frames[30:32]]
     monkeypatch.setattr(fit, "predict", lambda *_: (np.array([np.nan, -100.0]), forces))
     assert "not finite" in assert_failed(run(), tmp_path)

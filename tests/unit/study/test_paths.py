@@ -216,7 +216,16 @@ def test_clusters_and_kernels_from_which_a_potential_draws(tiny):
 
 def test_fits_depend_on_what_changes_a_fit(tiny):
     settings = tiny.fit_settings(hyperparameters={})
-    assert set(settings) == {"descriptor", "e0", "virials", "max_fit_time", "seed", "engine", "hyperparameters"}
+    assert set(settings) == {
+        "descriptor",
+        "fitter",
+        "e0",
+        "virials",
+        "max_fit_time",
+        "seed",
+        "engine",
+        "hyperparameters",
+    }
     assert changed(tiny, "active_learning", energy_tolerance=9.0).fit_settings() == tiny.fit_settings()
     assert changed(tiny, "potential", virials=False).fit_settings() != tiny.fit_settings()
 

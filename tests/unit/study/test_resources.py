@@ -90,7 +90,7 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
         **{name: tmp_path / f"{name}.json" for name in ("database", "decision", "summary", "hyperparameters", "sets")},
         neighbours=tmp_path / "neighbours.csv",
     )
-    potential = {"descriptor": "soap_turbo", "virials": True}
+    potential = {"descriptor": "soap_turbo", "virials": True, "fitter": "gap_fit"}
     settings = {
         "potential": potential,
         "active_learning": {"max_fit_time": 120},
