@@ -35,7 +35,7 @@ ENGINE_HEAD = """# Performance of the engine
 
 `make benchmark ARGS=docs/reference/performance-engine.md` measures this page, in five minutes; the script is
 `benchmarks/engine.py`. Both programs of a comparison run on the same input and the same machine, in turns. A ratio
-depends on the machine, above all on its vector unit, and absolute times more so. [Performance](performance.md) has the
+depends on the machine, above all on its SIMD level, and absolute times more so. [Performance](performance.md) has the
 other benchmarks.
 """
 # Page -> its head, and the benchmarks that it shows; None for those that no other page shows.

@@ -11,7 +11,7 @@ in which the programs take turns. Five rounds; a round is 20 calls of ours and o
 time, which other work on the machine lengthens less than wall time, but does lengthen: compare the load average before
 the run in the table `About`, about 0 on a quiet machine. `lowest` and `highest` are the smallest and largest ratio of
 a round. `aim` is the ratio that a prototype reached on another machine. The table of levels gives the time with each
-vector unit that this machine has, in the same rounds, and how far its energy (without that of isolated atoms) is from
+SIMD level that this machine has, in the same rounds, and how far its energy (without that of isolated atoms) is from
 that of the first one.
 
 **Differences.** The largest ones from quippy on that frame, in the largest component. The limits are those beyond
@@ -92,7 +92,7 @@ CALLS = 20  # of ours in a round, so that a round lasts much longer than a clock
 PRODUCT = 1500  # rows and columns of the matrices whose product gives the core's peak
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 LEAST_IN_LAMMPS, LEAST_FROM_RANKS, MOST_MEMORY = 40, 1.8, 1000  # ratios, and MB for the large cell
-LEVELS_AGREE = 1e-10  # largest relative difference of the energy between vector units
+LEVELS_AGREE = 1e-10  # largest relative difference of the energy between SIMD levels
 # The neighbour settings are those of gapglass/glass/templates/stage.in.j2.
 INPUT = """units metal
 atom_style atomic
@@ -313,7 +313,7 @@ class Evaluations:
         return [
             {
                 "potential": self.name,
-                "vector unit": level,
+                "SIMD level": level,
                 "ours (µs/atom)": self.per_atom(level),
                 "quippy / ours": self.median["quippy"] / self.median[level],
                 "relative difference of the energy": difference,
@@ -367,7 +367,7 @@ class Evaluations:
             ),
             common.goal(
                 work,
-                "the other vector units",
+                "the other SIMD levels",
                 "largest relative difference of the energy",
                 "",
                 spread,
@@ -556,7 +556,7 @@ def measure(folder):
     common.write("engine_products", [found.products() for found in evaluations])
     common.write("engine_memory", [found.sizes() for found in evaluations])
     common.write("engine_pair_styles", lammps_rows)
-    about = {"sources of the engine": engine.source_digest(), "vector unit": engine.level()}
+    about = {"sources of the engine": engine.source_digest(), "SIMD level": engine.level()}
     common.write("engine_about", [about | {"atoms": len(frame), "load average before the run": load}])
 
 
