@@ -202,6 +202,9 @@ def in_this_process(study, way, monkeypatch):
         with redirect_stderr(io.StringIO()) as stream:
             status = function(study)
         return status, stream.getvalue()
+    # All that is imported later is imported here: another user may not be allowed to read Python's own folder.
+    config.read(ROOT / "config/tiny.yaml")
+    preflight.check_engine()
     with Path("told.txt").open("w+") as stream:
         child = os.fork()
         if child == 0:
