@@ -47,7 +47,7 @@ FORBIDDEN = re.compile(
 # words in a sentence; LAMMPS input is no HTML, and render() refuses what LAMMPS would read as more than a name
 ALLOWED = {
     "so nothing is pickled",
-    "keep_trailing_newline=True, autoescape=False)",
+    "autoescape=False,  # LAMMPS input is no HTML",
     'yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=loader)',  # our own file, by a safe loader
 }
 SAMPLES = (

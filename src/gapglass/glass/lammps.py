@@ -72,7 +72,7 @@ def render(template, **values):
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=False,  # LAMMPS input is no HTML
         loader=jinja2.FileSystemLoader(TEMPLATES),
     )
     return environment.get_template(template).render(**values)
