@@ -24,11 +24,11 @@ inspect: setup
 # At most 15 minutes on two cores that have nothing else to do.
 test: setup
 	@# Tests call make themselves, and must not inherit the variables of this call.
-	MAKEFLAGS= MAKEOVERRIDES= $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	MAKEFLAGS= MAKEOVERRIDES= ARGS= $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 # What takes long: Slurm, kills in every stage, full disks, growth, plans of the paper's size.
 test-long: setup
-	MAKEFLAGS= MAKEOVERRIDES= $(BIN)/python -m pytest -m slow $(ARGS)
+	MAKEFLAGS= MAKEOVERRIDES= ARGS= $(BIN)/python -m pytest -m slow $(ARGS)
 
 # Hours on two cores that have nothing else to do; writes docs/reference/performance.md and performance-engine.md.
 benchmark: setup
