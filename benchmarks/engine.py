@@ -495,7 +495,7 @@ def _lammps_goal(atoms, ranks, peer, ours, theirs, least):
         theirs,
         f"at least {least} times faster",
         theirs / ours >= least,
-        "" if theirs / ours >= least else "ranks wait busily, so other work on the machine counts twice",
+        "" if theirs / ours >= least else "the ranks wait for each other (Comm, 5 to 7 % of the time)",
     )
 
 
