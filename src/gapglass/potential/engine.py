@@ -47,6 +47,16 @@ def call(function, *arguments, **named):
         raise EngineError(str(error)) from None
 
 
+def arrays(atoms):
+    """Return positions (Å), atomic numbers, cell (Å) and periodicity in the form that the compiled engine takes."""
+    return (
+        np.ascontiguousarray(atoms.positions, dtype=float),
+        np.ascontiguousarray(atoms.numbers, dtype=np.int32),
+        np.ascontiguousarray(atoms.cell.array, dtype=float),
+        [bool(axis) for axis in atoms.pbc],
+    )
+
+
 class GAP(Calculator):
     """ASE calculator of a Gaussian approximation potential.
 
@@ -112,10 +122,7 @@ class GAP(Calculator):
         energies, forces, virials, variances = call(
             self._evaluator.evaluate,
             self._potential,
-            np.ascontiguousarray(atoms.positions, dtype=float),
-            np.ascontiguousarray(atoms.numbers, dtype=np.int32),
-            np.ascontiguousarray(atoms.cell.array, dtype=float),
-            [bool(axis) for axis in atoms.pbc],
+            *arrays(atoms),
             variances=self._potential.has_variance,
         )
         energy = float(energies.sum())

@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_limits
 from gapglass.base.progress import Progress
 from gapglass.frames import geometry
 from gapglass.potential import _engine, sparse_points
-from gapglass.potential.engine import EngineError, call, level, source_digest
+from gapglass.potential.descriptor_text import many_body_text
+from gapglass.potential.engine import EngineError, arrays, call, level, source_digest
 from gapglass.potential.factors import Factor, solve
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.gap_xml import Term, write_gap
@@ -29,39 +30,17 @@ TRANSITION = 0.5  # Å, over which the cutoff function of a two-body term falls
 
 def many_body_texts(hyperparameters, species, descriptor):
     """Return the descriptor text of the many-body term of each species, by ascending atomic number."""
-    h = hyperparameters
     numbers = sorted(atomic_numbers[symbol] for symbol in species)
-    listed = " ".join(map(str, numbers))
     if descriptor == "soap":
+        text, listed = many_body_text(hyperparameters, numbers), " ".join(map(str, numbers))
         return [
-            f"soap cutoff={h['cutoff']} cutoff_transition_width={h['cutoff_width']} n_max={h['n_max']} "
-            f"l_max={h['l_max']} atom_sigma={h['atom_sigma']} zeta={h['zeta']} delta={h['delta']} "
-            f"covariance_type=dot_product n_species={len(numbers)} Z={number} species_Z={{{listed}}}"
+            f"{text} covariance_type=dot_product n_species={len(numbers)} Z={number} species_Z={{{listed}}}"
             for number in numbers
         ]
-
-    def each(value):
-        return "{" + " ".join([str(value)] * len(numbers)) + "}"
-
     return [
-        f"soap_turbo l_max={h['l_max']} alpha_max={each(h['n_max'])} atom_sigma_r={each(h['atom_sigma'])} "
-        f"atom_sigma_t={each(h['atom_sigma'])} atom_sigma_r_scaling={each(0.0)} atom_sigma_t_scaling={each(0.0)} "
-        f"zeta={h['zeta']} rcut_soft={round(h['cutoff'] - h['cutoff_width'], 6)} rcut_hard={h['cutoff']} "
-        f"basis=poly3gauss scaling_mode=polynomial amplitude_scaling={each(1.0)} n_species={len(numbers)} "
-        f"species_Z={{{listed}}} central_index={index} central_weight={each(1.0)} radial_enhancement=1 "
-        f"compress_mode=trivial covariance_type=dot_product delta={h['delta']}"
+        f"{many_body_text(hyperparameters, numbers, index)} delta={hyperparameters['delta']}"
         for index in range(1, len(numbers) + 1)
     ]
-
-
-def _arrays(frame):
-    """Return positions, atomic numbers, cell and periodicity as the engine takes them."""
-    return (
-        np.ascontiguousarray(frame.positions, dtype=float),
-        np.ascontiguousarray(frame.numbers, dtype=np.int32),
-        np.ascontiguousarray(frame.cell.array, dtype=float),
-        [bool(axis) for axis in frame.pbc],
-    )
 
 
 def _read(folder, terms, e0):
@@ -120,7 +99,7 @@ def basis(frames, hyperparameters, species, descriptor, folder):
     for index, term in enumerate(bare):
         found = np.concatenate(
             [
-                _for_frame(number, len(frames), _engine.descriptors, evaluator, potential, index, *_arrays(frame))
+                _for_frame(number, len(frames), _engine.descriptors, evaluator, potential, index, *arrays(frame))
                 for number, frame in enumerate(frames, 1)
             ]
         )
@@ -207,7 +186,7 @@ def accumulate(frames, terms, e0, virials, folder, deadline=None):
             raise FitFailed(
                 f"the fit was stopped after {count - 1} of {len(frames)} frames (active_learning.max_fit_time)"
             )
-        energy, forces, virial = _for_frame(count, len(frames), _engine.rows, evaluator, potential, *_arrays(frame))
+        energy, forces, virial = _for_frame(count, len(frames), _engine.rows, evaluator, potential, *arrays(frame))
         root = np.sqrt(len(frame))
         label = frame.info["REF_energy"] - sum(by_number[number] for number in frame.numbers)
         labels = [np.array([label / root]), np.asarray(frame.arrays["REF_forces"], float).ravel(), np.zeros(0)]
@@ -224,7 +203,7 @@ def accumulate(frames, terms, e0, virials, folder, deadline=None):
     return factors
 
 
-def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, max_seconds, log_path, sparse_from=None):
+def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, max_seconds, log_path):
     """Fit a potential with the engine and write it to ``target``.
 
     Parameters
@@ -233,8 +212,6 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, max_sec
         As for ``gap_fit.run_fit``.
     log_path : path-like
         Receives what was fitted: the engine, the terms and the numbers of rows.
-    sparse_from : list of ase.Atoms, optional
-        Frames from which the sparse points are chosen; by default the training frames.
 
     Returns
     -------
@@ -258,7 +235,7 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, max_sec
     start, cpu = time.monotonic(), time.process_time()
     # One thread: sums keep one order, so that a repeated fit gives the same digits; fits run side by side instead.
     with threadpool_limits(1), TemporaryDirectory(prefix="engine_fit-") as folder:
-        terms = basis(sparse_from or frames, h, species, descriptor, folder)
+        terms = basis(frames, h, species, descriptor, folder)
         factors = accumulate(frames, terms, e0, virials, folder, start + max_seconds)
         prior = _block_diagonal([term.among_points() for term in terms])
         try:

@@ -23,6 +23,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.files import whole_file
 from gapglass.base.programs import die_with_parent, peak_so_far_mb, program, refuse_killed
 from gapglass.frames.store import write_frames
+from gapglass.potential.descriptor_text import many_body_text
 from gapglass.potential.failures import FitFailed
 
 
@@ -92,25 +93,14 @@ def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
     ]
     if descriptor == "soap":
         terms.append(
-            f"soap cutoff={h['cutoff']} cutoff_transition_width={h['cutoff_width']} n_max={h['n_max']} "
-            f"l_max={h['l_max']} atom_sigma={h['atom_sigma']} zeta={h['zeta']} delta={h['delta']} "
+            f"{many_body_text(h, numbers)} "
             f"n_sparse={h['n_sparse']} covariance_type=dot_product sparse_method=cur_points add_species=T"
         )
         return " : ".join(terms)
-
-    def each(value):
-        return "{{" + " ".join([str(value)] * len(numbers)) + "}}"
-
     for index in range(1, len(numbers) + 1):
-        terms.append(
-            f"soap_turbo l_max={h['l_max']} alpha_max={each(h['n_max'])} atom_sigma_r={each(h['atom_sigma'])} "
-            f"atom_sigma_t={each(h['atom_sigma'])} atom_sigma_r_scaling={each(0.0)} atom_sigma_t_scaling={each(0.0)} "
-            f"zeta={h['zeta']} rcut_soft={round(h['cutoff'] - h['cutoff_width'], 6)} rcut_hard={h['cutoff']} "
-            f"basis=poly3gauss scaling_mode=polynomial amplitude_scaling={each(1.0)} n_species={len(numbers)} "
-            f"species_Z={{{{{' '.join(map(str, numbers))}}}}} central_index={index} central_weight={each(1.0)} "
-            "radial_enhancement=1 compress_mode=trivial covariance_type=dot_product "
-            f"n_sparse={h['n_sparse']} delta={h['delta']} sparse_method=cur_points add_species=F"
-        )
+        # The whole argument stands in braces already, so gap_fit wants those inside it twice.
+        text = many_body_text(h, numbers, index).replace("{", "{{").replace("}", "}}")
+        terms.append(f"{text} n_sparse={h['n_sparse']} delta={h['delta']} sparse_method=cur_points add_species=F")
     return " : ".join(terms)
 
 
