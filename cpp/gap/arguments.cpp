@@ -91,6 +91,15 @@ int Arguments::whole(const std::string& key, int lowest, int highest) const {
   return static_cast<int>(v);
 }
 
+std::vector<int> Arguments::species() const {
+  std::vector<int> out;
+  for (double z : list("species_Z", whole("n_species", 1, 118))) {
+    if (z != std::floor(z) || z < 1 || z > 118) refuse("species_Z has a value that is no atomic number");
+    out.push_back(static_cast<int>(z));
+  }
+  return out;
+}
+
 void Arguments::require(const std::string& key, const std::string& value) const {
   const std::string found = word(key, value);
   if (found != value) refuse(key + "=" + found + " is not implemented (" + value + " is)");

@@ -24,6 +24,7 @@ class Arguments {
   double number(const std::string& key, double standard) const;
   int whole(const std::string& key, int lowest, int highest) const;
   std::vector<double> list(const std::string& key, std::size_t size) const;
+  std::vector<int> species() const;  // atomic numbers species_Z, of which n_species says how many there are
   void ignore(const std::string& key) const { asked_[key] = true; }
   // Throws Error unless the key is absent or has this value.
   void require(const std::string& key, const std::string& value) const;

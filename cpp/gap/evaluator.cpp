@@ -13,6 +13,13 @@ namespace {
 
 constexpr double kClosest = 0.05;  // Å
 
+// One centre of the environments, and its part of the gradients of all, if there are any.
+EnvironmentView environment(const Environments& e, int centre, double* gradients) {
+  const std::size_t begin = e.first[centre];
+  return {e.first[centre + 1] - e.first[centre], e.vectors + 3 * begin, e.neighbour_species + begin,
+          gradients ? gradients + 3 * begin : nullptr};
+}
+
 const Kernels* find_kernels(const std::string& level) {
 #ifdef GAPGLASS_HAVE_AVX512
   if (level == "avx512") return &avx512::kernels;
@@ -136,9 +143,7 @@ void Evaluator::State::many_body(const Environments& e, const Results& r) {
       EnvironmentView views[kBatch];
       int most = 0;
       for (int k = 0; k < count; ++k) {
-        const int i = centres[first + k], begin = e.first[i];
-        views[k] = {e.first[i + 1] - begin, e.vectors + 3 * static_cast<std::size_t>(begin), e.neighbour_species + begin,
-                    r.gradients ? r.gradients + 3 * static_cast<std::size_t>(begin) : nullptr};
+        views[k] = environment(e, centres[first + k], r.gradients);
         most = std::max(most, views[k].neighbours);
       }
       int rows = 0;
@@ -282,13 +287,11 @@ void Evaluator::rows(const Environments& e, const int* centre_atoms, const int* 
     const Term& t = *s.model.terms[o.index];
     for (int i = 0; i < e.centres; ++i) {
       if (s.model.elements[e.species[i]] != t.descriptor.centre) continue;
-      const int begin = e.first[i];
-      const EnvironmentView view = {e.first[i + 1] - begin, e.vectors + 3 * static_cast<std::size_t>(begin),
-                                    e.neighbour_species + begin, nullptr};
+      const EnvironmentView view = environment(e, i, nullptr);
       s.scratch.at_least(s.kernels->rows_scratch(t.view, view.neighbours));
       s.kernels->rows(t.view, view, s.scratch.data(),
                       {t.scale.data(), static_cast<int>(t.scale.size()), columns, first, out.energy, out.forces,
-                       out.virial, centre_atoms[i], neighbour_atoms + begin});
+                       out.virial, centre_atoms[i], neighbour_atoms + e.first[i]});
     }
     first += static_cast<long>(t.scale.size());
   }
@@ -303,9 +306,7 @@ std::vector<double> Evaluator::descriptors(const Environments& e, int term) {
   const std::size_t size = t.descriptor.weight.size();
   for (int i = 0; i < e.centres; ++i) {
     if (s.model.elements[e.species[i]] != t.descriptor.centre) continue;
-    const int begin = e.first[i];
-    const EnvironmentView view = {e.first[i + 1] - begin, e.vectors + 3 * static_cast<std::size_t>(begin),
-                                  e.neighbour_species + begin, nullptr};
+    const EnvironmentView view = environment(e, i, nullptr);
     s.scratch.at_least(s.kernels->rows_scratch(t.view, view.neighbours));
     out.resize(out.size() + size);
     s.kernels->descriptor(t.view, view, s.scratch.data(), out.data() + out.size() - size);

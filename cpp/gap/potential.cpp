@@ -74,9 +74,8 @@ std::unique_ptr<Term> make_term(const GapTerm& g, const Arguments& a, ManyBody d
     v.columns += padded(d.n_max[b]);
   }
   t.central.resize(v.columns);
-  const double y00 = 1.0;
   for (int b = 0; b < v.blocks; ++b) {
-    for (int n = 0; n < d.n_max[b]; ++n) t.central[t.block_first[b] + n] = y00 * d.central[b][n];
+    for (int n = 0; n < d.n_max[b]; ++n) t.central[t.block_first[b] + n] = d.central[b][n];
   }
   for (const auto& [first, second] : d.pairs) {
     t.pair_first.push_back(first);

@@ -177,11 +177,8 @@ class RadialFunctions {
 
 ManyBody soap_turbo(const Arguments& a, TableCache& cache) {
   ManyBody out;
-  const int species = a.whole("n_species", 1, 118);
-  for (double z : a.list("species_Z", species)) {
-    if (z != std::floor(z) || z < 1 || z > 118) a.refuse("species_Z has a value that is no atomic number");
-    out.species.push_back(static_cast<int>(z));
-  }
+  out.species = a.species();
+  const int species = static_cast<int>(out.species.size());
   out.l_max = a.whole("l_max", 0, kMaxDegree);
   a.require("basis", "poly3gauss");
   a.require("scaling_mode", "polynomial");

@@ -237,25 +237,24 @@ std::vector<double> descriptors(Evaluator& evaluator, const Potential& potential
 
 SystemResults evaluate(Evaluator& evaluator, const Potential& potential, int atoms, const double* positions,
                        const int* atomic_numbers, const double* cell, const bool* periodic, bool variances) {
-  const std::vector<int> species = species_of(potential, atoms, atomic_numbers);
-  const Neighbours n = find_neighbours(atoms, positions, cell, periodic, potential.cutoff());
+  const Structure structure(potential, atoms, positions, atomic_numbers, cell, periodic);
+  const Neighbours& n = structure.neighbours;
   SystemResults out;
   out.energies.resize(atoms);
   out.forces.assign(3 * static_cast<std::size_t>(atoms), 0.0);
   out.virials.assign(9 * static_cast<std::size_t>(atoms), 0.0);
   if (variances) out.variances.resize(atoms);
   constexpr int kChunk = 240;
-  std::vector<int> first, neighbour_species;
+  std::vector<int> first;
   std::vector<double> gradients;
   for (int begin = 0; begin < atoms; begin += kChunk) {
     const int count = std::min(kChunk, atoms - begin), offset = n.first[begin], pairs = n.first[begin + count] - offset;
     first.assign(n.first.begin() + begin, n.first.begin() + begin + count + 1);
     for (int& f : first) f -= offset;
-    neighbour_species.resize(pairs);
-    for (int p = 0; p < pairs; ++p) neighbour_species[p] = species[n.index[offset + p]];
     gradients.resize(3 * static_cast<std::size_t>(pairs));
     const double* vectors = n.vectors.data() + 3 * static_cast<std::size_t>(offset);
-    evaluator.compute({count, species.data() + begin, first.data(), vectors, neighbour_species.data()},
+    evaluator.compute({count, structure.species.data() + begin, first.data(), vectors,
+                       structure.neighbour_species.data() + offset},
                       {out.energies.data() + begin, gradients.data(), variances ? out.variances.data() + begin : nullptr});
     for (int i = 0; i < count; ++i) {
       for (int p = first[i]; p < first[i + 1]; ++p) {
