@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 from ase.io import read, write
 
+from gapglass.potential import _engine
+from gapglass.potential.descriptor_text import many_body_text
 from gapglass.potential.gap_fit import gap_fit_program
+from gapglass.potential.gap_xml import Term, write_gap
 
 ROOT = Path(__file__).parents[1]
 FRAMES = ROOT / "resources/teo2-blyp-small/teo2-blyp-small.extxyz.xz"
@@ -129,6 +132,35 @@ def fit(folder, kind, core=False):
     done = subprocess.run([gap_fit_program(), *arguments], cwd=folder, capture_output=True, text=True)
     assert (folder / "gap.xml").exists(), done.stdout[-2000:] + done.stderr[-2000:]
     return folder / "gap.xml"
+
+
+def made(path, core=None, seed=5):
+    """Write a potential of O and Te with sparse points and weights at random, with a core if given."""
+    rng = np.random.default_rng(seed)
+    terms = [
+        Term(
+            "distance_2b cutoff=3.5 cutoff_transition_width=0.5 covariance_type=ard_se theta_uniform=1.0 delta=2.0 "
+            f"Z1={second} Z2={first}",
+            "ard_se", 2.0, 1.0, np.linspace(1.7, 3.4, 6)[:, None], np.ones(6), rng.normal(size=6),
+        )
+        for first, second in ((8, 8), (8, 52), (52, 52))
+    ]  # fmt: skip
+    geometry = {"cutoff": 4.2, "cutoff_width": 0.5, "n_max": 4, "l_max": 3, "atom_sigma": 0.5, "zeta": 4}
+    for index in (1, 2):
+        text = many_body_text(geometry, [8, 52], index) + " delta=0.5"
+        points = rng.uniform(size=(8, _engine.components(text)))
+        points /= np.linalg.norm(points, axis=1, keepdims=True)
+        terms.append(Term(text, "dot_product", 0.5, 4.0, points, np.ones(8), rng.normal(size=8)))
+    write_gap(path, "made_here", {8: -432.0, 52: -223.1}, terms, core=core)
+    return path
+
+
+def assert_same(ours, theirs):
+    """Two evaluations of energy, forces and virial agree to 1e-6 eV/atom and eV/Å, or of the largest value."""
+    n_atoms = len(ours[1])
+    assert abs(ours[0] - theirs[0]) < 1e-6 * n_atoms
+    for mine, other, count in zip(ours[1:], theirs[1:], (1, n_atoms), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=1e-6 * max(count, np.abs(other).max()))
 
 
 def _quippy(path, structures):

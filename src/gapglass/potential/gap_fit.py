@@ -25,6 +25,9 @@ from gapglass.base.programs import die_with_parent, peak_so_far_mb, program, ref
 from gapglass.frames.store import write_frames
 from gapglass.potential.descriptor_text import many_body_text
 from gapglass.potential.failures import FitFailed
+from gapglass.potential.gap_xml import core_text
+
+CORE_FILE = "core.xml"  # gap_fit overwrites a core file that has the name of its gp_file
 
 
 def isolated_atom_energies(frames, e0="fitted", known=None):
@@ -104,7 +107,7 @@ def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):
     return " : ".join(terms)
 
 
-def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed):
+def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed, core=False):
     """Return the argument list of gap_fit, which reads train.extxyz and writes gap.xml.
 
     Parameters
@@ -118,6 +121,8 @@ def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed):
         Whether the fit uses REF_virial.
     seed : int
         Seed of the choice of sparse points.
+    core : bool
+        Whether gap_fit subtracts the core in ``CORE_FILE`` from the labels and adds it to the potential.
 
     Raises
     ------
@@ -142,6 +147,7 @@ def fit_arguments(hyperparameters, species, e0, *, descriptor, virials, seed):
         "sparse_separate_file=F",
         f"rnd_seed={seed}",
         "gp_file=gap.xml",
+        *([f"core_param_file={CORE_FILE}", "core_ip_args={IP Glue}"] if core else []),
     ]
 
 
@@ -195,7 +201,7 @@ def gap_fit_program():
     return str(binary) if binary and binary.exists() else program("gap_fit")
 
 
-def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, max_seconds, log_path):
+def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, max_seconds, log_path, core=None):
     """Fit a potential and write it to ``target`` as one file.
 
     Parameters
@@ -216,6 +222,9 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
         Wall time after which the fit is stopped.
     log_path : path-like
         File for the output of gap_fit.
+    core : dict, optional
+        From ``core.tables``. The labels of ``frames`` are whole: gap_fit itself subtracts the core, but not from
+        ``e0``.
 
     Returns
     -------
@@ -233,7 +242,9 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     held = {symbol for frame in frames for symbol in frame.symbols}
     if held != set(species):
         raise FitFailed(f"e0 is given for {', '.join(species)}, the training frames hold {', '.join(sorted(held))}")
-    arguments = fit_arguments(hyperparameters, species, e0, descriptor=descriptor, virials=virials, seed=seed)
+    arguments = fit_arguments(
+        hyperparameters, species, e0, descriptor=descriptor, virials=virials, seed=seed, core=core is not None
+    )
     command = [gap_fit_program(), *arguments]
     keys = ["REF_energy", "REF_virial"] if virials else ["REF_energy"]
     start = time.monotonic()
@@ -241,6 +252,8 @@ def run_fit(frames, hyperparameters, target, *, descriptor, e0, virials, seed, m
     # folder of its own.
     with tempfile.TemporaryDirectory(prefix="gap_fit-") as folder:
         write_frames(Path(folder) / "train.extxyz", frames, keys=keys)
+        if core is not None:
+            (Path(folder) / CORE_FILE).write_text(core_text(core))
         with Path(log_path).open("w") as stream:
             stream.write("command: " + " ".join(command) + "\n")
             stream.flush()

@@ -14,6 +14,7 @@ GAP_VERSION = 1769700636  # of the files of gap_fit whose form is written here
 SLICE = 50  # numbers in one element, as gap_fit writes them
 PER_LINE = 25  # numbers in a line; QUIP's reader divides lines of more than some 1000 characters inside a number
 CUTOFF = re.compile(r"\b(?:cutoff|rcut_hard)=([0-9.]+)")
+CORE_POINT = re.compile(r'<point r="([^"]+)"')
 
 
 def potential_label(path):
@@ -33,10 +34,15 @@ def potential_label(path):
 
 
 def potential_cutoff(path):
-    """Return the largest cutoff (Å) of the descriptors in a GAP file, infinity if none states a cutoff."""
+    """Return the largest cutoff (Å) of descriptors and core in a GAP file, infinity if no descriptor states one."""
+    found, core = [], 0.0
     with Path(path).open() as stream:
-        found = [CUTOFF.findall(line) for line in stream if "<descriptor>" in line]
-    return max((float(value) for line in found for value in line), default=math.inf)
+        for line in stream:
+            if "<descriptor>" in line:
+                found += map(float, CUTOFF.findall(line))
+            elif "<point r=" in line:
+                core = max(core, *map(float, CORE_POINT.findall(line)))
+    return max(core, *found) if found else math.inf
 
 
 @dataclass
@@ -76,7 +82,39 @@ class Term:
         return self.delta**2 * kernel * np.outer(self.cutoff, self.cutoff)
 
 
-def write_gap(path, label, e0, terms):
+def core_text(core):
+    """Return a core as QUIP's ``IP Glue`` reads it: pair splines, and densities of zero, without which it reads none.
+
+    Parameters
+    ----------
+    core : dict of (int, int) to core.Table
+        By atomic numbers, for every pair of the species.
+    """
+    numbers = sorted({number for pair in core for number in pair})
+    lines = [f'<Glue_params n_types="{len(numbers)}">']
+    for kind, number in enumerate(numbers, 1):
+        lines += [
+            f'<per_type_data atomic_num="{number}" type="{kind}">',
+            '<density num_points="2" density_y1="0.0" density_yn="0.0">',
+            '<point a="0.1" rho="0.0"/>\n<point a="0.2" rho="0.0"/>\n</density>',
+            '<potential_density num_points="2">',
+            '<point rho="0.0" E="0.0"/>\n<point rho="1.0" E="0.0"/>\n</potential_density>\n</per_type_data>',
+        ]
+    for pair, table in sorted(core.items()):
+        first, second = (numbers.index(number) + 1 for number in pair)
+        lines += [
+            f'<per_pair_data type1="{first}" type2="{second}">',
+            f'<potential_pair num_points="{len(table.r)}" y1="{float(table.slope)!r}" yn="0.0">',
+            *(
+                f'<point r="{float(r)!r}" E="{float(energy)!r}"/>'
+                for r, energy in zip(table.r, table.energies, strict=True)
+            ),
+            "</potential_pair>\n</per_pair_data>",
+        ]
+    return "\n".join([*lines, "</Glue_params>\n"])
+
+
+def write_gap(path, label, e0, terms, core=None):
     """Write a potential that the engine, quippy, and LAMMPS read.
 
     Parameters
@@ -87,10 +125,17 @@ def write_gap(path, label, e0, terms):
     e0 : dict of int to float
         Atomic number -> energy of the isolated atom (eV).
     terms : list of Term
+    core : dict, optional
+        From ``core.tables``; every evaluation of the file adds it, so it must not be in the labels of the fit.
     """
+    init, do_core = f"IP GAP label={label}", "F"
+    if core is not None:
+        init, do_core = f"Sum init_args_pot1={{IP Glue}} init_args_pot2={{{init}}}", "T"
     with whole_file(path) as temporary, temporary.open("w") as out:
-        out.write(f'<{label}>\n<Potential label="{label}" init_args="IP GAP label={label}"/>\n')
-        out.write(f'<GAP_params label="{label}" gap_version="{GAP_VERSION}">\n  <GAP_data do_core="F">\n')
+        out.write(f'<{label}>\n<Potential label="{label}" init_args="{init}"/>\n')
+        if core is not None:
+            out.write(core_text(core))
+        out.write(f'<GAP_params label="{label}" gap_version="{GAP_VERSION}">\n  <GAP_data do_core="{do_core}">\n')
         for number in range(1, 119):
             out.write(f'    <e0 Z="{number}" value="{float(e0.get(number, 0.0))!r}"/>\n')
         out.write(f'  </GAP_data>\n  <gpSparse label="{label}" n_coordinate="{len(terms)}" fitted="T">\n')
