@@ -186,6 +186,17 @@ def info(name, value):
     return spoil
 
 
+def guided(atoms):
+    atoms.info["guide_energy"] = -1.0
+    atoms.arrays["guide_forces"] = np.full((len(atoms), 3), np.nan)
+
+
+def weighted(study):
+    for number, atoms in enumerate(study.frames):
+        atoms.info["w"] = 0.0 if number == 3 else 2.0
+    study.set("trajectories.0.weight_key", "w")
+
+
 def reorder(atoms):
     order = np.arange(len(atoms))[::-1]
     atoms.arrays = {name: values[order] for name, values in atoms.arrays.items()}
@@ -614,6 +625,23 @@ CASES = [
         "`glass.start` is start.extxyz, which holds OTe, and glass.composition is",
         "mend one of them",
     ),
+    Case(C, "weight of zero", "check", key("trajectories.0.weight", 0), "`trajectories[0].weight` is 0", "number > 0"),
+    Case(
+        C,
+        "negative factor on an expected error",
+        "check",
+        key("trajectories.0.sigma_factors", {"energy": -2.0}),
+        "`trajectories[0].sigma_factors.energy` is -2.0",
+        "number > 0",
+    ),
+    Case(
+        C,
+        "key of weights in a format without keys",
+        "check",
+        keys(trajectories__0__format="vasp_xml", trajectories__0__weight_key="w"),
+        "`trajectories[0].weight_key` looks at keys of the frames, which format vasp_xml does not have",
+        "drop it",
+    ),
     Case(C, "no atoms for a formula unit", "check", key("glass.sizes", [47]), "`glass.sizes` holds 47", "use 45"),
     Case(
         C,
@@ -932,6 +960,54 @@ CASES = [
         file(lambda d: d.replace(b"REF_", b"dft_")),
         "no energy (REF_energy, or",
         "`keys: {energy: dft_energy, forces: dft_forces, virial: dft_virial}`",
+    ),
+    Case(
+        T,
+        "energy of a guide without its forces",
+        "import_frames",
+        frame(info("guide_energy", -1.0)),
+        "frame 3: a guide energy without guide forces",
+        "Mend the trajectories",
+    ),
+    Case(
+        T,
+        "NaN force of a guide",
+        "import_frames",
+        all_frames(guided),
+        "frame 0: guide forces that are not finite numbers",
+        "Mend the trajectories",
+    ),
+    Case(
+        T,
+        "key of a guide misspelt",
+        "import_frames",
+        key("trajectories.0.keys", {"guide_energy": "e_cheap"}),
+        "no frame of run.extxyz has 'e_cheap', which keys.guide_energy names",
+        "mend `keys`",
+    ),
+    Case(
+        T,
+        "labels named as guide",
+        "import_frames",
+        key("trajectories.0.keys", {"guide_energy": "REF_energy", "guide_forces": "REF_forces"}),
+        "the key 'REF_energy' is the label REF_energy and guide_energy at once",
+        "name both with `keys`",
+    ),
+    Case(
+        T,
+        "weight of a frame is zero",
+        "import_frames",
+        weighted,
+        "frame 3: no positive number under weight_key 'w'",
+        "Mend the trajectories",
+    ),
+    Case(
+        T,
+        "key of weights misspelt",
+        "import_frames",
+        key("trajectories.0.weight_key", "w"),
+        "frame 0: no positive number under weight_key 'w'",
+        "its keys: ",
     ),
     Case(
         T,

@@ -28,7 +28,8 @@ def problems(atoms, label, settings):
     -------
     list of str
     """
-    return _structure_problems(atoms) + _label_problems(label, len(atoms), settings["max_force"])
+    of_labels = _label_problems(label, len(atoms), settings["max_force"])
+    return _structure_problems(atoms) + of_labels + _guide_problems(label, len(atoms), settings["max_force"])
 
 
 def _structure_problems(atoms):
@@ -61,6 +62,26 @@ def _label_problems(label, n_atoms, max_force):
         found.append(f"a force of {np.abs(label['forces']).max():.1f} eV/Å, above import.max_force")
     if label["virial"] is not None and (label["virial"].size != 9 or not np.isfinite(label["virial"]).all()):
         found.append("a virial that is not nine finite numbers")
+    return found
+
+
+def _guide_problems(label, n_atoms, max_force):
+    energy, forces = label["guide_energy"], label["guide_forces"]
+    found = []
+    if energy is not None and forces is None:
+        found.append("a guide energy without guide forces (a guide has both)")
+    if forces is not None and energy is None:
+        found.append("guide forces without a guide energy (a guide has both)")
+    if energy is not None and not np.isfinite(energy):
+        found.append("a guide energy that is not a finite number")
+    if forces is None:
+        return found
+    if forces.shape != (n_atoms, 3):
+        found.append(f"guide forces of the shape {forces.shape}, which are not three numbers per atom")
+    elif not np.isfinite(forces).all():
+        found.append("guide forces that are not finite numbers")
+    elif np.abs(forces).max() > max_force:
+        found.append(f"a guide force of {np.abs(forces).max():.1f} eV/Å, above import.max_force")
     return found
 
 

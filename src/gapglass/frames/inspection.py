@@ -7,7 +7,7 @@ import numpy as np
 from gapglass.base import units
 from gapglass.frames import checks, geometry, isolated, labels, readers, trajectory
 from gapglass.frames.plateaus import gaps, plateaus
-from gapglass.frames.readers import bare_name, families, label_names
+from gapglass.frames.readers import bare_name, families, guide, label_names
 
 SHOWN = 5  # number of gaps, repetitions or formulas in the text
 
@@ -26,10 +26,10 @@ def inspect(source):
         frames, n_atoms, formulas, energies, forces, virials (numbers of frames that have them),
         largest_force_ev_per_angstrom, pressure_gpa (smallest, mean and largest of the virials), label_keys (key that
         looks like a label -> number of frames), keys_used, isolated_atoms (element -> eV), unconverged (number of
-        frames), contradictions (reason -> number of frames), settings, cell_angstrom (smallest and largest
-        edges and angles), density_g_per_cm3, closest_angstrom (``geometry.REACH`` where nothing is closer),
-        interval_fs, interval_steps, gaps, repeated, temperature_key, plateaus, left_out
-        and notes; file, files, format, title and labels_from describe the files.
+        frames), contradictions (reason -> number of frames), guide (guide_energy and guide_forces -> number of
+        frames), settings, cell_angstrom (smallest and largest edges and angles), density_g_per_cm3, closest_angstrom
+        (``geometry.REACH`` where nothing is closer), interval_fs, interval_steps, gaps, repeated, temperature_key,
+        plateaus, left_out and notes; file, files, format, title and labels_from describe the files.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def inspect(source):
         When the file cannot be read or contains no frame.
     """
     entry = {"name": source.name, "file": str(source.path), "where": {}, "start": 0, "stop": None, "stride": 1}
-    contents = _Contents(with_keys=source.format in readers.WITH_KEYS, declared=bool(source.keys))
+    contents = _Contents(with_keys=source.format in readers.WITH_KEYS, keys=source.keys)
     for index, raw in trajectory.read_raw(entry, source):
         contents.add(index, raw)
     form = readers.FORMATS[source.format]
@@ -59,8 +59,9 @@ def inspect(source):
 class _Contents:
     """What the frames of one trajectory contain, added frame by frame."""
 
-    def __init__(self, with_keys, declared):
-        self.with_keys, self.declared = with_keys, declared
+    def __init__(self, with_keys, keys):
+        self.with_keys, self.declared, self.of_guide = with_keys, bool(guide.of_labels(keys)), guide.of_guide(keys)
+        self.guide = Counter()  # kind of the guide's labels -> number of frames
         self.label_keys, self.keys_used = Counter(), set()
         self.pressures, self.isolated, self.contradictions, self.unconverged = [], {}, Counter(), 0
         self.frames = self.forces = self.virials = 0
@@ -82,6 +83,7 @@ class _Contents:
         self.virials += raw.virial is not None
         self.unconverged += raw.converged is False
         self.contradictions.update(raw.faults)
+        self.guide.update(kind for kind in guide.KINDS if getattr(raw, kind) is not None)
         self._add_keys(atoms)
         if raw.virial is not None and raw.virial.size == 9 and (volume := abs(np.linalg.det(atoms.cell))) > 0:
             self.pressures.append(np.trace(raw.virial) / 3 / volume / units.PRESSURE_EV_PER_ANGSTROM3["GPa"])
@@ -102,7 +104,8 @@ class _Contents:
 
     def _add_keys(self, atoms):
         if self.with_keys:
-            self.label_keys.update(key for keys in label_names.label_keys(atoms).values() for key in keys)
+            found = label_names.label_keys(atoms, apart=self.of_guide.values())
+            self.label_keys.update(key for keys in found.values() for key in keys)
             if not self.declared:
                 self.keys_used.update(families.chosen(atoms).values())
 
@@ -126,6 +129,7 @@ class _Contents:
             "forces": self.forces,
             "virials": self.virials,
             "label_keys": dict(self.label_keys),
+            "guide": dict(self.guide),
             "keys_used": sorted(self.keys_used),
             "pressure_gpa": [f(self.pressures) for f in (min, _mean, max)] if self.pressures else None,
             "isolated_atoms": self.isolated,
@@ -250,6 +254,9 @@ def _key_rows(found):
         unused = [key for key in found["label_keys"] if key not in found["keys_used"]]
         words = f"used {', '.join(used) or 'none'}" + (f"; NOT USED {', '.join(unused)}" if unused else "")
         rows.append(("keys", words))
+    if found["guide"]:
+        words = (f"{kind} in {n} of {found['frames']} frames" for kind, n in found["guide"].items())
+        rows.append(("guide", f"{', '.join(words)}: never a label"))
     if found["isolated_atoms"]:
         energies = (
             f"{symbol} without energy" if energy is None else f"{symbol} {energy:.6f} eV"

@@ -20,8 +20,8 @@ def labels(frame, source="auto"):
     Returns
     -------
     dict
-        energy (eV), energy_source, forces (eV/Å) and virial (eV), None if absent. Forces and virial have the shape
-        that was read; ``checks.problems`` checks it.
+        energy (eV), energy_source, forces (eV/Å), virial (eV), guide_energy (eV) and guide_forces (eV/Å), None if
+        absent. Forces and virial have the shape that was read; ``checks.problems`` checks it.
     """
     raw = families.from_atoms(frame) if isinstance(frame, Atoms) else frame
     wanted = ["REF_energy", "free_energy", "energy"] if source == "auto" else [source]
@@ -31,6 +31,8 @@ def labels(frame, source="auto"):
         "energy_source": kind,
         "forces": raw.forces,
         "virial": raw.virial,
+        "guide_energy": raw.guide_energy,
+        "guide_forces": raw.guide_forces,
     }
 
 

@@ -2,7 +2,9 @@
 
 A canonical frame is an ``ase.Atoms`` whose ``info`` holds frame, trajectory, role, temperature (K), REF_energy (eV)
 and, if known, time_ps and REF_virial (eV, virial = -stress x volume, 3 x 3 or its nine numbers), and whose ``arrays``
-hold REF_forces (eV/Å).
+hold REF_forces (eV/Å). A frame with the labels of a guide has guide_energy (eV) and guide_forces (eV/Å) besides.
+``info`` holds weight, sigma_energy_factor, sigma_force_factor and sigma_virial_factor (``gapglass.frames.weights``)
+where they are not 1.
 """
 
 import io
@@ -24,7 +26,7 @@ def write_frames(path, frames, keys=None):
     frames : list of ase.Atoms
     keys : list of str, optional
         The ``info`` keys to write; all by default. gap_fit uses some keys by name, for example stress, so training
-        files get only the intended keys.
+        files get only the intended keys. Forces of a guide are written with its energy.
 
     Returns
     -------
@@ -46,6 +48,8 @@ def write_frames(path, frames, keys=None):
             }
             if "REF_forces" in frame.arrays:
                 copy.arrays["REF_forces"] = frame.arrays["REF_forces"]
+            if "guide_forces" in frame.arrays and "guide_energy" in copy.info:
+                copy.arrays["guide_forces"] = frame.arrays["guide_forces"]
             write(stream, copy, format="extxyz")
     return offsets
 

@@ -10,10 +10,11 @@ from ase import Atoms
 
 from gapglass.base.errors import UserError
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
-from gapglass.frames import energy_steps, findings, isolated, readers
+from gapglass.frames import energy_steps, findings, isolated, readers, weights
 from gapglass.frames.checks import Seen, problems, refuse_unusable_set
 from gapglass.frames.geometry import closest_pairs, wrapped
 from gapglass.frames.labels import labels, refuse_unlabelled
+from gapglass.frames.readers import guide
 
 log = logging.getLogger("gapglass")
 SAME_ENERGY = 1e-3  # eV/atom, between a frame and its repetition
@@ -136,8 +137,8 @@ def import_frames(trajectories, settings, e0="fitted"):
     table : pandas.DataFrame
         One row per frame.
     summary : dict
-        Counts, species, temperatures, rejected frames with reasons, kinds of energy, energies of isolated atoms,
-        notes, and the digest of each file.
+        Counts (``guide``: frames with the labels of a guide), species, temperatures, rejected frames with reasons,
+        kinds of energy, energies of isolated atoms, notes, and the digest of each file.
 
     Raises
     ------
@@ -174,12 +175,13 @@ def import_frames(trajectories, settings, e0="fitted"):
 
 def _import_trajectory(entry, source, settings, imported):
     """Add the valid frames of one trajectory, and the reasons why others are rejected, to ``imported``."""
-    name, repeated = entry["name"], []
+    name, repeated, of_guide = entry["name"], [], set()
     for position, (index, raw) in enumerate(read_raw(entry, source)):
         alone = isolated.is_isolated(raw.atoms)
         if position == 0 and not alone:
             refuse_unlabelled(source, raw, settings["energy_source"])
         imported.total += 1
+        of_guide |= {kind for kind in guide.KINDS if getattr(raw, kind) is not None}
         if raw.converged is False:
             imported.unconverged[name] += 1
             if settings.get("unconverged", "leave_out") == "leave_out":
@@ -212,6 +214,7 @@ def _import_trajectory(entry, source, settings, imported):
         for pair, distance in pairs.items():
             imported.closest[pair] = min(distance, imported.closest.get(pair, distance))
         imported.rows.append(_row(frame, entry, index, min(pairs.values()), digest(atoms)))
+    guide.refuse_absent(source, of_guide, raw.atoms)
     if repeated:
         source.dropped["repetitions of an earlier frame"] += len(repeated)
         shown = ", ".join(f"{index} = {place} of {other}" for index, (other, place, _) in repeated[:5])
@@ -242,7 +245,7 @@ def _reasons_to_reject(entry, raw, label, settings):
     elif not np.isfinite(temperature):
         keys = ", ".join(sorted(map(str, atoms.info)))
         reasons.append(f"no number under temperature_key {entry['temperature_key']!r} (its keys: {keys})")
-    return reasons, pairs
+    return reasons + weights.of_frame(entry, atoms.info)[1], pairs
 
 
 def _log_findings(source, imported, settings):
@@ -270,6 +273,9 @@ def _summary(imported, trajectories, sources, digests):
     n_virials = sum("REF_virial" in frame.info for frame in frames)
     if 0 < n_virials < len(frames):
         log.warning("%d of %d frames have a virial, which is fitted for these frames", n_virials, len(frames))
+    n_guide = sum("guide_energy" in frame.info for frame in frames)
+    if n_guide:
+        log.info("%d of %d frames have energy and forces of a guide", n_guide, len(frames))
     return {
         "n_frames": len(frames),
         "n_rejected": len(imported.rejected),
@@ -283,6 +289,7 @@ def _summary(imported, trajectories, sources, digests):
         "left_out": {name: dict(source.dropped) for name, source in sources.items() if source.dropped},
         "virials": n_virials > 0,
         "n_virials": n_virials,
+        "guide": n_guide,
         "n_isolated": len(imported.isolated),
         "unconverged": dict(imported.unconverged),
         "settings": {name: dict(source.settings) for name, source in sources.items() if source.settings},
@@ -309,6 +316,10 @@ def _canonical(raw, label, entry, number, position):
     if label["virial"] is not None:
         frame.info["REF_virial"] = label["virial"].reshape(3, 3)
     frame.arrays["REF_forces"] = label["forces"]
+    if label["guide_energy"] is not None:
+        frame.info["guide_energy"] = label["guide_energy"]
+        frame.arrays["guide_forces"] = label["guide_forces"]
+    frame.info |= weights.of_frame(entry, atoms.info)[0]
     return frame
 
 
@@ -330,6 +341,7 @@ def _row(frame, entry, index, min_distance, digest):
         "min_distance_angstrom": min_distance,
         "volume_angstrom3": volume,
         "density_g_per_cm3": frame.get_masses().sum() / volume * AMU_PER_A3_IN_G_PER_CM3,
+        "guide": "guide_energy" in frame.info,
         # A table reader would take some digests for numbers if they did not begin with a letter.
         "digest": f"x{digest[:16]}",
     }

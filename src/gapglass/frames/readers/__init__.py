@@ -12,15 +12,31 @@ from gapglass.frames.readers import ase_files, cp2k, cpmd, espresso, extxyz, ipi
 from gapglass.frames.readers.opening import bare_name, first_bytes
 from gapglass.frames.readers.records import Source
 
-__all__ = ["FORMATS", "WITH_KEYS", "Source", "bare_name", "check_families", "files_of", "recognise", "source_of"]
+__all__ = [
+    "FORMATS",
+    "KEYS_OF_FRAMES",
+    "WITH_KEYS",
+    "Source",
+    "bare_name",
+    "check_families",
+    "files_of",
+    "recognise",
+    "source_of",
+]
 # Extended XYZ is the last, because it recognises every file that begins with a number of atoms.
 FORMATS = {
     form.name: form
     for module in (vasp, espresso, lammps_dump, ase_files, ipi, cp2k, cpmd, extxyz)
     for form in module.FORMATS
 }
-# Formats whose frames have keys, to which `where` and `temperature_key` refer.
+# Formats whose frames have keys, to which `where`, `temperature_key` and `weight_key` refer.
 WITH_KEYS = ("extxyz", "ase_traj", "ase_db")
+# These keys of the configuration, and what to do without them.
+KEYS_OF_FRAMES = {
+    "where": "cut with start and stop",
+    "temperature_key": "give temperature",
+    "weight_key": "give weight",
+}
 
 
 def recognise(path):
@@ -85,12 +101,11 @@ def _refuse_unused_keys(entry, chosen, path):
             raise UserError(
                 f"trajectory {entry['name']!r}: `{key}` has no effect on {path}, which is read as {chosen}; drop it"
             )
-    for key in ("where", "temperature_key"):
+    for key, instead in KEYS_OF_FRAMES.items():
         if entry.get(key) and chosen not in WITH_KEYS:
             raise UserError(
                 f"trajectory {entry['name']!r}: `{key}` looks at keys of the frames, "
-                f"which {path}, read as {chosen}, does not have; "
-                + ("give temperature" if key == "temperature_key" else "cut with start and stop")
+                f"which {path}, read as {chosen}, does not have; {instead}"
             )
 
 

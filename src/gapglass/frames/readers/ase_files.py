@@ -7,6 +7,7 @@ not used.
 
 import re
 
+from gapglass.frames.readers import guide
 from gapglass.frames.readers.families import declared_or_chosen
 from gapglass.frames.readers.records import Format
 
@@ -21,13 +22,17 @@ def traj_frames(source):
 
 
 def db_frames(source):
-    """Yield the rows of an ASE database in the order of their id; key-value pairs are keys for `where`."""
+    """Yield the rows of an ASE database in the order of their id; key-value pairs are keys for `where`.
+
+    A key-value pair is one number or text, so the forces of a guide are read from the ``data`` of the row.
+    """
     from ase.db import connect
 
     database = connect(str(source.path), type="json" if source.path.suffix == ".json" else "db", use_lock_file=False)
     for row in database.select(sort="id"):
         atoms = row.toatoms()
         atoms.info |= row.key_value_pairs
+        atoms.info |= {key: row.data[key] for key in guide.names(source.keys).values() if key in row.data}
         yield declared_or_chosen(source, atoms)
 
 

@@ -1,12 +1,14 @@
 """Labels of an ``ase.Atoms``: which of its keys are of one calculator, and the raw frame that these give.
 
-Energy, forces and virial of a frame come from one family of keys (``label_names``) only.
+Energy, forces and virial of a frame come from one family of keys (``label_names``) only. The labels of a guide
+(``guide``) are read beside them.
 """
 
 import numpy as np
 
 from gapglass.base import units
 from gapglass.base.errors import UserError
+from gapglass.frames.readers import guide
 from gapglass.frames.readers.contradictions import contradictions
 from gapglass.frames.readers.label_names import everything, label_keys, suggestion
 from gapglass.frames.readers.records import RawFrame
@@ -38,8 +40,13 @@ def chosen(atoms):
 
 
 def declared_or_chosen(source, atoms):
-    """Return the raw frame of an ``ase.Atoms`` with the labels that ``keys`` names, else those of ``from_atoms``."""
-    return read_labels(atoms, source.keys, source.key_units, source) if source.keys else from_atoms(atoms, source)
+    """Return the raw frame of an ``ase.Atoms`` with the labels that ``keys`` names, else those of ``from_atoms``.
+
+    ``keys`` that name labels of the guide alone leave the choice of the labels as it is.
+    """
+    if guide.of_labels(source.keys):
+        return read_labels(atoms, source.keys, source.key_units, source)
+    return from_atoms(atoms, source)
 
 
 def from_atoms(atoms, source=None):
@@ -49,18 +56,19 @@ def from_atoms(atoms, source=None):
     ----------
     atoms : ase.Atoms
     source : Source, optional
-        It gets the notes on labels that are not used.
+        It gets the notes on labels that are not used, and names the labels of the guide.
 
     Raises
     ------
     UserError
         When energy and forces are of different families, or a stated unit is not known.
     """
-    keys = chosen(atoms)
-    found = label_keys(atoms)
+    keys, of_guide = chosen(atoms), guide.of_guide(source.keys if source else {})
+    found = label_keys(atoms, apart=of_guide.values())
     if len(atoms) > 1:  # an isolated atom needs its energy only
         _refuse_mixture(keys, found, source)
-    frame = read_labels(atoms, keys, {}, source, six=False)
+    units_of_guide = guide.of_guide(source.key_units if source else {})
+    frame = read_labels(atoms, keys | of_guide, units_of_guide, source, six=False)
     stresses = [key for of in found.values() for key, kind in of.items() if kind in ("virial", "stress")]
     if source is not None and len(atoms) > 1 and frame.energies and frame.virial is None and stresses:
         source.note(
@@ -101,14 +109,23 @@ def read_labels(atoms, keys, key_units, source, *, six=True):
     atoms : ase.Atoms
         Positions and cell are converted to Å in place if the frame states another unit of length.
     keys : dict
-        Kind (REF_energy, energy, free_energy, forces, virial, stress, pressure, time) -> key.
+        Kind (REF_energy, energy, free_energy, forces, virial, stress, pressure, time, guide_energy, guide_forces) ->
+        key. The labels of the guide have their own names if it does not name them.
     key_units : dict
         Kind -> unit of the configuration.
     source : Source or None
     six : bool
         Whether a virial may have six numbers, in the order of ASE.
+
+    Raises
+    ------
+    UserError
+        When a key is a label and the guide's at once, or a unit is not known.
     """
     places = everything(atoms)
+    keys = keys | guide.names(keys)
+    guide.refuse_shared(source, {kind: key for kind, key in keys.items() if places.get(key) is not None})
+    guide.note_unread(source, atoms, set(keys.values()))
     unit = Stated(atoms.info, source, key_units)
     unit.apply_length(atoms)
     frame = RawFrame(atoms, converged=_converged(atoms.info))
@@ -120,6 +137,12 @@ def read_labels(atoms, keys, key_units, source, *, six=True):
         for kind in ("forces", "virial", "stress", "pressure", "time")
         if kind in keys and keys[kind] in places
     }
+    if places.get(keys["guide_energy"]) is not None:
+        factor = unit.factor("guide_energy", keys["guide_energy"])
+        frame.guide_energy = number(places[keys["guide_energy"]]) * factor
+    if places.get(keys["guide_forces"]) is not None:
+        factor = unit.factor("guide_forces", keys["guide_forces"])
+        frame.guide_forces = numbers(places[keys["guide_forces"]]) * factor
     unit.note_partial()
     frame.forces = values.get("forces")
     if "time" in values:

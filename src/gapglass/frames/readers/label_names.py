@@ -15,6 +15,9 @@ _KINDS = {"energy": "energy", "force": "forces", "virial": "virial", "stres": "s
 # Words of keys that stand for something else than the label of a frame.
 _OTHERS = re.compile(r"(^|[_-])(units?|sigma|weight|mask|per|error|std|var|variance|kinetic|local)($|[_-])", re.I)
 
+# Family of the labels of a cheap method, ``gapglass.frames.readers.guide``.
+GUIDE = "guide"
+
 
 def everything(atoms):
     """Return name -> value of all keys of a frame: those of the comment line, the columns, and the calculator's."""
@@ -36,12 +39,15 @@ def family_of(key):
     return kind, "_".join(part for part in (prefix, suffix) if part).lower()
 
 
-def label_keys(atoms):
-    """Return {family: {key: kind}} of all keys that look like labels and have a value of the right shape."""
+def label_keys(atoms, apart=()):
+    """Return {family: {key: kind}} of all keys that look like labels and have a value of the right shape.
+
+    Keys of the family ``GUIDE``, and those in ``apart``, are labels of a guide and left out.
+    """
     found = {}
     for key, value in everything(atoms).items():
         kind, family = family_of(key)
-        if kind is None or value is None or isinstance(value, (str, bool)):
+        if kind is None or value is None or isinstance(value, (str, bool)) or family == GUIDE or key in apart:
             continue
         size = np.size(value)
         right = {"forces": size == 3 * len(atoms), "virial": size in (6, 9), "stress": size in (6, 9)}

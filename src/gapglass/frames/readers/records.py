@@ -29,6 +29,10 @@ class RawFrame:
         eV/Å.
     virial : numpy.ndarray, shape (3, 3), or None
         eV; minus stress times volume, without the kinetic contribution.
+    guide_energy : float or None
+        eV; of a cheap method, never a label.
+    guide_forces : numpy.ndarray, shape (n_atoms, 3), or None
+        eV/Å; of the same method.
     step : int or None
         Number of the MD step.
     time_fs : float or None
@@ -44,6 +48,8 @@ class RawFrame:
     energies: dict = field(default_factory=dict)
     forces: np.ndarray | None = None
     virial: np.ndarray | None = None
+    guide_energy: float | None = None
+    guide_forces: np.ndarray | None = None
     step: int | None = None
     time_fs: float | None = None
     temperature_k: float | None = None

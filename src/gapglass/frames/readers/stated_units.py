@@ -67,7 +67,7 @@ _PRESSURE = {name.lower(): value for name, value in units.PRESSURE_EV_PER_ANGSTR
 _TIME = {"fs": 1.0, "femtosecond": 1.0, "femtoseconds": 1.0, "ps": 1000.0, "picoseconds": 1000.0}
 _TIME |= {"au": units.TIME_FS["a.u."], "s": 1e15}
 _OWN_SYSTEM = {"ev", "ev/a", "ev/ang", "ev/angstrom", "ase"}
-_OF_KIND = {"REF_energy": "energy", "free_energy": "energy"}
+_OF_KIND = {"REF_energy": "energy", "free_energy": "energy", "guide_energy": "energy", "guide_forces": "forces"}
 
 
 def _plain(text):
@@ -129,7 +129,7 @@ class Stated:
     def __init__(self, info, source, key_units):
         self.source, self.key_units = source, key_units
         self.found = {}  # (family, quantity) -> (key, text)
-        self.used = {}  # quantity of a label -> whether its unit is stated
+        self.used = {}  # quantity of a label, or kind of the guide's -> whether its unit is stated
         for key, value in info.items():
             if isinstance(value, dict) and str(key).lower() in ("unit", "units"):
                 for quantity, text in value.items():
@@ -182,7 +182,7 @@ class Stated:
         stated = self._stated(quantity, key)
         if stated is None and quantity == "pressure":
             stated = self._stated("stress", key)
-        self.used[quantity] = stated is not None or kind in self.key_units
+        self.used[kind if kind.startswith("guide") else quantity] = stated is not None or kind in self.key_units
         of_file = 1.0 if stated is None else factor(quantity, stated[1])
         if kind not in self.key_units:
             return of_file

@@ -1,6 +1,7 @@
 """Checks of section ``trajectories``: names, ranges, roles, and keys that contradict the format of a file."""
 
 from gapglass.frames import readers
+from gapglass.frames.readers import guide
 
 
 def problems(config):
@@ -29,7 +30,7 @@ def _format_problems(entry, where):
     for key in ("companions", "keys", "key_units", "species", "cell", "lammps_units"):
         if entry[key] and key not in form.options:
             yield f"`{where}.{key}` has no effect with format {form.name}; drop it"
-    for key in ("where", "temperature_key"):
+    for key in readers.KEYS_OF_FRAMES:
         if entry[key] and form.name not in readers.WITH_KEYS:
             yield f"`{where}.{key}` looks at keys of the frames, which format {form.name} does not have; drop it"
     for what in entry["companions"]:
@@ -43,7 +44,7 @@ def _key_problems(entry, where):
         if what not in entry["keys"]:
             yield f"`{where}.key_units.{what}` is a unit without a key; name the key in {where}.keys, or drop it"
     since = "since with this section only the keys named are read"
-    if entry["keys"]:
+    if guide.of_labels(entry["keys"]):
         if "energy" not in entry["keys"] and "free_energy" not in entry["keys"]:
             yield f"`{where}.keys` names no energy; add energy or free_energy, {since}"
         if "forces" not in entry["keys"]:
