@@ -600,6 +600,22 @@ CASES = [
     ),
     Case(
         C,
+        "share given in percent",
+        "check",
+        key("glass.max_too_close_share", 5),
+        "`glass.max_too_close_share` is 5",
+        "number >= 0 and <= 1",
+    ),
+    Case(
+        C,
+        "a ratio of distances that is not counted",
+        "check",
+        key("glass.too_close_ratio", 0.92),
+        "`glass.too_close_ratio` is 0.92",
+        "one of 1.0, 0.95, 0.9",
+    ),
+    Case(
+        C,
         "a former key",
         "check",
         key("glass.min_distance", 0.8),

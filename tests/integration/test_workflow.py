@@ -442,6 +442,45 @@ def test_report_is_made_where_every_model_explodes(small, tmp_path):
     assert "exploded in the quench" not in (folder / RESULTS / "report.html").read_text()
 
 
+def test_a_glass_whose_atoms_came_too_close_is_analysed_and_marked(small, tmp_path):
+    folder = copy_finished(small, tmp_path / "close")
+    # far above the temperatures of the frames, where atoms come closer than in any frame
+    cycle = [
+        {"temperature": 3500, "time": 0.2},
+        {"temperature": 300, "temperature_start": 3500, "time": 0.1},
+        {"temperature": 300, "time": 0.03},
+    ]
+    glass = {"cycle": cycle, "too_close_ratio": 1.0}
+    output = snakemake(folder, "--configfile", change(folder, {"glass": glass}, "hot"))
+    assert "NOT TO BE BELIEVED, stage 1: in " in output
+    assert "not to be believed: 1 of 1 glass models (optimal_48_1)" in output
+    found = outcomes(folder)["optimal_48_1"]
+    assert not found["exploded"] and found["believed"] is False and found["doubts"][0]["stage"] == 1
+    counts = found["closeness"]
+    assert [item["stage"] for item in counts] == [1, 2, 3] and [item["n_frames"] for item in counts] == [21, 21, 7]
+    assert counts[0]["ratio"] < 1 and counts[0]["shares"]["1"] == found["doubts"][0]["share"] > 0.05
+    page = (folder / RESULTS / "report.html").read_text()
+    for text in (
+        "1 of 1 glass models is not to be believed</b>, because atoms came too close:\nGAP (optimal), 48 atoms",
+        f"<b>GAP (optimal), 48 atoms, replica 1</b> is not to be believed. Stage 1: {found['doubts'][0]['text'][:40]}",
+        "<td>GAP (optimal), 48 atoms, not to be believed</td>",
+        "R_X, GAP (optimal), 48 atoms, not to be believed",
+    ):
+        assert text in page
+    curve = folder / RESULTS / "structure/optimal_48_1/gr.csv"
+    before = curve.read_bytes()
+    assert absence.absence(curve) is None and json.loads((curve.parents[1] / "optimal_48/rx.json").read_text())
+    readable_numbers(folder)
+    # another limit judges the same glass anew; no stage runs and no structure is analysed again
+    path = change(folder, {"glass": glass | {"max_too_close_share": 1}}, "lenient")
+    output = snakemake(folder, "--configfile", path)
+    assert not any(text in output for text in ("Melt-quench of", "Structure of the glass", "BELIEVED"))
+    again = outcomes(folder)["optimal_48_1"]
+    assert again == found | {"believed": True, "doubts": []} and curve.read_bytes() == before
+    assert "not to be believed" not in (folder / RESULTS / "report.html").read_text()
+    assert "Nothing to be done" in snakemake(folder, "--configfile", path)
+
+
 def test_other_kernels_and_clusterings_run_to_the_clusters(tmp_path):
     folder = copy_project(tmp_path)
     changes = {

@@ -182,6 +182,8 @@ rule finish_glass:
         at("benchmarks/finish_glass/{potential}_{atoms}_{replica}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
+    params:
+        settings={key: config["glass"][key] for key in paths.OF_THE_JUDGEMENT},
     message:
         "Glass of {wildcards.atoms} atoms (replica {wildcards.replica})"
     script:

@@ -1,7 +1,7 @@
 """Write the report: one HTML page with every figure inside."""
 
 from gapglass.base import files, log
-from gapglass.glass import explosion
+from gapglass.glass import closeness, explosion
 from gapglass.report.page import render
 
 log.configure(snakemake.log[0], "build_report")
@@ -12,6 +12,14 @@ if exploded:
         len(exploded),
         len(snakemake.input.outcomes),
         ", ".join(exploded),
+    )
+doubted = closeness.doubts_of_models(snakemake.input.outcomes)
+if doubted:
+    log.notice(
+        "not to be believed: %d of %d glass models (%s)",
+        len(doubted),
+        len(snakemake.input.outcomes),
+        ", ".join(doubted),
     )
 page = render(snakemake.params.settings, snakemake.input, snakemake.params.logs, list(snakemake.params.learning))
 with files.whole_file(snakemake.output[0]) as temporary:

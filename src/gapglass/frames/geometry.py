@@ -55,12 +55,19 @@ def with_images(frame, reach):
     cell = np.asarray(frame.cell)
     margin = reach * np.linalg.norm(np.linalg.inv(cell), axis=0)  # as a fraction of the heights of the cell
     wrapped = frame.get_scaled_positions() % 1.0
-    shifts = np.array(list(product(*(range(-n, n + 1) for n in np.ceil(margin).astype(int)))))
-    shifts = shifts[shifts.any(axis=1)]
-    images = (wrapped[None] + shifts[:, None]).reshape(-1, 3)
-    near = ((images >= -margin) & (images <= 1 + margin)).all(axis=1)
-    origin = np.tile(np.arange(len(frame)), len(shifts))[near]
-    return np.concatenate([wrapped, images[near]]) @ cell, np.concatenate([np.arange(len(frame)), origin])
+    reach_of_cells = [range(-n, n + 1) for n in np.ceil(margin).astype(int)]
+    # Whether an atom is near the cell after a shift along one axis; of all images, only the near ones are made.
+    near = [
+        {n: (wrapped[:, axis] + n >= -margin[axis]) & (wrapped[:, axis] + n <= 1 + margin[axis]) for n in cells}
+        for axis, cells in enumerate(reach_of_cells)
+    ]
+    points, origin = [wrapped], [np.arange(len(frame))]
+    for shift in product(*reach_of_cells):
+        if any(shift):
+            found = np.flatnonzero(near[0][shift[0]] & near[1][shift[1]] & near[2][shift[2]])
+            points.append(wrapped[found] + shift)
+            origin.append(found)
+    return np.concatenate(points) @ cell, np.concatenate(origin)
 
 
 def wrapped(atoms):

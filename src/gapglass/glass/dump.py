@@ -33,8 +33,8 @@ def _atoms(source):
     return [Atoms(frame.symbols, positions=frame.positions, cell=frame.cell, pbc=True) for frame in frames]
 
 
-def sample_dump(path, most=1000):
-    """Read at most ``most`` complete frames of a LAMMPS dump at equal intervals, none from a file that is no dump.
+def sample_dump(path, most):
+    """Yield at most ``most`` complete frames of a LAMMPS dump one by one, none from a file that is no dump.
 
     Frames with positions that are not finite are left out.
 
@@ -43,22 +43,24 @@ def sample_dump(path, most=1000):
     path : path-like
         Text dump; only its last frame may be incomplete.
     most : int
+        With more frames in the dump, every second, every third and so on is taken.
 
-    Returns
-    -------
-    list of ase.Atoms
+    Yields
+    ------
+    step : int
+    frame : ase.Atoms
     """
     path = Path(path)
     with path.open() as stream:
         n_frames = sum(line.startswith(HEADER) for line in stream)
     if not n_frames:
-        return []
-    stride, frames = -(-n_frames // most), []
+        return
+    stride = -(-n_frames // most)
     with path.open() as stream:
-        for number, text in enumerate(_texts(stream)):
-            if number % stride == 0:
-                frames += [frame for frame in _atoms(io.StringIO(text)) if np.isfinite(frame.positions).all()]
-    return frames
+        for text in islice(_texts(stream), 0, None, stride):
+            (frame,) = _atoms(io.StringIO(text))
+            if np.isfinite(frame.positions).all():
+                yield int(text.split("\n", 2)[1]), frame
 
 
 def _texts(stream):

@@ -54,6 +54,24 @@ def pairs_of(species):
     return [f"{first}-{second}" for first, second in combinations_with_replacement(sorted(species), 2)]
 
 
+def reference_of(pair, closest):
+    """Return the distance (Å) with which a pair of species is compared, and in words where it comes from.
+
+    Parameters
+    ----------
+    pair : str
+        "H-O".
+    closest : dict
+        As for ``limits_of``.
+    """
+    known = closest.get(pair)
+    if known is None:
+        radii = sum_of_radii(pair)
+        return radii, f"{radii:.2f} Å, the sum of the covalent radii, because the frames never hold {pair} together"
+    more = " or more" if known >= REACH else ""
+    return float(known), f"{known:.2f} Å{more}, the closest that {pair} come in the frames"
+
+
 def limits_of(closest, species, fraction):
     """Return the limit of every pair of species.
 
@@ -73,14 +91,8 @@ def limits_of(closest, species, fraction):
     """
     limits = {}
     for pair in pairs_of(species):
-        known = closest.get(pair)
-        if known is None:
-            known, least = sum_of_radii(pair), None
-            origin = f"{known:.2f} Å, the sum of the covalent radii, because the frames never hold {pair} together"
-        else:
-            least = float(known)
-            more = " or more" if known >= REACH else ""
-            origin = f"{known:.2f} Å{more}, the closest that {pair} come in the frames"
+        known, origin = reference_of(pair, closest)
+        least = None if closest.get(pair) is None else known
         limits[pair] = Limit(fraction * known, least, f"glass.closest_fraction {fraction:g} of {origin}")
     return limits
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gapglass.base.files import read_json
-from gapglass.frames.geometry import REACH, closest_pairs
+from gapglass.frames.geometry import REACH
 from gapglass.glass.guards import pairs_of
 
 DENSITY_MARGIN = 0.01  # cells are written with few digits, so a density this near the frames' counts as theirs
@@ -61,7 +61,7 @@ def known(table, closest):
     )
 
 
-def findings(stage, thermo, frames, known):
+def findings(stage, thermo, symbols, distances, known):
     """Return where a stage leaves what the frames know.
 
     Parameters
@@ -70,8 +70,8 @@ def findings(stage, thermo, frames, known):
         Number of the stage, from 1.
     thermo : pandas.DataFrame
         From ``thermo.thermo_table``.
-    frames : list of ase.Atoms
-        Frames of the stage at equal intervals.
+    symbols, distances
+        Of the saved frames of the stage, from ``closeness.distances_of``.
     known : Known
 
     Returns
@@ -80,8 +80,8 @@ def findings(stage, thermo, frames, known):
         stage, what (composition, density, temperature or closest), pair (closest only, else None), share (of the
         frames or rows of the stage that are outside), value (the farthest), known (that of the frames), and text.
     """
-    found = [*_composition(frames, known), *_density(thermo, known), *_temperature(thermo, frames, known)]
-    found += _closest(frames, known)
+    found = [*_composition(symbols, known), *_density(thermo, known), *_temperature(thermo, len(symbols), known)]
+    found += _closest(distances, known)
     return [{"stage": stage, **item} for item in found]
 
 
@@ -106,12 +106,10 @@ def _finding(what, share, value, limit, text, pair=None):
     return {"what": what, "pair": pair, "share": round(share, 4), "value": value, "known": limit, "text": text}
 
 
-def _composition(frames, known):
-    if not frames:
-        return
-    counts = Counter(frames[0].get_chemical_symbols())
+def _composition(symbols, known):
+    counts = Counter(symbols)
     for symbol in sorted(counts):
-        share, (low, high) = counts[symbol] / len(frames[0]), known.shares.get(symbol, (0.0, 0.0))
+        share, (low, high) = counts[symbol] / len(symbols), known.shares.get(symbol, (0.0, 0.0))
         if not low - 1e-6 <= share <= high + 1e-6:
             text = f"{100 * share:.1f} % of its atoms are {symbol}, frames {_range(100 * low, 100 * high, '.1f')} %"
             yield _finding("composition", 1.0, share, [low, high], text)
@@ -132,11 +130,11 @@ def _density(thermo, known):
     yield _finding("density", float(outside.mean()), float(farthest), [low, high], text)
 
 
-def _temperature(thermo, frames, known):
-    if not len(thermo) or not frames:
+def _temperature(thermo, n_atoms, known):
+    if not len(thermo) or not n_atoms:
         return
     window = max(1, len(thermo) // WINDOW)
-    fluctuation = math.sqrt(2 / (3 * len(frames[0])) / window)  # relative standard deviation of the mean of a window
+    fluctuation = math.sqrt(2 / (3 * n_atoms) / window)  # relative standard deviation of the mean of a window
     limit = known.temperature * (1 + max(TEMPERATURE_MARGIN, N_SIGMA * fluctuation))
     means = thermo["temperature_k"].rolling(window).mean().dropna()
     outside = means > limit
@@ -148,16 +146,16 @@ def _temperature(thermo, frames, known):
         yield _finding("temperature", float(outside.mean()), float(means.max()), known.temperature, text)
 
 
-def _closest(frames, known):
+def _closest(distances, known):
     """Yield the pairs that came closer than in any frame, which at ratios far below 1 is the begin of a collapse."""
     seen = {pair: [] for pair in known.closest}
-    for frame in frames:
-        for pair, distance in closest_pairs(frame).items():
+    for found in distances:
+        for pair, distance in found.items():
             if pair in seen and distance < min(known.closest[pair], REACH):
                 seen[pair].append(distance)
-    for pair, distances in sorted(seen.items()):
-        if distances:
-            share, least = len(distances) / len(frames), min(distances)
+    for pair, closer in sorted(seen.items()):
+        if closer:
+            share, least = len(closer) / len(distances), min(closer)
             text = (
                 f"{pair} down to {least:.2f} Å, frames down to {known.closest[pair]:.2f} Å "
                 f"(ratio {least / known.closest[pair]:.2f}), in {100 * share:.3g} % of its frames"

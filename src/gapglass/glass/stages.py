@@ -13,7 +13,7 @@ from gapglass.base.log import notice
 from gapglass.base.seeds import derive
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3, BAR_PER_GPA
 from gapglass.frames.store import write_frames
-from gapglass.glass import explosion, lammps
+from gapglass.glass import closeness, explosion, lammps
 from gapglass.glass.dump import read_dump, sample_dump
 from gapglass.glass.guards import Guards, limits_of, log_limits
 from gapglass.glass.outside import findings
@@ -206,7 +206,8 @@ def run_stage(
     dict
         Content of outcome.json: ``exploded`` (False) and ``temperature_k`` at the end of the stage, or the content of
         ``explosion.outcome``, whose frames are in the folder ``failed`` beside the outputs. Both have ``outside``, the
-        findings of ``outside.findings`` for this stage and those before it.
+        findings of ``outside.findings``, and ``closeness``, the counts of ``closeness.count``, for this stage and
+        those before it.
 
     Raises
     ------
@@ -243,10 +244,25 @@ def run_stage(
     except lammps.LammpsFailed as error:
         rows, outcome = error.rows, _keep_explosion(error, name, number, settings, outputs, guards)
     thermo = thermo_table(rows, number, timestep)
-    found = findings(number, thermo, sample_dump(outputs["trajectory"]), known)
+    begin = closeness.relaxed_from(number, steps_of(stage, timestep), timestep)
+    return _write_results(outputs, thermo, outcome | _compared(name, number, thermo, begin, outputs, known, earlier))
+
+
+def _compared(name, number, thermo, begin, outputs, known, earlier):
+    """Return ``outside`` and ``closeness`` of the outcome: this stage compared with the frames, after those before."""
+    frames = sample_dump(outputs["trajectory"], closeness.MOST_FRAMES)
+    symbols, steps, distances = closeness.distances_of(frames, known.closest)
+    found = findings(number, thermo, symbols, distances, known)
     if found:
         notice("%s leaves what the frames know: %s", name, "; ".join(item["text"] for item in found))
-    return _write_results(outputs, thermo, {**outcome, "outside": [*earlier.get("outside", []), *found]})
+    relaxed = [found for step, found in zip(steps, distances, strict=True) if step >= begin]
+    counted = closeness.count(number, relaxed, known.closest)
+    if counted:
+        log.info("%s: %s", name, closeness.text(counted))
+    return {
+        "outside": [*earlier.get("outside", []), *found],
+        "closeness": [*earlier.get("closeness", []), *([counted] if counted else [])],
+    }
 
 
 def _name(stage, number, density):
@@ -308,8 +324,8 @@ def _write_results(outputs, thermo, outcome):
     return outcome
 
 
-def finish(stages, trajectory, outcome, outputs):
-    """Write the glass, the thermodynamics of the complete cycle and its outcome.
+def finish(stages, trajectory, outcome, outputs, settings):
+    """Write the glass, the thermodynamics of the complete cycle, and its outcome with the judgement about the glass.
 
     Parameters
     ----------
@@ -321,8 +337,12 @@ def finish(stages, trajectory, outcome, outputs):
         outcome.json of the last stage.
     outputs : dict
         Paths ``final`` (extended XYZ; a line of text if the quench exploded), ``thermo``, ``outcome``.
+    settings : dict
+        As for ``closeness.judged``.
     """
-    outcome = read_json(outcome)
+    outcome = closeness.judged(read_json(outcome), settings)
+    for doubt in outcome["doubts"]:
+        notice("this glass is NOT TO BE BELIEVED, stage %d: %s. %s", doubt["stage"], doubt["text"], closeness.REMEDY)
     if outcome["exploded"]:
         explosion.write_not_made(outputs["final"], outcome)
     else:

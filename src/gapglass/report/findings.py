@@ -1,4 +1,4 @@
-"""What the report states in words and single numbers: facts at its head, explosions, absent structures, speeds."""
+"""What the report states in words and single numbers: facts, explosions, doubts, absent structures, speeds."""
 
 from pathlib import Path
 
@@ -8,8 +8,10 @@ from gapglass.potential import agreement
 from gapglass.report.figures.style import model_label
 from gapglass.structure import absence, replicas
 
+NOT_TO_BE_BELIEVED = ", not to be believed"  # after the label of a model
 
-def facts(best, summary, r_x, main):
+
+def facts(best, summary, r_x, main, doubted=()):
     """Return the numbers at the head of the page as (number, what it is).
 
     Parameters
@@ -22,6 +24,8 @@ def facts(best, summary, r_x, main):
         tables/r_x.csv.
     main : str
         Potential whose models the page shows.
+    doubted : collection of str
+        Labels of the models that are not to be believed, from ``doubted_labels``.
     """
     energy, force = summary["rmse_energy_mev_per_atom"], summary["rmse_force_ev_per_angstrom"]
     found = [
@@ -37,8 +41,11 @@ def facts(best, summary, r_x, main):
             (f"{force['holdout']:.3f} eV/Å", "force error on frames never used"),
         ]
     shown = r_x[r_x["model"].str.startswith(f"{main}_") & (r_x["against"] == "reference")]
-    models = [(f"{row['r_x_percent']:.0f} %", f"R_X, {model_label(row['model'])}") for _, row in shown.iterrows()]
-    return found + models[:3]
+    for _, row in shown.head(3).iterrows():
+        label = model_label(row["model"])
+        mark = NOT_TO_BE_BELIEVED if label in doubted else ""
+        found.append((f"{row['r_x_percent']:.0f} %", f"R_X, {label}{mark}"))
+    return found
 
 
 def disagreements(summaries):
@@ -68,6 +75,41 @@ def explosions(exploded):
     """Return the outcome of every exploded quench with the label of its model and the place in the cycle."""
     return [
         {**found, "model": model_label(model), "place": explosion.place(found)} for model, found in exploded.items()
+    ]
+
+
+def doubts(found):
+    """Return the doubts about every model that is not to be believed, with the label of the model.
+
+    Parameters
+    ----------
+    found : dict
+        Model -> doubts, from ``closeness.doubts_of_models``.
+
+    Returns
+    -------
+    list of dict
+        model (label), stages (their numbers as text) and text.
+    """
+    return [
+        {
+            "model": model_label(model),
+            "stages": " and ".join(str(item["stage"]) for item in items),
+            "text": ". ".join(f"Stage {item['stage']}: {item['text']}" for item in items),
+        }
+        for model, items in found.items()
+    ]
+
+
+def doubted_labels(found):
+    """Return the labels of the models, replicas apart, that hold a replica which is not to be believed."""
+    return {model_label(model.rsplit("_", 1)[0]) for model in found}
+
+
+def marked(lines, doubted):
+    """Return rows of a table with a mark in the column model where the model is not to be believed."""
+    return [
+        {**line, "model": line["model"] + NOT_TO_BE_BELIEVED} if line["model"] in doubted else line for line in lines
     ]
 
 

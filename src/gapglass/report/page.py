@@ -12,7 +12,7 @@ import matplotlib as mpl
 from gapglass.active_learning.learning_curves import verdict
 from gapglass.base.files import read_json, read_table
 from gapglass.base.versions import versions
-from gapglass.glass import explosion, outside
+from gapglass.glass import closeness, explosion, outside
 from gapglass.potential.hyperparameters import bound_warnings
 from gapglass.report import catalogue, findings, reading, rows
 from gapglass.report.figures.style import PAGE
@@ -83,7 +83,7 @@ def _frames_and_clusters(settings, files):
     }
 
 
-def _potentials(settings, files, tables, best):
+def _potentials(settings, files, tables, best, doubted):
     """Return the part of the page on the potentials, and the facts at its head."""
     potentials = reading.by_folder(files.potentials, read_json)
     main = models.main_potential(settings)
@@ -91,7 +91,7 @@ def _potentials(settings, files, tables, best):
         "potentials": potentials,
         "main": main,
         "roles": ROLES,
-        "facts": findings.facts(best, potentials[main], tables["r_x"], main),
+        "facts": findings.facts(best, potentials[main], tables["r_x"], main, doubted),
         "errors": rows.errors(tables["errors"]),
         "history": rows.history(files.histories),
         "hyperparameters": rows.hyperparameters(tables["hyperparameters"]),
@@ -112,23 +112,27 @@ def _glass(settings, files):
     return {
         "speeds": findings.speeds([read_json(path) for path in files.speed]),
         "cycle_ps": sum(stage["time"] for stage in settings["glass"]["cycle"]),
-        "stages": rows.stages(files.thermo, exploded),
+        "stages": rows.stages(
+            files.thermo, exploded, closeness.counts_of_models(files.outcomes), settings["glass"]["too_close_ratio"]
+        ),
         "exploded": findings.explosions(exploded),
+        "doubts": findings.doubts(closeness.doubts_of_models(files.outcomes)),
+        "what_helps_doubts": closeness.REMEDY,
         "n_models": len(files.outcomes),
         "outside": findings.outside(outside.of_models(files.outcomes)),
     }
 
 
-def _structure(settings, files, tables):
+def _structure(settings, files, tables, doubted):
     """Return the part of the page on the structure of the models."""
     last = settings["glass"]["cycle"][-1]["temperature"]
     return {
         "without_structure": findings.without_structure(files.gr),
         "reference_temperature": settings["structure"]["reference_temperature"] or last,
-        "r_x": rows.r_x(tables["r_x"]),
-        "coordination": rows.coordination(tables["coordination"]),
-        "l_fold": rows.l_fold(tables["l_fold"]),
-        "closest": rows.closest_approach(tables["closest_approach"]),
+        "r_x": findings.marked(rows.r_x(tables["r_x"]), doubted),
+        "coordination": findings.marked(rows.coordination(tables["coordination"]), doubted),
+        "l_fold": findings.marked(rows.l_fold(tables["l_fold"]), doubted),
+        "closest": findings.marked(rows.closest_approach(tables["closest_approach"]), doubted),
     }
 
 
@@ -162,8 +166,9 @@ def render(settings, files, logs, learning_curves=()):
     """
     tables = {Path(path).stem: read_table(path) for path in files.tables}
     context = _study(settings, logs) | _frames_and_clusters(settings, files)
-    context |= _potentials(settings, files, tables, context["best"])
-    context |= _glass(settings, files) | _structure(settings, files, tables)
+    doubted = findings.doubted_labels(closeness.doubts_of_models(files.outcomes))
+    context |= _potentials(settings, files, tables, context["best"], doubted)
+    context |= _glass(settings, files) | _structure(settings, files, tables, doubted)
     context |= _learning_curves(learning_curves) | {"costs": rows.costs(tables["cost"])}
     context |= _pictures(settings, [*files.figures, *learning_curves[1:]], learning_curves)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)

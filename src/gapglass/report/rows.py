@@ -9,6 +9,7 @@ import pandas as pd
 
 from gapglass.base.files import read_table
 from gapglass.base.progress import duration
+from gapglass.glass import closeness
 from gapglass.potential.agreement import UNITS
 from gapglass.report.figures.style import model_label
 
@@ -161,7 +162,7 @@ def hyperparameters(table):
     ]
 
 
-def stages(paths, exploded):
+def stages(paths, exploded, counts, ratio):
     """Return the stages of every quench, from glass/{potential}/{atoms}/{replica}/thermo.csv.
 
     Parameters
@@ -169,11 +170,16 @@ def stages(paths, exploded):
     paths : list of path-like
     exploded : dict
         Model -> outcome of its quench, of the models that exploded.
+    counts : dict
+        Model -> counts of its stages, from ``closeness.counts_of_models``.
+    ratio : float
+        ``glass.too_close_ratio``.
     """
     rows = []
     for path in paths:
         *_, potential, atoms, replica, _ = Path(path).parts
         model = f"{potential}_{atoms}_{replica}"
+        counted = {found["stage"]: found for found in counts.get(model, [])}
         for stage, part in read_table(path).groupby("stage"):
             here = model in exploded and stage == exploded[model]["stage"]
             settled = part.iloc[len(part) // 2 :]
@@ -187,9 +193,17 @@ def stages(paths, exploded):
                     "pressure (GPa)": number(settled["pressure_gpa"].mean()),
                     "density (g/cm³)": number(settled["density_g_per_cm3"].mean()),
                     "closest pair (Å)": number(part["min_distance_angstrom"].min()),
+                    **_closeness(counted.get(stage), ratio),
                 }
             )
     return rows
+
+
+def _closeness(found, ratio):
+    """Return how close a stage came, as a share of the frames' closest distances, and in how many of its frames."""
+    share = None if found is None else 100 * closeness.share(found, ratio)
+    closest = "–" if found is None or found["pair"] is None else f"{found['ratio']:.2f} ({found['pair']})"
+    return {"closest, of the frames' closest": closest, f"frames below {ratio:g} of it (%)": number(share, 1)}
 
 
 def coordination(table):

@@ -13,8 +13,10 @@ from gapglass.glass.quip_plugin import SOURCE
 from gapglass.study import models
 
 LOOPS = ("optimal", "soap_only")  # the potentials that an active-learning loop makes
+# Keys of section ``glass`` that judge a finished glass. Another judgement must not repeat its stages.
+OF_THE_JUDGEMENT = ("too_close_ratio", "max_too_close_share")
 # Keys of section ``glass`` that set the number of models, or that every stage takes separately for itself.
-NOT_OF_A_STAGE = ("sizes", "comparison_sizes", "replicas", "cycle", "density", "start")
+NOT_OF_A_STAGE = ("sizes", "comparison_sizes", "replicas", "cycle", "density", "start", *OF_THE_JUDGEMENT)
 # Keys of section ``structure`` that the analysis of a model does not read. Another experiment or another range of R_X
 # must not repeat it.
 NOT_OF_AN_ANALYSIS = ("experiments", "r_x_min", "reference_temperature")

@@ -59,8 +59,9 @@ def test_stage_after_an_explosion_repeats_its_outcome(tmp_path, quench, glass_fr
     for key in ("restart", "trajectory", "log"):
         assert second[key].read_text().count("\n") == 1 and "stage 1 at step 1 " in second[key].read_text()
     made = {key: tmp_path / f"{key}.made" for key in ("thermo", "outcome")} | {"final": tmp_path / "final.extxyz"}
-    stages.finish([first["thermo"], second["thermo"]], second["trajectory"], second["outcome"], made)
-    assert outcome(made) == found
+    judgement = {"too_close_ratio": 0.9, "max_too_close_share": 0.05}
+    stages.finish([first["thermo"], second["thermo"]], second["trajectory"], second["outcome"], made, judgement)
+    assert outcome(made) == found | {"believed": False, "doubts": []}
     pd.testing.assert_frame_equal(pd.read_csv(made["thermo"]), pd.read_csv(first["thermo"]))
     with pytest.raises(Exception, match="Not made"):
         read(made["final"])

@@ -5,7 +5,7 @@ import pandas as pd
 from ase import Atoms
 from quenching import KNOWN
 
-from gapglass.glass import dump, outside
+from gapglass.glass import closeness, dump, outside
 
 
 def thermo(temperature=300.0, density=5.5, n=50):
@@ -17,8 +17,13 @@ def frame(distance=1.9, symbols="TeO2"):
     return Atoms(symbols, positions=positions[: len(Atoms(symbols))], cell=[9] * 3, pbc=True)
 
 
+def findings(stage, thermo, frames, known):
+    symbols, _, distances = closeness.distances_of(enumerate(frames), known.closest)
+    return outside.findings(stage, thermo, symbols, distances, known)
+
+
 def kinds(*arguments):
-    return [item["what"] for item in outside.findings(2, *arguments)]
+    return [item["what"] for item in findings(2, *arguments)]
 
 
 def test_nothing_is_found_inside_the_frames():
@@ -31,7 +36,7 @@ def test_nothing_is_found_inside_the_frames():
 
 
 def test_closer_than_the_frames_is_counted_pair_by_pair():
-    (found,) = outside.findings(3, thermo(), [frame(1.9), frame(1.7), frame(1.9), frame(1.6)], KNOWN)
+    (found,) = findings(3, thermo(), [frame(1.9), frame(1.7), frame(1.9), frame(1.6)], KNOWN)
     assert (found["stage"], found["what"], found["pair"], found["share"]) == (3, "closest", "O-Te", 0.5)
     assert abs(found["value"] - 1.6) < 1e-9 and found["known"] == 1.75
     assert found["text"] == "O-Te down to 1.60 Å, frames down to 1.75 Å (ratio 0.91), in 50 % of its frames"
@@ -40,14 +45,14 @@ def test_closer_than_the_frames_is_counted_pair_by_pair():
 def test_density_temperature_and_composition():
     changing = thermo(density=5.5)
     changing.loc[25:, "density_g_per_cm3"] = 4.5
-    (found,) = outside.findings(1, changing, [frame()], KNOWN)
+    (found,) = findings(1, changing, [frame()], KNOWN)
     assert (found["what"], found["share"], found["value"]) == ("density", 0.5, 4.5)
     assert kinds(thermo(density=6.2), [frame()], KNOWN) == ["density"]
     hot = frame().repeat((4, 4, 4))
-    (found,) = outside.findings(1, thermo(3000.0), [hot], KNOWN)
+    (found,) = findings(1, thermo(3000.0), [hot], KNOWN)
     assert (found["what"], found["value"], found["known"]) == ("temperature", 3000.0, 2000.0)
     assert found["text"] == "temperature 3000 K, frames up to 2000 K, in 100 % of the stage"
-    found = outside.findings(1, thermo(), [frame(symbols="TeTeO")], KNOWN)
+    found = findings(1, thermo(), [frame(symbols="TeTeO")], KNOWN)
     assert [item["text"] for item in found if item["what"] == "composition"] == [
         "33.3 % of its atoms are O, frames 66.7 %",
         "66.7 % of its atoms are Te, frames 33.3 %",
@@ -75,9 +80,10 @@ def test_dump_is_sampled_at_equal_intervals_without_its_incomplete_end(tmp_path)
     )
     path = tmp_path / "t.dump"
     path.write_text(text)
-    assert [each.positions[0, 0] for each in dump.sample_dump(path)] == [0, 1, 2, 3, 5, 6, 7]
-    assert [each.positions[0, 0] for each in dump.sample_dump(path, 3)] == [0, 3, 6]
+    for most, steps in ((1000, [0, 1, 2, 3, 5, 6, 7]), (3, [0, 3, 6])):
+        found = list(dump.sample_dump(path, most))
+        assert [step for step, _ in found] == [each.positions[0, 0] for _, each in found] == steps
     path.write_text(text[:-4])
-    assert len(dump.sample_dump(path)) == 6
+    assert len(list(dump.sample_dump(path, 1000))) == 6
     path.write_text("Not made: the quench exploded\n")
-    assert dump.sample_dump(path) == []
+    assert list(dump.sample_dump(path, 1000)) == []

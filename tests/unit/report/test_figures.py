@@ -155,13 +155,15 @@ def thermo(n):
     return table.assign(stage=1 + np.arange(n) // 3)
 
 
-def test_melt_quench_marks_what_exploded():
+def test_melt_quench_marks_what_exploded_and_what_is_not_to_be_believed():
     models = {"optimal_48_1": thermo(2), "optimal_48_2": thermo(6), "soap_only_48_1": thermo(0)}
-    figure, table = glass.melt_quench(models, {"optimal_48_1": {}, "soap_only_48_1": {}})
+    exploded, doubted = {"optimal_48_1": {}, "soap_only_48_1": {}}, ["optimal_48_1", "optimal_48_2"]
+    figure, table = glass.melt_quench(models, exploded, doubted)
     lines = figure.axes[0].get_lines()[:3]
     assert [line.get_marker() for line in lines] == ["x", "None", "x"] and lines[0].get_label().endswith(
         "replica 1, exploded"
     )
+    assert lines[1].get_label().endswith("replica 2, not to be believed")
     assert table.groupby("model").size().to_dict() == {"optimal_48_1": 2, "optimal_48_2": 6}
     figure.canvas.draw()
     figure, table = glass.melt_quench({"optimal_48_1": thermo(0)}, ["optimal_48_1"])

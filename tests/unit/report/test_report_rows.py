@@ -62,10 +62,14 @@ def test_stage_that_exploded_is_marked(tmp_path):
     columns = ["temperature_k", "potential_energy_ev", "pressure_gpa", "density_g_per_cm3", "min_distance_angstrom"]
     table = pd.DataFrame(np.arange(20.0).reshape(4, 5), columns=columns)
     table.assign(time_ps=[0.1, 0.2, 0.3, 0.4], stage=[1, 1, 2, 2]).to_csv(path, index=False)
-    first, second = rows.stages([path], {"optimal_48_1": {"stage": 2}})
+    counts = {"optimal_48_1": [{"stage": 2, "ratio": 0.871, "pair": "O-O", "shares": {"0.9": 0.0421}}]}
+    first, second = rows.stages([path], {"optimal_48_1": {"stage": 2}}, counts, 0.9)
     assert (first["stage"], second["stage"]) == ("1", "2, exploded")
     assert first["model"] == "GAP (optimal), 48 atoms, replica 1" and first["closest pair (Å)"] == "4.00"
     assert first["energy (eV/atom)"] == f"{6 / 48:.3f}" and second["ends at (ps)"] == "0.40"
+    columns = ("closest, of the frames' closest", "frames below 0.9 of it (%)")
+    assert [first[column] for column in columns] == ["–", "–"]
+    assert [second[column] for column in columns] == ["0.87 (O-O)", "4.2"]
 
 
 def test_speeds_of_models_of_one_size_are_a_range():
@@ -101,6 +105,28 @@ def test_models_without_structure_are_named_with_the_reason(tmp_path):
         "GAP (optimal), 48 atoms: no structure (the quench exploded in stage 2)",
         "GAP (soap_only), 48 atoms: without replica 2, the quench exploded",
     ]
+
+
+def test_models_not_to_be_believed_are_named_and_marked():
+    doubts = {"optimal_48_2": [{"stage": 1, "text": "close"}, {"stage": 3, "text": "closer"}]}
+    (found,) = findings.doubts(doubts)
+    assert found == {
+        "model": "GAP (optimal), 48 atoms, replica 2",
+        "stages": "1 and 3",
+        "text": "Stage 1: close. Stage 3: closer",
+    }
+    labels = findings.doubted_labels(doubts)
+    lines = [{"model": name, "n": "1"} for name in ("reference", "GAP (optimal), 48 atoms", "GAP (optimal), 96 atoms")]
+    marked = findings.marked(lines, labels)
+    assert [line["model"] for line in marked] == [
+        "reference",
+        "GAP (optimal), 48 atoms, not to be believed",
+        "GAP (optimal), 96 atoms",
+    ]
+    assert all(list(line) == ["model", "n"] for line in marked)
+    r_x = pd.DataFrame([{"model": "optimal_48", "against": "reference", "r_x_percent": 8.2}])
+    facts = findings.facts({"delta": 0.3, "n_clusters": 7}, SUMMARY, r_x, "optimal", labels)
+    assert facts[-1] == ("8 %", "R_X, GAP (optimal), 48 atoms, not to be believed")
 
 
 def test_explosions_have_the_label_of_their_model_and_their_place():

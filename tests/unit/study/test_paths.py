@@ -141,6 +141,7 @@ def test_first_iteration_and_small_numbers_do_not_match_other_patterns(tiny):
 def test_stage_depends_on_its_own_settings_only(tiny):
     settings = tiny.stage_settings()
     assert not {"sizes", "comparison_sizes", "replicas", "cycle", "density", "start"} & set(settings)
+    assert not {"too_close_ratio", "max_too_close_share"} & set(settings)
     assert set(tiny.config["glass"]) == set(settings) | set(paths.NOT_OF_A_STAGE)
     # More models or another cycle leave the finished stages as they are; another time step does not.
     more = changed(
@@ -150,6 +151,8 @@ def test_stage_depends_on_its_own_settings_only(tiny):
         replicas=4,
         density=6.0,
         start="reference",
+        too_close_ratio=0.8,
+        max_too_close_share=1.0,
         cycle=tiny.config["glass"]["cycle"][:1],
     )
     assert more.stage_settings() == settings != changed(tiny, "glass", timestep=2.0).stage_settings()

@@ -6,7 +6,7 @@ import pandas as pd
 from gapglass.report.figures.style import PAGE, model_label
 
 
-def melt_quench(tables, exploded=()):
+def melt_quench(tables, exploded=(), doubted=()):
     """Return temperature, energy and pressure of every glass model over its thermal cycle.
 
     Parameters
@@ -15,6 +15,8 @@ def melt_quench(tables, exploded=()):
         Model ("optimal_96_1") -> table of thermo.csv.
     exploded : collection of str
         Models whose quench exploded; a cross marks the last row of their table.
+    doubted : collection of str
+        Models that are not to be believed; the legend says so.
     """
     figure, panels = plt.subplots(3, 1, figsize=(PAGE * 0.7, 4.6), sharex=True)
     for number, (name, table) in enumerate(tables.items()):
@@ -22,6 +24,8 @@ def melt_quench(tables, exploded=()):
         style = {"color": f"C{1 + number % 7}", "linewidth": 1, "label": model_label(name)}
         if name in exploded:
             style |= {"marker": "x", "markevery": [-1] if len(table) else None, "label": f"{style['label']}, exploded"}
+        elif name in doubted:
+            style["label"] += ", not to be believed"
         panels[0].plot(table["time_ps"], table["temperature_k"], **style)
         panels[1].plot(table["time_ps"], table["potential_energy_ev"] / atoms, **style)
         panels[2].plot(table["time_ps"], table["pressure_gpa"], **style)
