@@ -89,32 +89,56 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
     density : float, optional
         g/cm³ to which the cell is brought; positions are scaled with it.
     """
-    step, start = settings["timestep"], stage["temperature_start"] or stage["temperature"]
-    species, n_steps = species_order(settings["composition"]), steps_of(stage, settings["timestep"])
+    species = species_order(settings["composition"])
     return lammps.render(
         "stage.in.j2",
         **potential_values(potential, settings),
-        title=title,
         plugin=Path(plugin).resolve() if plugin else None,
-        restart=restart,
-        density=density,
-        amu_per_a3_in_g_per_cm3=AMU_PER_A3_IN_G_PER_CM3,
-        timestep_ps=step / 1000,
-        velocity_seed=velocity_seed,
-        t_start=start,
-        t_stop=stage["temperature"],
-        ensemble=stage["ensemble"],
-        pressure_bar=stage["pressure"] * BAR_PER_GPA,
-        damp_t=100 * step / 1000,
-        damp_p=1000 * step / 1000,
         limits=_limits_by_type(guards.limits, species, potential_cutoff(potential)),
-        max_temperature=guards.max_temperature,
-        thermo_every=max(1, min(20, n_steps // 20)),
-        dump_every=max(1, round(settings["sample_interval"] / step)),
-        recent_every=max(1, round(explosion.RECENT_INTERVAL / step)),
-        n_recent=explosion.N_RECENT,
-        n_steps=n_steps,
+        **stage_values(
+            stage,
+            settings,
+            title=title,
+            restart=restart,
+            velocity_seed=velocity_seed,
+            max_temperature=guards.max_temperature,
+            density=density,
+        ),
     )
+
+
+def stage_values(stage, settings, *, title, restart, velocity_seed, max_temperature, density=None):
+    """Return the values of the template stage.in.j2 that do not depend on the potential.
+
+    Parameters
+    ----------
+    stage, settings, title, restart, velocity_seed, density
+        As for ``stage_input``.
+    max_temperature : float
+        K, beyond which the run stops.
+    """
+    step, start = settings["timestep"], stage["temperature_start"] or stage["temperature"]
+    n_steps = steps_of(stage, step)
+    return {
+        "title": title,
+        "restart": restart,
+        "density": density,
+        "amu_per_a3_in_g_per_cm3": AMU_PER_A3_IN_G_PER_CM3,
+        "timestep_ps": step / 1000,
+        "velocity_seed": velocity_seed,
+        "t_start": start,
+        "t_stop": stage["temperature"],
+        "ensemble": stage["ensemble"],
+        "pressure_bar": stage["pressure"] * BAR_PER_GPA,
+        "damp_t": 100 * step / 1000,
+        "damp_p": 1000 * step / 1000,
+        "max_temperature": max_temperature,
+        "thermo_every": max(1, min(20, n_steps // 20)),
+        "dump_every": max(1, round(settings["sample_interval"] / step)),
+        "recent_every": max(1, round(explosion.RECENT_INTERVAL / step)),
+        "n_recent": explosion.N_RECENT,
+        "n_steps": n_steps,
+    }
 
 
 def stage_guards(stage, settings, limits, before=None):

@@ -156,6 +156,27 @@ def without_structure(paths):
     return lines
 
 
+def error_bars(counts):
+    """Return in words what the standard errors of the structure tables are taken over.
+
+    Parameters
+    ----------
+    counts : dict
+        (potential, atoms) -> number of replicas, from ``models.all_replicas``.
+    """
+    over_time = "from block averages in time; a single quench has no error bar for the glass itself"
+    several = [
+        f"{count} of {model_label(f'{potential}_{atoms}')}"
+        for (potential, atoms), count in counts.items()
+        if count > 1
+    ]
+    if not several:
+        return over_time
+    if len(several) == len(counts):
+        return "over the replicas"
+    return f"over the replicas where a model has several ({'; '.join(several)}), else {over_time}"
+
+
 def speeds(found):
     """Return atoms -> ns/day as text, a range where models differ.
 

@@ -126,7 +126,10 @@ def _glass(settings, files):
 def _structure(settings, files, tables, doubted):
     """Return the part of the page on the structure of the models."""
     last = settings["glass"]["cycle"][-1]["temperature"]
+    counts = models.all_replicas(settings)
     return {
+        "replicated": max(counts.values()) > 1,
+        "error_bars": findings.error_bars(counts),
         "without_structure": findings.without_structure(files.gr),
         "reference_temperature": settings["structure"]["reference_temperature"] or last,
         "r_x": findings.marked(rows.r_x(tables["r_x"]), doubted),

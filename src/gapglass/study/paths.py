@@ -16,7 +16,16 @@ LOOPS = ("optimal", "soap_only")  # the potentials that an active-learning loop 
 # Keys of section ``glass`` that judge a finished glass. Another judgement must not repeat its stages.
 OF_THE_JUDGEMENT = ("too_close_ratio", "max_too_close_share")
 # Keys of section ``glass`` that set the number of models, or that every stage takes separately for itself.
-NOT_OF_A_STAGE = ("sizes", "comparison_sizes", "replicas", "cycle", "density", "start", *OF_THE_JUDGEMENT)
+NOT_OF_A_STAGE = (
+    "sizes",
+    "comparison_sizes",
+    "replicas",
+    "comparison_replicas",
+    "cycle",
+    "density",
+    "start",
+    *OF_THE_JUDGEMENT,
+)
 # Keys of section ``structure`` that the analysis of a model does not read. Another experiment or another range of R_X
 # must not repeat it.
 NOT_OF_AN_ANALYSIS = ("experiments", "r_x_min", "reference_temperature")
@@ -58,10 +67,9 @@ class Study:
         self.config, self.engine = config, engine
         self.folder = f"results/{config['study']}"
         self.variants = config["potential"]["variants"]
-        self.replicas = range(1, config["glass"]["replicas"] + 1)
         self.n_stages = len(config["glass"]["cycle"])
-        self.models = [(variant, atoms) for variant in self.variants for atoms in models.sizes_of(config, variant)]
-        self.glasses = [(variant, atoms, replica) for variant, atoms in self.models for replica in self.replicas]
+        self.models = list(models.all_replicas(config))
+        self.glasses = [(*model, replica) for model in self.models for replica in self.replicas(*model)]
         self.glass_folder = self.at("glass/{potential}/{atoms}/{replica}")
         self.iteration = self.at("potentials/{potential}/iteration_{iteration}")
 
@@ -160,6 +168,10 @@ class Study:
 
     # Glass models
 
+    def replicas(self, potential, atoms):
+        """Return the numbers, from 1, of the replicas of a model."""
+        return range(1, models.replicas_of(self.config, potential, atoms) + 1)
+
     def glass_files(self, name):
         """Return one file of every glass model."""
         return [self.at(f"glass/{potential}/{atoms}/{replica}/{name}") for potential, atoms, replica in self.glasses]
@@ -231,7 +243,8 @@ class Study:
         """Return one structure file of every replica of a glass model, or of the reference."""
         if model == "reference":
             return [self.at(f"structure/reference/{name}")]
-        return [self.at(f"structure/{model}_{replica}/{name}") for replica in self.replicas]
+        potential, atoms = model.rsplit("_", 1)
+        return [self.at(f"structure/{model}_{replica}/{name}") for replica in self.replicas(potential, int(atoms))]
 
     def reference_to_compare(self, model):
         """Return the G(r) of the reference for every model but the reference itself."""

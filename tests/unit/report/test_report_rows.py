@@ -24,6 +24,17 @@ def test_stages_that_leave_the_frames_have_a_line_each():
     ]
 
 
+def test_error_bars_are_said_to_be_over_replicas_only_where_there_are_several():
+    over_time = "from block averages in time; a single quench has no error bar for the glass itself"
+    large, small, other = ("optimal", 3840), ("optimal", 480), ("soap_only", 480)
+    assert findings.error_bars({small: 1, other: 1}) == over_time
+    assert findings.error_bars({small: 3, other: 2}) == "over the replicas"
+    assert findings.error_bars({small: 3, large: 1, other: 2}) == (
+        "over the replicas where a model has several (3 of GAP (optimal), 480 atoms; "
+        f"2 of GAP (soap_only), 480 atoms), else {over_time}"
+    )
+
+
 def test_numbers_are_rounded_and_absent_ones_are_a_dash():
     assert [rows.number(value) for value in (1.234, None, np.nan)] == ["1.23", "–", "–"]
     assert rows.with_error(1.234, 0.1) == "1.23 ± 0.10"

@@ -261,12 +261,13 @@ def test_defaults_are_filled_and_input_is_left_alone():
 def test_numbers_are_of_the_kind_that_is_meant():
     data = changed(["potential", "hyperparameters", "cutoff"], {"low": 4, "high": 5})
     data["potential"]["hyperparameters"]["n_sparse"] = {"low": 100.0, "high": 300.0}
-    data["glass"]["sizes"] = [96.0, 48]
+    data["glass"]["sizes"], data["glass"]["replicas"] = [96.0, 48], [3.0, 1]
     complete = config.complete(data)
     found = complete["potential"]["hyperparameters"]
     assert [type(found["cutoff"][key]) for key in ("low", "high")] == [float, float]
     assert [type(found["n_sparse"][key]) for key in ("low", "high")] == [int, int]
     assert type(complete["glass"]["sizes"][0]) is int and type(complete["seed"]) is int
+    assert type(complete["glass"]["replicas"][0]) is int
 
 
 def test_reference_must_have_the_formula_of_the_glass(blyp_frames):

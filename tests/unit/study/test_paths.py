@@ -63,7 +63,7 @@ def test_files_of_the_tiny_study(tiny):
     ]
     assert tiny.replica_files("optimal_48", "gr.csv") == ["results/tiny/structure/optimal_48_1/gr.csv"]
     assert tiny.drawn(["delta"]) == [f"results/tiny/figures/delta.{kind}" for kind in ("png", "pdf", "csv")]
-    assert tiny.n_stages == 3 and list(tiny.replicas) == [1]
+    assert tiny.n_stages == 3 and list(tiny.replicas("optimal", 48)) == [1]
 
 
 def test_models_of_the_example(example):
@@ -84,6 +84,14 @@ def test_models_of_the_example(example):
     ]
     assert three.replica_files("reference", "gr.csv") == ["results/teo2-chgnet/structure/reference/gr.csv"]
     assert three.structure_files("gr.csv") == example.structure_files("gr.csv")
+    unlike = changed(example, "glass", replicas=[3, 2], comparison_replicas=1)
+    assert [glass for glass in unlike.glasses if glass[0] != "all_frames"] == [
+        *(("optimal", 48, replica) for replica in (1, 2, 3)),
+        *(("optimal", 96, replica) for replica in (1, 2)),
+        ("soap_only", 48, 1),
+    ]
+    for model, count in (("optimal_48", 3), ("optimal_96", 2), ("soap_only_48", 1), ("all_frames_48", 1)):
+        assert len(unlike.replica_files(model, "gr.csv")) == count
 
 
 def test_learning_points_begin_with_the_large_fits(tiny, example):
@@ -140,7 +148,8 @@ def test_first_iteration_and_small_numbers_do_not_match_other_patterns(tiny):
 
 def test_stage_depends_on_its_own_settings_only(tiny):
     settings = tiny.stage_settings()
-    assert not {"sizes", "comparison_sizes", "replicas", "cycle", "density", "start"} & set(settings)
+    assert not {"sizes", "comparison_sizes", "cycle", "density", "start"} & set(settings)
+    assert not {"replicas", "comparison_replicas"} & set(settings)
     assert not {"too_close_ratio", "max_too_close_share"} & set(settings)
     assert set(tiny.config["glass"]) == set(settings) | set(paths.NOT_OF_A_STAGE)
     # More models or another cycle leave the finished stages as they are; another time step does not.
@@ -148,7 +157,8 @@ def test_stage_depends_on_its_own_settings_only(tiny):
         tiny,
         "glass",
         sizes=[48, 96],
-        replicas=4,
+        replicas=[4, 2],
+        comparison_replicas=1,
         density=6.0,
         start="reference",
         too_close_ratio=0.8,

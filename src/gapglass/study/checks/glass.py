@@ -32,6 +32,7 @@ def problems(config):
             )
     yield from _cell_problems(config)
     yield from _comparison_problems(glass, config["potential"]["variants"])
+    yield from _replica_problems(glass, config["potential"]["variants"])
     yield from _cycle_problems(glass)
     yield from _sampling_problems(glass, config["structure"]["discard_fraction"])
     yield from _launcher_problems(glass)
@@ -55,6 +56,21 @@ def _comparison_problems(glass, variants):
         yield (
             "`glass.comparison_sizes` is []; leave it out to make all sizes, or take the potentials out of "
             "potential.variants"
+        )
+
+
+def _replica_problems(glass, variants):
+    """Yield a list ``glass.replicas`` of another length than ``glass.sizes``, and replicas of no potential."""
+    sizes, replicas = glass["sizes"], glass["replicas"]
+    if isinstance(replicas, list) and len(replicas) != len(sizes):
+        yield (
+            f"`glass.replicas` holds {len(replicas)} number(s), {replicas}, and glass.sizes {len(sizes)}, {sizes}; "
+            "give one number for each size in their order, or one for all without brackets"
+        )
+    if glass["comparison_replicas"] is not None and variants == ["optimal"]:
+        yield (
+            "`glass.comparison_replicas` has no effect, because potential.variants holds optimal alone; drop it or "
+            "add a potential"
         )
 
 
