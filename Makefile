@@ -30,7 +30,7 @@ test: setup
 test-long: setup
 	MAKEFLAGS= MAKEOVERRIDES= ARGS= $(BIN)/python -m pytest -m slow $(ARGS)
 
-# Hours on two cores that have nothing else to do; writes docs/reference/performance.md and performance-engine.md.
+# Hours on two cores that have nothing else to do; writes docs/reference/performance*.md.
 benchmark: setup
 	$(BIN)/snakemake $(ARGS) -s benchmarks/Snakefile --cores all --logger gapglass
 

@@ -28,8 +28,8 @@ HEAD = """# Performance
 
 `make benchmark` generates trajectories, measures every goal and writes this page; the scripts are in `benchmarks/`.
 Each peer is what a user would run instead, with its defaults or as its documentation recommends, on the same input
-and the same machine. Times are medians of runs that alternate. The engine, which evaluates potentials, has
-[a page of its own](performance-engine.md).
+and the same machine. Times are medians of runs that alternate. The engine has pages of its own: one for
+[evaluating potentials](performance-engine.md), one for [fitting them](performance-fits-engine.md).
 """
 ENGINE_HEAD = """# Performance of the engine
 
@@ -38,8 +38,19 @@ ENGINE_HEAD = """# Performance of the engine
 depends on the machine, above all on its SIMD level, and absolute times more so. [Performance](performance.md) has the
 other benchmarks.
 """
+FITS_HEAD = """# Performance of fits
+
+`make benchmark ARGS=docs/reference/performance-fits-engine.md` measures this page, in seven minutes on two cores
+that have nothing else to do; with `GAPGLASS_LONG=1` before it, also the fit on 1200 frames, in four minutes more. The
+script is `benchmarks/engine_fit.py`. Both programs of a comparison run on the same input and the same machine.
+[Performance](performance.md) has gap_fit's own fits with both descriptors, and the other benchmarks.
+"""
 # Page -> its head, and the benchmarks that it shows; None for those that no other page shows.
-PAGES = {"performance": (HEAD, None), "performance-engine": (ENGINE_HEAD, ["engine"])}
+PAGES = {
+    "performance": (HEAD, None),
+    "performance-engine": (ENGINE_HEAD, ["engine"]),
+    "performance-fits-engine": (FITS_HEAD, ["engine_fit"]),
+}
 
 
 def machine():

@@ -7,11 +7,13 @@ A benchmark is a script that prints its tables and writes them to ``benchmarks/r
   the peer did not run);
 - any other ``NAME_WHAT.csv``: a table that the page shows unchanged.
 
-``collect.py`` writes all of them to the pages docs/reference/performance.md and performance-engine.md, with the
-script's own docstring as the text of its section.
+``collect.py`` writes all of them to the pages docs/reference/performance*.md, with the script's own docstring as the
+text of its section.
 """
 
 import gc
+import io
+import lzma
 import multiprocessing
 import statistics
 import subprocess
@@ -23,12 +25,14 @@ import numpy as np
 import pandas as pd
 import psutil
 import yaml
+from ase.io import read
 
 from gapglass.base.programs import peak_so_far_mb
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 TRAJECTORIES = HERE / "trajectories"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def trajectory(name):
@@ -43,6 +47,13 @@ def trajectory(name):
     if not path.exists():
         raise SystemExit(f"{path} is absent; `make benchmark` generates it")
     return path
+
+
+def glass_frames():
+    """Return the labelled frames of the glass of resources/teo2-chgnet, 48 atoms each, 2000 K to 300 K."""
+    with lzma.open(HERE.parent / "resources/teo2-chgnet/teo2-chgnet.extxyz.xz", "rt") as stream:
+        frames = read(io.StringIO(stream.read()), ":", format="extxyz")
+    return [frame for frame in frames if frame.info["trajectory"] == "glass"]
 
 
 def in_turns(functions, repeats=3):

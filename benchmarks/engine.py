@@ -35,8 +35,6 @@ of one frame that both read from the same file.
 """
 
 import ctypes
-import io
-import lzma
 import os
 import re
 import statistics
@@ -51,7 +49,6 @@ import common
 import numpy as np
 import psutil
 from ase import Atoms
-from ase.io import read
 
 from gapglass.base.programs import peak_so_far_mb
 from gapglass.frames.store import write_frames
@@ -90,7 +87,6 @@ SMALL, MIDDLE, LARGE = (2, 2, 2), (4, 4, 4), (8, 8, 10)  # 384, 3072 and 30,720 
 ROUNDS = 5
 CALLS = 20  # of ours in a round, so that a round lasts much longer than a clock tick
 PRODUCT = 1500  # rows and columns of the matrices whose product gives the core's peak
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 LEAST_IN_LAMMPS, LEAST_FROM_RANKS, MOST_MEMORY = 40, 1.8, 1000  # ratios, and MB for the large cell
 LEVELS_AGREE = 1e-10  # largest relative difference of the energy between SIMD levels
 # The neighbour settings are those of gapglass/glass/templates/stage.in.j2.
@@ -111,13 +107,6 @@ STYLES = {
     "gapglass": 'pair_style gapglass\npair_coeff * * "{potential}" O Te\n',
     "quip": 'pair_style quip\npair_coeff * * "{potential}" "Potential xml_label={label}" 8 52\n',
 }
-
-
-def glass_frames():
-    """Return the labelled frames of the glass, 48 atoms each."""
-    with lzma.open(common.HERE.parent / "resources/teo2-chgnet/teo2-chgnet.extxyz.xz", "rt") as stream:
-        frames = read(io.StringIO(stream.read()), ":", format="extxyz")
-    return [frame for frame in frames if frame.info["trajectory"] == "glass"]
 
 
 def cell_of(frame, repeats):
@@ -531,7 +520,7 @@ def compared(pairs):
 
 def measure(folder):
     """Fit, evaluate, run LAMMPS, and write the tables."""
-    frames = glass_frames()
+    frames = common.glass_frames()
     train = [frames[i] for i in np.linspace(0, len(frames) - 1, FIT_FRAMES).astype(int)]
     frame, evaluations, paths = cell_of(frames[-1], SMALL), [], {}
     load = os.getloadavg()[0]
@@ -561,6 +550,6 @@ def measure(folder):
 
 
 if __name__ == "__main__":
-    os.environ.update(ONE_THREAD)  # for the new processes, which read it when they import numpy or quippy
+    os.environ.update(common.ONE_THREAD)  # for the new processes, which read it when they import numpy or quippy
     with tempfile.TemporaryDirectory(prefix="engine-") as place:
         measure(Path(place))

@@ -10,8 +10,6 @@ designed fits change one quantity at a time: number of frames, cutoffs, n_max an
 atoms per frame, species.
 """
 
-import io
-import lzma
 import multiprocessing
 import re
 import tempfile
@@ -20,8 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ase.io import read
-from common import HERE, goal, write
+from common import glass_frames, goal, write
 
 from gapglass.frames import geometry
 from gapglass.glass import lammps, packing, quip_plugin, thermo
@@ -253,13 +250,6 @@ def ratios(fits):
     by = ["n_max", "l_max", "n_sparse", "cutoff", "n_train", "seed"]
     parts = [fits[fits["descriptor"] == name].set_index(by)[list(MEASURED)] for name in DESCRIPTORS]
     return parts[1] / parts[0]
-
-
-def glass_frames():
-    """Return the labelled frames of the glass, 2000 K to 300 K."""
-    with lzma.open(HERE.parent / "resources/teo2-chgnet/teo2-chgnet.extxyz.xz", "rt") as stream:
-        frames = read(io.StringIO(stream.read()), ":", format="extxyz")
-    return [frame for frame in frames if frame.info["trajectory"] == "glass"]
 
 
 def report(fits, runs, memories):

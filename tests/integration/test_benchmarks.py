@@ -8,6 +8,7 @@ from pathlib import Path
 import collect
 import common
 import engine as engine_benchmark
+import engine_fit as fit_benchmark
 import generate_trajectory
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from conftest import HYPERPARAMETERS, ROOT
 
 from gapglass.base import units
 from gapglass.frames import checks, labels
-from gapglass.potential import GAP, _engine
+from gapglass.potential import GAP, _engine, engine
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_page_is_sound_and_repeats(tmp_path):
     assert "## MD" in page and "(performance/md.svg)" in page and "size^1.00" in figure
     assert "Molecular dynamics with a GAP" in page and "| kept | 0.5 |" in page
     assert str(tmp_path) not in page + figure and str(ROOT) not in page + figure
-    assert "## Engine" not in page and "(performance-engine.md)" in page
+    assert "## Engine" not in page and "(performance-engine.md)" in page and "(performance-fits-engine.md)" in page
     assert written() == (page, figure)
 
 
@@ -140,6 +141,24 @@ def test_engine_has_a_page_of_its_own(tmp_path):
     assert (tmp_path / "performance-engine.md").read_text() == page
 
 
+def test_fits_of_the_engine_have_a_page_of_their_own(tmp_path):
+    """The names of its tables begin with that of another benchmark, engine."""
+    results = tmp_path / "results"
+    results.mkdir()
+    row = common.goal("first fit", "gap_fit", "CPU time", "s", 2.0, 40.0, "at least 10 times less", True)
+    pd.DataFrame([row]).to_csv(results / "engine_fit_goals.csv", index=False)
+    pd.DataFrame([{"fitter": "gap_fit", "seconds": 40.0}]).to_csv(results / "engine_fit_first_fit.csv", index=False)
+    pd.DataFrame([row | {"work": "a frame"}]).to_csv(results / "engine_goals.csv", index=False)
+    pages = {}
+    for name in collect.PAGES:
+        collect.collect(results, tmp_path, name)
+        pages[name] = (tmp_path / f"{name}.md").read_text()
+    assert "| first fit | gap_fit | CPU time (s) | 2 | 40 | 20 |" in pages["performance-fits-engine"]
+    assert "First fit:" in pages["performance-fits-engine"] and "| a frame |" not in pages["performance-fits-engine"]
+    assert "| a frame |" in pages["performance-engine"] and "first fit" not in pages["performance-engine"]
+    assert "| first fit |" not in pages["performance"]
+
+
 def test_every_benchmark_has_a_rule_and_is_on_one_page():
     snakemake = str(Path(sys.executable).with_name("snakemake"))
     pages = [f"docs/reference/{page}.md" for page in collect.PAGES]
@@ -148,7 +167,7 @@ def test_every_benchmark_has_a_rule_and_is_on_one_page():
     assert done.returncode == 0, done.stdout + done.stderr
     planned = set(re.findall(r"Measuring (\w+)", done.stdout + done.stderr))
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
-    assert planned == scripts - {"collect", "common", "generate_trajectory"}
+    assert planned == {name for name in scripts - {"collect", "common"} if not name.startswith("generate_")}
     assert all(page in done.stdout + done.stderr for page in pages)
     assert all(sum(collect.shown_on(page, name) for page in collect.PAGES) == 1 for name in planned)
 
@@ -167,7 +186,34 @@ def test_cut_potential_has_few_points_and_the_rest_as_before(fitted, tmp_path):
 
 
 def test_cell_of_the_engine_benchmark_repeats():
-    frame = engine_benchmark.glass_frames()[-1]
+    frame = common.glass_frames()[-1]
     first, again = (engine_benchmark.cell_of(frame, engine_benchmark.SMALL) for _ in range(2))
     assert len(first) == 384 and len(first) / first.get_volume() == pytest.approx(engine_benchmark.DENSITY)
     np.testing.assert_array_equal(first.positions, again.positions)
+
+
+@pytest.mark.slow
+def test_benchmark_of_fits_runs_from_end_to_end_on_small_fits(generated, tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "RESULTS", tmp_path / "results")
+    small = {"n_max": 4, "l_max": 2, "n_sparse": 20, "two_body_n_sparse": 6}
+    plan = {
+        name: {**value, **small} if isinstance(value, dict) else value for name, value in fit_benchmark.PLAN.items()
+    }
+    plan |= {"first_frames": 25, "test_frames": 5, "rounds": 1, "sets": 2, "block": 3, "large_frames": (6,)}
+    plan |= {"gap_fit_frames": (2, 3), "our_frames": (2, 4, 6)}
+    fit_benchmark.measure(common.glass_frames(), generated[1], tmp_path, plan)
+    tables = {path.stem: pd.read_csv(path) for path in (tmp_path / "results").glob("*.csv")}
+    goals = tables["engine_fit_goals"]
+    # Small fits show what is equal; what is fast and small shows on large ones only.
+    equal = goals[goals["work"].str.startswith("gap_fit's sparse points")]
+    assert len(equal) == 4 and equal["met"].all() and len(goals) == 10
+    assert tables["engine_fit_fits"]["frames"].tolist() == [25, 6]
+    assert (tables["engine_fit_another_set"]["CPU time of a set (ms)"] > 0).all()
+    # The jobs of a fit give what the fit in one go gives.
+    test = common.glass_frames()[1:20:6]
+    paths = tmp_path / "engine.xml", tmp_path / "first/gap.xml"
+    (energies, forces), (of_jobs, forces_of_jobs) = (engine.predict(path, test) for path in paths)
+    np.testing.assert_allclose(of_jobs, energies, atol=1e-6)
+    np.testing.assert_allclose(forces_of_jobs, forces, atol=1e-6)
+    collect.collect(tmp_path / "results", tmp_path, "performance-fits-engine")
+    assert "of 10 met." in (tmp_path / "performance-fits-engine.md").read_text()
