@@ -54,7 +54,7 @@ def readable(folder):
 
 def test_snakemake_killed_in_three_stages(study, finished):
     """The quick form of the next test, with a kill in the import, in a fit and in a stage of the quench."""
-    for log in ("import_frames.log", "fit_trial/optimal_01_2_1.gap_fit.log"):
+    for log in ("import_frames.log", "choose_sparse_points/optimal_01_2_1.log", "compute_rows/optimal_01_2_1_1_1.log"):
         kill_when(study, f"logs/{log}")
         readable(study)
     assert (study / RESULTS / "potentials/optimal/iteration_01/round_1/decision.json").exists()
@@ -81,9 +81,10 @@ def test_snakemake_killed_in_every_stage(study, finished):
         "compute_descriptors/glass_0001.log",
         "assemble_kernels.log",
         "cluster_frames/0.6.log",
-        "fit_trial/optimal_01_1_2.gap_fit.log",
+        "compute_rows/optimal_01_1_2_1_1.log",
+        "fit_trial/optimal_01_1_2.log",
         "evaluate_iteration/optimal_01.log",
-        "fit_trial/optimal_02_1_1.gap_fit.log",
+        "fit_trial/optimal_02_1_1.log",
         "run_stage/optimal_48_1_1.log",
     ):
         kill_when(study, f"logs/{log}")
@@ -126,13 +127,13 @@ def test_programs_and_scripts_killed_and_a_second_controller_refused(study, fini
     wait_for(study, "logs/import_frames.log", process)
     second = subprocess.run(SNAKEMAKE, cwd=study, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert second.returncode != 0 and "cannot be locked" in second.stdout + second.stderr
-    wait_for(study, "logs/fit_trial/optimal_01_1_1.gap_fit.log", process)
+    wait_for(study, "logs/fit_trial/optimal_01_1_1.log", process)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     snakemake(study, "--unlock")
     for made, name, message in (
-        ("logs/fit_trial/optimal_01_2_1.gap_fit.log", "/gap_fit", "gap_fit was ended from outside (SIGKILL)"),
-        ("logs/fit_trial/optimal_02_1_1.gap_fit.log", ".fit_trial.py", "Error in rule fit_trial"),
+        ("logs/compute_rows/optimal_01_2_1_1_1.log", ".compute_rows.py", "Error in rule compute_rows"),
+        ("logs/fit_trial/optimal_02_1_1.log", ".fit_trial.py", "Error in rule fit_trial"),
         ("glass/optimal/48/1/stage_1/.running-*/log.lammps", "/lmp", "LAMMPS failed at step"),
     ):
         process = start(study, log=study / "run.log")

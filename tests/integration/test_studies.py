@@ -187,6 +187,6 @@ def test_training_sets_have_the_sizes_of_the_paper(name, n_clusters):
             database = enlarge(database, labels, size=size, train_fraction=learning["train_fraction"], seed=seed)
         # the paper rounds in every cluster, so it may be off ours by one frame in each
         assert abs(len(database["train"]) - n_train) <= n_clusters
-        assert len(database["train"]) + len(database["test"]) + len(database["holdout"]) == n_frames
+        assert len(database["train"]) + len(database["test"]) + len(database["rest"]) == n_frames
         # what our own counting gives, for all cluster counts
         assert len(database["train"]) == {"aste3": 99, "teo2": 126, "teo2-gamma": 174}[name]

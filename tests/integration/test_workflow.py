@@ -13,6 +13,7 @@ from ase.io import read
 from conftest import ROOT
 from tiny_study import RESULTS, change, copy_finished, copy_project, numbers, snakemake
 
+from gapglass.active_learning.loop import FACTORS
 from gapglass.frames import store
 from gapglass.report import catalogue
 from gapglass.report.settings import settings_of
@@ -36,6 +37,11 @@ SUMMARY_FIELDS = {
     "seed",
     "versions",
     "agreement",
+    "calibration",
+    "fit_agreement",
+    "not_repulsive_at_angstrom",
+    "cost_us_per_atom_step",
+    "n_holdout",
 }
 
 
@@ -84,10 +90,15 @@ def test_summary_holds_what_design_promises(finished):
     summary = json.loads((finished / RESULTS / "potentials/optimal/summary.json").read_text())
     assert set(summary) >= SUMMARY_FIELDS
     for key in ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"):
-        assert set(summary[key]) == {"train", "test", "holdout"} and all(value > 0 for value in summary[key].values())
+        assert set(summary[key]) == {"train", "test", "holdout", "cross_validation"} and summary[key]["test"] is None
+        assert all(summary[key][part] > 0 for part in ("train", "holdout", "cross_validation"))
     # E_tol of the tiny study is out of reach: the loop says so and delivers its best all the same
     assert summary["converged"] is False and summary["reason"].startswith("max_iterations reached")
-    assert summary["iterations"] == 2 and summary["n_train"] + summary["n_test"] == 30
+    assert summary["iterations"] == 2 and (summary["n_train"], summary["n_test"], summary["n_holdout"]) == (30, 0, 12)
+    assert set(summary["not_repulsive_at_angstrom"].values()) == {None}
+    assert summary["fit_agreement"]["agrees"] and summary["fit_agreement"]["weights"] < 1e-4
+    calibration = summary["calibration"]
+    assert calibration["n_frames"] == 12 and 0 < calibration["force"]["inside_1_sigma"] < 1
 
 
 def test_every_potential_is_proved_against_quip_before_its_models(finished):
@@ -128,15 +139,19 @@ def test_models_with_quip_instead_of_the_engine(small, tmp_path):
 
 
 @pytest.mark.slow
-def test_fits_of_the_engine_instead_of_gap_fit(small, tmp_path):
-    """The loop runs with the engine's fits, whose potentials QUIP reads and agrees with."""
-    folder = copy_finished(small, tmp_path / "engine")
-    path = change(folder, {"potential": {"fitter": "engine"}}, "engine")
+def test_fits_of_gap_fit_instead_of_the_engine(small, tmp_path):
+    """The loop of the paper: gap_fit, sparse points of the training frames, 70 % of the database train."""
+    folder = copy_finished(small, tmp_path / "gap_fit")
+    changes = {
+        "potential": {"fitter": "gap_fit", "sparse_from": "training"},
+        "active_learning": {"validation": "split", "objective": "energy", "holdout_fraction": 0},
+    }
+    path = change(folder, changes, "gap_fit")
     proof = f"{RESULTS}/potentials/optimal/agreement.json"
     output = snakemake(folder, proof, "--configfile", path)
     assert "Fitting trial" in output and json.loads((folder / proof).read_text())["agrees"]
-    log = (folder / RESULTS / "logs/fit_trial/optimal_01_1_1.gap_fit.log").read_text()
-    assert "SIMD level" in log and "sparse points: soap_turbo" in log
+    log = (folder / RESULTS / "logs/fit_trial/optimal_01_1_1.fit.log").read_text()
+    assert "gap_fit" in log and "Sparse points" in log
     assert "Nothing to be done" in snakemake(folder, proof, "--configfile", path)
 
 
@@ -153,8 +168,24 @@ def test_databases_are_nested_and_the_holdout_untouched(finished):
         json.loads((finished / RESULTS / f"potentials/optimal/iteration_{n:02d}/database.json").read_text())
         for n in (1, 2)
     )
-    assert set(first["train"]) < set(second["train"]) and set(first["test"]) < set(second["test"])
-    assert not set(second["holdout"]) & (set(second["train"]) | set(second["test"]))
+    assert set(first["train"]) < set(second["train"]) and first["test"] == second["test"] == []
+    assert first["holdout"] == second["holdout"] and len(first["holdout"]) == 12
+    assert not set(second["holdout"] + second["unused"]) & set(second["train"])
+    assert sorted(frame for block in second["blocks"] for frame in block) == sorted(
+        set(second["train"]) - set(first["train"])
+    )
+    assert len(second["holdout"] + second["unused"] + second["train"]) == 59
+
+
+def test_rows_of_fits_are_removed_when_a_loop_ends(finished):
+    folder = finished / RESULTS / "potentials"
+    assert not [path for name in FACTORS for path in folder.rglob(name)]
+    logs = {path.name for path in (finished / RESULTS / "logs/compute_rows").iterdir()}
+    again = json.loads((folder / "optimal/iteration_02/round_0/decision.json").read_text())["origins"]
+    # The second iteration fits the geometries of the first again, and computes the rows of its new frames only.
+    assert {origin["iteration"] for origin in again} == {1}
+    assert not [name for name in logs if name.startswith("optimal_02_1_") and name.endswith("_1_1.log")]
+    assert [name for name in logs if name.startswith("optimal_01_1_") and name.endswith("_2_1.log")]
 
 
 def test_report_tells_the_study(finished):
@@ -210,10 +241,9 @@ def test_all_frames_takes_the_hyperparameters_of_optimal(finished):
         for name in ("all_frames", "optimal")
     )
     assert set(summary) >= SUMMARY_FIELDS and summary["hyperparameters"] == optimal["hyperparameters"]
-    assert (
-        summary["n_train"] == summary["n_frames_reference"] == 59
-        and summary["rmse_energy_mev_per_atom"]["holdout"] is None
-    )
+    assert (summary["n_train"], summary["n_holdout"], summary["n_frames_reference"]) == (35, 12, 59) and summary[
+        "rmse_energy_mev_per_atom"
+    ]["holdout"] > 0
     table = pd.read_csv(finished / RESULTS / "potentials/comparison.csv", comment="#")
     everything = table[table["temperature_k"].isna()].set_index("potential")
     assert everything["trained_on_them"].to_dict() == {"optimal": False, "soap_only": False, "all_frames": True}

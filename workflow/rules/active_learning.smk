@@ -2,10 +2,36 @@
 # Iterations and rounds are counted from 1; round 0 opens an iteration.
 
 
+# The division is made once: frames that come later do not move it, the closest distances, or the sparse points. To make
+# it anew, run with --forcerun set_aside_frames.
+rule set_aside_frames:
+    input:
+        frames=ancient(at("frames/frames.extxyz")),
+        table=ancient(at("frames/table.csv")),
+    output:
+        at("frames/sets.json"),
+    log:
+        at("logs/set_aside_frames.log"),
+    benchmark:
+        at("benchmarks/set_aside_frames.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-4)),
+    params:
+        fraction=config["active_learning"]["holdout_fraction"],
+        guard=config["active_learning"]["holdout_guard"],
+    message:
+        "Setting frames aside for the last test"
+    script:
+        "../scripts/set_aside_frames.py"
+
+
 rule sample_frames:
     input:
         frames=at("frames/frames.extxyz"),
         table=at("frames/table.csv"),
+        sets=at("frames/sets.json"),
         labels=lambda wildcards: study.labels_to_sample(wildcards.potential),
         kernels=lambda wildcards: study.kernels_for_drawing(wildcards.potential),
         previous=lambda wildcards: study.previous_database(
@@ -23,7 +49,7 @@ rule sample_frames:
         "../../envs/gapglass.yaml"
     params:
         increment=config["active_learning"]["increment"],
-        train_fraction=config["active_learning"]["train_fraction"],
+        train_fraction=study.train_fraction(),
         allocation=config["active_learning"]["allocation"],
         draw=config["active_learning"]["draw"],
         seed=config["seed"],
@@ -31,6 +57,82 @@ rule sample_frames:
         "Sampling the clusters for iteration {wildcards.iteration} of {wildcards.potential}"
     script:
         "../scripts/sample_frames.py"
+
+
+rule choose_sparse_points:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        sets=at("frames/sets.json"),
+        database=f"{study.iteration}/database.json",
+        geometry=lambda wildcards: study.proposing_decision(
+            wildcards.potential, int(wildcards.iteration), int(wildcards.round)
+        ),
+    output:
+        f"{study.trial}/points.npz",
+    log:
+        at("logs/choose_sparse_points/{potential}_{iteration}_{round}_{trial}.log"),
+    benchmark:
+        at("benchmarks/choose_sparse_points/{potential}_{iteration}_{round}_{trial}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.choose_sparse_points(input, config)),
+    params:
+        **study.points_settings(),
+    message:
+        "Choosing sparse points for trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential}"
+    script:
+        "../scripts/choose_sparse_points.py"
+
+
+# Frames that are new in iteration `part`, in blocks. A trial that a later iteration fits again adds its new frames only.
+rule compute_rows:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        sets=at("frames/sets.json"),
+        database=lambda wildcards: f"{study.iteration_folder(wildcards.potential, int(wildcards.part))}/database.json",
+        points=f"{study.trial}/points.npz",
+    output:
+        f"{study.trial}/rows_{{part}}_{{number}}.npz",
+    log:
+        at("logs/compute_rows/{potential}_{iteration}_{round}_{trial}_{part}_{number}.log"),
+    benchmark:
+        at("benchmarks/compute_rows/{potential}_{iteration}_{round}_{trial}_{part}_{number}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.compute_rows(input)),
+    params:
+        **study.rows_settings(),
+    message:
+        "Rows of block {wildcards.number} of the new frames of iteration {wildcards.part}, for trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential}"
+    script:
+        "../scripts/compute_rows.py"
+
+
+# All frames with the labels of a guide that may train, in blocks.
+use rule compute_rows as compute_guide_rows with:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        sets=at("frames/sets.json"),
+        database=[],
+        points=f"{study.trial}/points.npz",
+    output:
+        f"{study.trial}/guide_{{number}}.npz",
+    log:
+        at("logs/compute_guide_rows/{potential}_{iteration}_{round}_{trial}_{number}.log"),
+    benchmark:
+        at("benchmarks/compute_guide_rows/{potential}_{iteration}_{round}_{trial}_{number}.jsonl")
+    params:
+        **study.rows_settings(guide=True),
+    message:
+        "Rows of block {wildcards.number} of the guide, for trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential}"
 
 
 rule fit_trial:
@@ -42,13 +144,18 @@ rule fit_trial:
         ),
         summary=at("frames/import.json"),
         neighbours=at("frames/neighbours.csv"),
+        sets=at("frames/sets.json"),
         database=f"{study.iteration}/database.json",
+        points=points_of_trial,
+        rows=rows_of_trial,
+        guide=guide_of_trial,
     output:
-        result=f"{study.iteration}/round_{{round}}/trial_{{trial}}/result.json",
-        potential=f"{study.iteration}/round_{{round}}/trial_{{trial}}/gap.xml",
+        **study.uncertainty_files(study.trial),
+        result=f"{study.trial}/result.json",
+        potential=f"{study.trial}/gap.xml",
     log:
         at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.log"),
-        fit=at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.gap_fit.log"),
+        fit=at("logs/fit_trial/{potential}_{iteration}_{round}_{trial}.fit.log"),
     benchmark:
         at("benchmarks/fit_trial/{potential}_{iteration}_{round}_{trial}.jsonl")
     conda:
@@ -56,7 +163,7 @@ rule fit_trial:
     resources:
         **asking(lambda wildcards, input: resources.fit_trial(input, int(wildcards.trial), config)),
     params:
-        **study.fit_settings(),
+        **study.trial_settings(),
     message:
         "Fitting trial {wildcards.trial} of round {wildcards.round}, iteration {wildcards.iteration} of {wildcards.potential} ({resources.mem_mb} MB)"
     script:
@@ -80,20 +187,11 @@ checkpoint decide:
     conda:
         "../../envs/gapglass.yaml"
     params:
-        settings={
-            key: config["active_learning"][key]
-            for key in (
-                "energy_tolerance",
-                "max_iterations",
-                "exploration_rounds",
-                "exploitation_rounds",
-                "proposals_per_round",
-            )
-        },
+        settings=study.loop_settings(),
         max_fit_memory=config["active_learning"]["max_fit_memory"],
         potential={
             key: config["potential"][key]
-            for key in ("descriptor", "fitter", "virials", "hyperparameters")
+            for key in ("descriptor", "fitter", "virials", "cost_limit", "hyperparameters")
         },
         seed=config["seed"],
     message:
@@ -127,13 +225,55 @@ rule evaluate_iteration:
         "../scripts/evaluate_iteration.py"
 
 
+use rule choose_sparse_points as choose_sparse_points_of_all with:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        sets=at("frames/sets.json"),
+        database=[],
+        geometry=at("potentials/optimal/hyperparameters.json"),
+    output:
+        temp(at("potentials/all_frames/points.npz")),
+    log:
+        at("logs/choose_sparse_points_of_all.log"),
+    benchmark:
+        at("benchmarks/choose_sparse_points_of_all.jsonl")
+    message:
+        "Choosing sparse points for the fit on all frames"
+
+
+use rule compute_rows as compute_rows_of_all with:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        sets=at("frames/sets.json"),
+        database=[],
+        points=at("potentials/all_frames/points.npz"),
+    output:
+        temp(at("potentials/all_frames/rows_{number}.npz")),
+    log:
+        at("logs/compute_rows_of_all/{number}.log"),
+    benchmark:
+        at("benchmarks/compute_rows_of_all/{number}.jsonl")
+    message:
+        "Rows of block {wildcards.number} for the fit on all frames"
+
+
 rule fit_all_frames:
     input:
         frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
         summary=at("frames/import.json"),
         neighbours=at("frames/neighbours.csv"),
+        sets=at("frames/sets.json"),
         hyperparameters=at("potentials/optimal/hyperparameters.json"),
+        points=points_of_all,
+        rows=rows_of_all,
+        optimal=study.posterior_of("optimal"),
     output:
+        **study.uncertainty_files(at("potentials/all_frames")),
         potential=at("potentials/all_frames/gap.xml"),
         train=at("potentials/all_frames/train.extxyz"),
         predictions=at("potentials/all_frames/predictions.csv"),
@@ -142,7 +282,7 @@ rule fit_all_frames:
         history=at("potentials/all_frames/history.csv"),
     log:
         at("logs/fit_all_frames.log"),
-        fit=at("logs/fit_all_frames.gap_fit.log"),
+        fit=at("logs/fit_all_frames.fit.log"),
     benchmark:
         at("benchmarks/fit_all_frames.jsonl")
     conda:
@@ -152,7 +292,7 @@ rule fit_all_frames:
     params:
         **study.fit_settings(max_fit_memory=config["active_learning"]["max_fit_memory"]),
     message:
-        "Fitting a potential on every frame ({resources.mem_mb} MB)"
+        "Fitting a potential on every frame that may train ({resources.mem_mb} MB)"
     script:
         "../scripts/fit_all_frames.py"
 
@@ -177,6 +317,10 @@ rule compare_potentials:
 
 rule finish_potential:
     input:
+        **{
+            name: delivered_file(Path(path).name)
+            for name, path in study.uncertainty_files(study.trial).items()
+        },
         decisions=closing_decisions,
         evaluations=evaluations,
         ledger=last_ledger,
@@ -186,6 +330,7 @@ rule finish_potential:
         predictions=of_delivered_iteration("predictions.csv"),
         forces=of_delivered_iteration("forces.npz"),
     output:
+        **study.uncertainty_files(at("potentials/{potential}")),
         potential=at("potentials/{potential}/gap.xml"),
         train=at("potentials/{potential}/train.extxyz"),
         test=at("potentials/{potential}/test.extxyz"),
@@ -207,6 +352,7 @@ rule finish_potential:
         seed=config["seed"],
         descriptor=config["potential"]["descriptor"],
         ranges=config["potential"]["hyperparameters"],
+        uncertainty=list(study.uncertainty_files("")),
     message:
         "Delivering the potential {wildcards.potential}"
     script:
@@ -241,9 +387,82 @@ rule check_engine:
         "../scripts/check_engine.py"
 
 
+rule check_fit:
+    input:
+        train=at("potentials/{potential}/train.extxyz"),
+        fit=at("potentials/{potential}/fit.json"),
+        sets=at("frames/sets.json"),
+        summary=at("frames/import.json"),
+    output:
+        at("potentials/{potential}/fit_agreement.json"),
+    log:
+        at("logs/check_fit/{potential}.log"),
+    benchmark:
+        at("benchmarks/check_fit/{potential}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.of_frames(input.train, 1e-2)),
+    params:
+        **study.fit_settings(),
+    message:
+        "Comparing the engine's fit with gap_fit's on some frames of {wildcards.potential}"
+    script:
+        "../scripts/check_fit.py"
+
+
+rule scan_dimers:
+    input:
+        potential=at("potentials/{potential}/gap.xml"),
+        sets=at("frames/sets.json"),
+        summary=at("frames/import.json"),
+    output:
+        at("potentials/{potential}/dimers.csv"),
+    log:
+        at("logs/scan_dimers/{potential}.log"),
+    benchmark:
+        at("benchmarks/scan_dimers/{potential}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    params:
+        engine=study.engine,
+    message:
+        "Curves of pairs of atoms alone with the potential {wildcards.potential}"
+    script:
+        "../scripts/scan_dimers.py"
+
+
+rule calibrate_variance:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        predictions=at("potentials/{potential}/predictions.csv"),
+        potential=at("potentials/{potential}/gap.xml"),
+        posterior=at("potentials/{potential}/posterior.npz"),
+    output:
+        at("potentials/{potential}/calibration.json"),
+    log:
+        at("logs/calibrate_variance/{potential}.log"),
+    benchmark:
+        at("benchmarks/calibrate_variance/{potential}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-4)),
+    params:
+        engine=study.engine,
+    message:
+        "Comparing errors of the potential {wildcards.potential} with those that its fit predicts"
+    script:
+        "../scripts/calibrate_variance.py"
+
+
 rule summarise_potential:
     input:
         fit=at("potentials/{potential}/fit.json"),
+        dimers=at("potentials/{potential}/dimers.csv"),
+        calibration=study.calibration(),
+        fit_agreement=lambda wildcards: study.fit_agreement(wildcards.potential),
         agreement=at("potentials/{potential}/agreement.json"),
     output:
         at("potentials/{potential}/summary.json"),

@@ -16,6 +16,7 @@ try:
     from gapglass.frames import readers
     from gapglass.potential import build
     from gapglass.report import catalogue
+    from gapglass.selection.database import cut
     from gapglass.similarity import blocks
     from gapglass.study import (
         config as configuration,
@@ -65,6 +66,8 @@ wildcard_constraints:
     atoms=r"\d+",
     replica=r"\d+",
     stage=r"\d+",
+    part=r"\d+",
+    number=r"\d+",
     strategy=r"[a-z_]+",
     size=r"\d+",
     draw=r"\d+",

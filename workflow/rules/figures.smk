@@ -33,6 +33,7 @@ rule plot_potentials:
         forces=study.potential_files("forces.npz"),
         summaries=study.potential_files("summary.json"),
         comparison=at("potentials/comparison.csv"),
+        dimers=study.potential_files("dimers.csv"),
     output:
         figure_files("plot_potentials"),
     log:

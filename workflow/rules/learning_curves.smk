@@ -50,6 +50,7 @@ rule fit_learning_point:
         summary=at("frames/import.json"),
         neighbours=at("frames/neighbours.csv"),
         sets=at("learning_curves/sets.json"),
+        fixed=at("frames/sets.json"),
         best=at("clusters/best.json"),
         labels=at("clusters/best_labels.csv"),
         labels_soap_only=at("clusters/delta_0/labels.csv"),
@@ -63,7 +64,7 @@ rule fit_learning_point:
         at("learning_curves/{strategy}/{size}_{draw}.json"),
     log:
         at("logs/fit_learning_point/{strategy}_{size}_{draw}.log"),
-        fit=at("logs/fit_learning_point/{strategy}_{size}_{draw}.gap_fit.log"),
+        fit=at("logs/fit_learning_point/{strategy}_{size}_{draw}.fit.log"),
     benchmark:
         at("benchmarks/fit_learning_point/{strategy}_{size}_{draw}.jsonl")
     conda:
@@ -76,6 +77,7 @@ rule fit_learning_point:
         ),
     params:
         **study.fit_settings(
+            sparse_from=config["potential"]["sparse_from"],
             max_fit_memory=config["active_learning"]["max_fit_memory"],
             hyperparameters=config["learning_curves"]["hyperparameters"],
         ),

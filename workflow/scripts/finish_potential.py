@@ -16,7 +16,7 @@ summary["on_bounds"] = hyperparameters.on_bounds(
 )
 for line in hyperparameters.bound_warnings(summary["on_bounds"]):
     log.notice("%s", line)
-for name in ("potential", "train", "test", "predictions", "forces", "ledger"):
+for name in ("potential", "train", "test", "predictions", "forces", "ledger", *snakemake.params.uncertainty):
     with files.whole_file(snakemake.output[name]) as temporary:
         shutil.copyfile(snakemake.input[name], temporary)
 files.write_table(snakemake.output.history, history)

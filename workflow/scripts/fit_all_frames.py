@@ -1,51 +1,74 @@
-"""Fit a potential on every frame with the hyperparameters of the optimal one, and evaluate it."""
+"""Fit a potential on every frame that may train, with the hyperparameters of the optimal one, and evaluate it."""
 
 import numpy as np
 
-from gapglass.active_learning import history
+from gapglass.active_learning import history, trial
 from gapglass.base import files, log, seeds
 from gapglass.base.errors import UserError
 from gapglass.base.progress import duration
 from gapglass.base.versions import versions
 from gapglass.frames import store
-from gapglass.potential import evaluation, fit
+from gapglass.potential import core, evaluation, fit, variance
+from gapglass.selection import time_blocks
+from gapglass.selection.database import of_all
 
 log.configure(snakemake.log[0], "all_frames", snakemake.params)
 frames, settings = store.read_frames(snakemake.input.frames), snakemake.params
-hyperparameters = files.read_json(snakemake.input.hyperparameters)
-store.write_frames(snakemake.output.train, frames)
-cost, energies, forces = fit.fit_and_test(
-    frames,
-    frames,
-    hyperparameters,
-    snakemake.output.potential,
-    counts=files.read_table(snakemake.input.neighbours),
-    settings=settings,
-    imported=files.read_json(snakemake.input.summary),
-    seed=seeds.derive(settings.seed, "gap_fit"),
-    log_path=snakemake.log.fit,
-)
+hyperparameters, sets = files.read_json(snakemake.input.hyperparameters), files.read_json(snakemake.input.sets)
+imported, table = files.read_json(snakemake.input.summary), files.read_table(snakemake.input.table)
+counts = files.read_table(snakemake.input.neighbours)
+database = of_all(time_blocks.current(sets["trajectories"], table))
+train = [frames[number] for number in database["train"]]
+store.write_frames(snakemake.output.train, train)
+tables = None
+if settings.core == "repulsion":
+    tables = core.tables(sets["closest_distance_angstrom"], imported["species"])
+common = {"counts": counts.iloc[database["train"]], "settings": settings, "tables": tables}
+if settings.fitter == "engine":
+    cost = trial.fit_rows(
+        snakemake.output.potential,
+        snakemake.input.points,
+        snakemake.input.rows,
+        hyperparameters,
+        known=fit.known_energies(settings.e0, imported),
+        uncertainty=(snakemake.output.variance, snakemake.output.posterior),
+        scales=variance.Posterior(*snakemake.input.optimal).scales,
+        log_path=snakemake.log.fit,
+        **common,
+    )
+else:
+    cost, _, _ = fit.fit_and_test(
+        train,
+        train[:1],
+        hyperparameters,
+        snakemake.output.potential,
+        imported=imported,
+        seed=seeds.derive(settings.seed, "gap_fit"),
+        log_path=snakemake.log.fit,
+        **common,
+    )
 if cost.pop("status") != "ok":
     raise UserError(
-        f"the fit on all {len(frames)} frames failed: {cost['reason']}; take all_frames out of potential.variants, "
+        f"the fit on {len(train)} frames failed: {cost['reason']}; take all_frames out of potential.variants, "
         "raise the limit that it names, or allow smaller n_max, l_max or cutoff in potential.hyperparameters"
     )
 del cost["reason"]
-database = {"train": list(range(len(frames))), "test": [], "holdout": []}
-errors, predictions, forces = evaluation.tabulate(frames, database, energies, forces)
+errors, predictions, forces = evaluation.evaluate(snakemake.output.potential, frames, database)
 log.notice(
     "%d frames fitted in %s, peak memory %.1f GB (%.1f predicted): training RMSE %.2f meV/atom, %.3f eV/Å",
-    len(frames),
+    len(train),
     duration(cost["fit_seconds"]),
     cost["peak_memory_mb"] / 1024,
     cost["predicted_memory_mb"] / 1024,
     errors["train"]["rmse_energy_mev_per_atom"],
     errors["train"]["rmse_force_ev_per_angstrom"],
 )
-summary, table = history.summarise_all_frames(hyperparameters, errors, len(frames))
+summary, rows = history.summarise_all_frames(
+    hyperparameters, errors, len(train), len(database["holdout"]), len(frames)
+)
 summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": versions(), **cost}
 files.write_table(snakemake.output.predictions, predictions)
 with files.whole_file(snakemake.output.forces) as temporary:
     np.savez_compressed(temporary, **forces)
-files.write_table(snakemake.output.history, table)
+files.write_table(snakemake.output.history, rows)
 files.write_json(snakemake.output.fit, summary)

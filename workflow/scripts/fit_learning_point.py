@@ -6,7 +6,7 @@ from pathlib import Path
 from gapglass.base import files, log, seeds
 from gapglass.base.errors import ProgramKilled, UserError
 from gapglass.frames import store
-from gapglass.potential import evaluation, fit
+from gapglass.potential import core, evaluation, fit
 from gapglass.selection import learning_curves
 from gapglass.similarity import kernels
 
@@ -35,6 +35,13 @@ try:
         store.read_frames(snakemake.input.frames, part, table["offset_bytes"])
         for part in (result["frames"], sets["holdout"])
     )
+    tables = None
+    if settings.core == "repulsion":
+        closest = files.read_json(snakemake.input.fixed)["closest_distance_angstrom"]
+        tables = core.tables(closest, files.read_json(snakemake.input.summary)["species"])
+    points_from = None
+    if settings.fitter == "engine" and settings.sparse_from == "pool":
+        points_from = store.read_frames(snakemake.input.frames, sets["pool"], table["offset_bytes"])
     with tempfile.TemporaryDirectory() as folder:
         fitted, energies, forces = fit.fit_and_test(
             train,
@@ -46,6 +53,8 @@ try:
             imported=files.read_json(snakemake.input.summary),
             seed=seeds.derive(seed, "gap_fit"),
             log_path=snakemake.log.fit,
+            points_from=points_from,
+            tables=tables,
         )
     result |= fitted
     if result["status"] == "ok":

@@ -13,6 +13,7 @@ figures = potentials.drawn(
     predictions=reading.by_folder(snakemake.input.predictions),
     forces=reading.by_folder(snakemake.input.forces, np.load),
     summaries=reading.by_folder(snakemake.input.summaries, files.read_json),
+    dimers=reading.by_folder(snakemake.input.dimers),
     comparison=files.read_table(snakemake.input.comparison),
 )
 style.save_all(figures, snakemake.output)

@@ -2,7 +2,8 @@
 
 from gapglass.base import files, log
 from gapglass.frames import store
-from gapglass.selection.database import database_size, enlarge
+from gapglass.selection import time_blocks
+from gapglass.selection.database import database_size, describe, enlarge
 from gapglass.similarity import kernels
 
 log.configure(snakemake.log[0], "sample_frames", snakemake.params)
@@ -14,7 +15,8 @@ if snakemake.input.kernels:
     soap, coulomb, summary = snakemake.input.kernels
     distances = kernels.read_distance(soap, coulomb, files.read_json(summary)["delta"])
 before = files.read_json(snakemake.input.previous) if snakemake.input.previous else {"train": [], "test": []}
-database = enlarge(
+sets = time_blocks.current(files.read_json(snakemake.input.sets)["trajectories"], table)
+enlarged = enlarge(
     before,
     labels,
     size=database_size(iteration, snakemake.params.increment, len(labels)),
@@ -24,7 +26,9 @@ database = enlarge(
     draw=snakemake.params.draw,
     energies=table["energy_ev_per_atom"].to_numpy(),
     distances=distances,
+    pool=sets["pool"],
 )
+database = describe(enlarged, before, sets, table["n_atoms"].to_numpy())
 for part in ("train", "test"):
     frames = store.read_frames(snakemake.input.frames, database[part], table["offset_bytes"])
     store.write_frames(snakemake.output[part], frames)

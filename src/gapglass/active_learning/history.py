@@ -6,10 +6,11 @@ Source: section 2.4 of doi:10.1111/jace.20128.
 import pandas as pd
 
 PARTS = ("train", "test", "holdout")
+JUDGED = "cross_validation"  # where no frames are kept for the test, the errors of the folds
 ERRORS = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
 
 
-def summarise_all_frames(hyperparameters, errors, n_frames):
+def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
     """Return summary and history of the potential trained on every frame, in the form of ``summarise``.
 
     Parameters
@@ -17,8 +18,9 @@ def summarise_all_frames(hyperparameters, errors, n_frames):
     hyperparameters : dict
         Those of the optimal potential.
     errors : dict
-        train, test, holdout -> RMSE of energy and force; those of test and holdout are None.
-    n_frames : int
+        train, test, holdout -> RMSE of energy and force; those of an empty set are None.
+    n_train, n_holdout, n_frames : int
+        Frames that train, frames set aside for the last test, and all frames.
 
     Returns
     -------
@@ -28,20 +30,21 @@ def summarise_all_frames(hyperparameters, errors, n_frames):
     """
     summary = {
         "converged": True,
-        "reason": "every frame is in the training set, there is nothing to enlarge",
+        "reason": "every frame that may train is in the training set, there is nothing to enlarge",
         "iterations": 1,
         "n_frames_reference": n_frames,
-        "n_train": n_frames,
+        "n_train": n_train,
         "n_test": 0,
-        "fraction": 1.0,
-        "fraction_database": 1.0,
+        "n_holdout": n_holdout,
+        "fraction": n_train / n_frames,
+        "fraction_database": n_train / n_frames,
         **_by_quantity(errors),
         "energy_tolerance": None,
         "hyperparameters": hyperparameters,
         "n_fits": 1,
     }
-    row = {"iteration": 1, "n_train": n_frames, "n_test": 0, "fraction": 1.0, "n_fits_so_far": 1}
-    row |= {f"{name}_{part}": errors[part][name] for part in errors for name in ERRORS}
+    row = {"iteration": 1, "n_train": n_train, "n_test": 0, "fraction": n_train / n_frames, "n_fits_so_far": 1}
+    row |= {f"{name}_{part}": errors[part][name] for part in PARTS for name in ERRORS}
     return summary, pd.DataFrame([row])
 
 
@@ -74,9 +77,12 @@ def summarise(decisions, evaluations):
         "n_frames_reference": source["n_frames_reference"],
         "n_train": source["n_train"],
         "n_test": source["n_test"],
+        "n_holdout": source["n_holdout"],
         "fraction": source["n_train"] / source["n_frames_reference"],
         "fraction_database": (source["n_train"] + source["n_test"]) / source["n_frames_reference"],
-        **_by_quantity(evaluated[delivered["iteration"]]),
+        **_by_quantity(evaluated[delivered["iteration"]] | _judged(source)),
+        "objective": delivered["objective"],
+        "cost_us_per_atom_step": delivered["cost_us_per_atom_step"],
         "energy_tolerance": last["energy_tolerance"],
         "hyperparameters": delivered["hyperparameters"],
         "n_fits": last["n_fits"],
@@ -91,7 +97,14 @@ def summarise(decisions, evaluations):
 
 def _by_quantity(errors):
     """Return errors that are grouped by set (train, test, holdout) grouped by quantity instead."""
-    return {name: {part: errors[part][name] for part in PARTS} for name in ERRORS}
+    return {name: {part: errors[part][name] for part in (*PARTS, JUDGED) if part in errors} for name in ERRORS}
+
+
+def _judged(decision):
+    """Return the errors of the folds of the best fit of a decision, nothing where test frames judge."""
+    if decision["n_test"]:
+        return {}
+    return {JUDGED: {name: decision["best"][name] for name in ERRORS}}
 
 
 def _history_row(decision, errors):
@@ -103,4 +116,5 @@ def _history_row(decision, errors):
         "fraction": (decision["n_train"] + decision["n_test"]) / decision["n_frames_reference"],
         "n_fits_so_far": decision["n_fits"],
     }
-    return row | {f"{name}_{part}": value for part in PARTS for name, value in errors[part].items()}
+    parts = {part: errors[part] for part in PARTS} | _judged(decision)
+    return row | {f"{name}_{part}": value for part, found in parts.items() for name, value in found.items()}

@@ -5,9 +5,13 @@ or ``stop``. Round 0 opens an iteration. Decisions are plain dictionaries, writt
 input gives equal bytes. Source: section 2.4 of doi:10.1111/jace.20128.
 """
 
-from gapglass.active_learning.proposals import of_iteration, propose, rounds_of, successes
+from pathlib import Path
+
+from gapglass.active_learning.proposals import kept, of_iteration, origins, propose, rounds_of, successes
 from gapglass.base.errors import UserError
 from gapglass.base.log import notice
+
+FACTORS = ("points.npz", "rows_*.npz", "guide_*.npz")  # in the folder of a fit, what its solution is made of
 
 
 def walk(read_decision):
@@ -66,9 +70,9 @@ def decide(iteration, number, ledger, database, settings, space, seed):
     ledger : list of dict
         Every fit so far: iteration, round, trial, hyperparameters, status, rmse_energy_mev_per_atom, reason.
     database : dict
-        train, test, holdout of this iteration.
+        train, test, holdout, unused, n_left and blocks of this iteration, see ``selection.database``.
     settings : dict
-        Section ``active_learning``.
+        Section ``active_learning``, and ``shared_points``: whether all iterations have the same sparse points.
     space : SearchSpace
     seed : int
 
@@ -90,11 +94,14 @@ def decide(iteration, number, ledger, database, settings, space, seed):
         "round": number,
         "n_train": len(database["train"]),
         "n_test": len(database["test"]),
-        "n_frames_reference": sum(len(database[part]) for part in ("train", "test", "holdout")),
+        "n_holdout": len(database["holdout"]),
+        "n_frames_reference": sum(len(database[part]) for part in ("train", "test", "holdout", "unused")),
         "n_fits": len(ledger),
         "best": best,
         "proposals": [],
     }
+    if number == 0:
+        decision["n_blocks"] = len(database["blocks"])
     possible = space.allows(space.smallest())
     if not possible and not successes(ledger):
         raise UserError(space.limit.refusal(space.smallest()))
@@ -105,12 +112,17 @@ def decide(iteration, number, ledger, database, settings, space, seed):
             decision["proposals"] = propose(iteration, number + 1, ledger, settings, space, seed)
         if decision["proposals"]:
             decision |= {"action": "fit", "reason": "proposals to try"}
+            decision["origins"] = origins(
+                decision["proposals"], iteration, number + 1, ledger, space, settings["shared_points"]
+            )
         else:
             decision |= _close_iteration(iteration, ledger, database, settings, possible)
     if decision["action"] != "fit":
         # A decision that fits depend on does not hold the tolerance, so another tolerance does not repeat those fits.
         decision["energy_tolerance"] = settings["energy_tolerance"]
     decision["delivered"] = _delivered(ledger) if decision["action"] == "stop" else None
+    if decision["action"] == "enlarge":
+        decision["kept"] = kept(ledger, iteration, settings["proposals_per_round"])
     return decision
 
 
@@ -128,8 +140,8 @@ def _close_iteration(iteration, ledger, database, settings, possible):
         )
     if not possible:
         reason = "a fit on more frames needs more than max_fit_memory, energy tolerance not met"
-    elif not database["holdout"]:
-        reason = "the database is the whole reference set and the energy tolerance is not met"
+    elif not database["n_left"]:
+        reason = "every frame that may train is in the database and the energy tolerance is not met"
     elif settings["max_iterations"] is not None and iteration >= settings["max_iterations"]:
         reason = "max_iterations reached and the energy tolerance is not met"
     else:
@@ -143,10 +155,31 @@ def _delivered(ledger):
     return successes(of_iteration(ledger, last))[0]
 
 
+def remove_factors(folder, decision):
+    """Remove the sparse points and rows of fits that no later iteration fits again.
+
+    They are large. Where a changed configuration needs them after all, they are computed anew.
+
+    Parameters
+    ----------
+    folder : path-like
+        Of the potential, with the folders of its iterations.
+    decision : dict
+        The one that closes an iteration.
+    """
+    keep = {(place["iteration"], place["round"], place["trial"]) for place in decision.get("kept", [])}
+    for path in sorted(path for name in FACTORS for path in Path(folder).glob(f"iteration_*/round_*/trial_*/{name}")):
+        trial, number, iteration = (int(parent.name.rsplit("_", 1)[1]) for parent in list(path.parents)[:3])
+        if (iteration, number, trial) not in keep:
+            path.unlink(missing_ok=True)
+
+
 def announce(decision, energy_tolerance):
     """Report the decision and how far the error is from the tolerance (meV/atom) in one line on the terminal."""
     best = decision["best"]
-    error = f"best test RMSE {best['rmse_energy_mev_per_atom']:.2f} meV/atom" if best else "no fit yet"
+    error = f"best {best['rmse_energy_mev_per_atom']:.2f} meV/atom" if best else "no fit yet"
+    if best:
+        error += f", {best['rmse_force_ev_per_angstrom']:.3f} eV/Å"
     next_step = {
         "fit": f"fit {len(decision['proposals'])} proposals",
         "enlarge": "enlarge the database",
@@ -171,6 +204,6 @@ def ledger_entry(result):
 
     Times and memory are left out, so that equal fits give equal bytes.
     """
-    keys = ("iteration", "round", "trial", "hyperparameters", "status", "reason")
-    errors = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
+    keys = ("iteration", "round", "trial", "origin", "hyperparameters", "status", "reason")
+    errors = ("objective", "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom", "cost_us_per_atom_step")
     return {key: result[key] for key in keys} | {key: result.get(key) for key in errors}

@@ -3,8 +3,13 @@
 Source: section 2.4 of doi:10.1111/jace.20128.
 """
 
-from gapglass.active_learning.search import objective
+from gapglass.active_learning.search import logarithm
 from gapglass.base.seeds import derive
+
+
+def score(entry):
+    """Return what ranks a fit that succeeded: its objective, see ``tuning.objective``."""
+    return entry["objective"]
 
 
 def rounds_of(iteration, settings):
@@ -15,9 +20,7 @@ def rounds_of(iteration, settings):
 
 def successes(ledger):
     """Return the fits that gave a potential, best first; equal errors keep the order of the ledger."""
-    return sorted(
-        (entry for entry in ledger if entry["status"] == "ok"), key=lambda entry: entry["rmse_energy_mev_per_atom"]
-    )
+    return sorted((entry for entry in ledger if entry["status"] == "ok"), key=score)
 
 
 def of_iteration(ledger, iteration):
@@ -37,24 +40,18 @@ def surrogate_results(ledger, iteration, space):
         Hyperparameters and objective.
     """
     now = of_iteration(ledger, iteration)
-    good = [entry["rmse_energy_mev_per_atom"] for entry in now if entry["status"] == "ok"]
-    penalty = objective(2 * max(good)) if good else objective(1000.0)
+    good = [score(entry) for entry in now if entry["status"] == "ok"]
+    penalty = logarithm(2 * max(good)) if good else logarithm(1000.0)
     results = [
-        (
-            entry["hyperparameters"],
-            objective(entry["rmse_energy_mev_per_atom"]) if entry["status"] == "ok" else penalty,
-        )
-        for entry in now
+        (entry["hyperparameters"], logarithm(score(entry)) if entry["status"] == "ok" else penalty) for entry in now
     ]
     seen = {space.key(parameters): value for parameters, value in results}
     before = successes(of_iteration(ledger, iteration - 1))
     again = [entry for entry in before if space.key(entry["hyperparameters"]) in seen]
     if again:
-        shift = sum(
-            seen[space.key(e["hyperparameters"])] - objective(e["rmse_energy_mev_per_atom"]) for e in again
-        ) / len(again)
+        shift = sum(seen[space.key(e["hyperparameters"])] - logarithm(score(e)) for e in again) / len(again)
         results += [
-            (e["hyperparameters"], objective(e["rmse_energy_mev_per_atom"]) + shift)
+            (e["hyperparameters"], logarithm(score(e)) + shift)
             for e in before
             if space.key(e["hyperparameters"]) not in seen
         ]
@@ -67,10 +64,40 @@ def propose(iteration, number, ledger, settings, space, seed):
     if iteration > 1 and number == 1:
         best = successes(of_iteration(ledger, iteration - 1))
         # The database has grown since, so a set that was within the memory limit may be above it now.
-        again = [entry["hyperparameters"] for entry in best if space.allows(entry["hyperparameters"])]
+        again = [space.of(entry["hyperparameters"]) for entry in best if space.allows(entry["hyperparameters"])]
         return again[:n_points] or space.explore(n_points, derive(seed, "explore", iteration))
     if iteration == 1 and number <= settings["exploration_rounds"]:
         points = space.explore(n_points * settings["exploration_rounds"], derive(seed, "explore", iteration))
         return points[(number - 1) * n_points : number * n_points]
     results = surrogate_results(ledger, iteration, space)
     return space.exploit(results, n_points, derive(seed, "exploit", iteration, number))
+
+
+def origins(proposals, iteration, number, ledger, space, shared):
+    """Return for every proposal the place of the fit whose sparse points and rows it uses.
+
+    Parameters
+    ----------
+    proposals : list of dict
+    iteration, number : int
+        Of the round that fits them.
+    ledger : list of dict
+    space : SearchSpace
+    shared : bool
+        Whether fits of other iterations have the same sparse points for the same geometry.
+
+    Returns
+    -------
+    list of dict
+        iteration, round, trial; those of the proposal itself where no earlier fit has its geometry.
+    """
+    known = {space.key(entry["hyperparameters"]): entry["origin"] for entry in reversed(ledger)} if shared else {}
+    return [
+        known.get(space.key(proposal), {"iteration": iteration, "round": number, "trial": trial})
+        for trial, proposal in enumerate(proposals, 1)
+    ]
+
+
+def kept(ledger, iteration, n_points):
+    """Return the origins of the fits of an iteration that the next one may fit again."""
+    return [entry["origin"] for entry in successes(of_iteration(ledger, iteration))[:n_points]]

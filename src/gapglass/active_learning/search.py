@@ -53,6 +53,10 @@ class SearchSpace:
         }
         return {**self.fixed, **tuned}
 
+    def of(self, hyperparameters):
+        """Return the values that belong to the space, from a set that may hold others too."""
+        return {name: hyperparameters[name] for name in self.settings}
+
     def point(self, hyperparameters):
         """Return the point of the tuned hyperparameters."""
         return [hyperparameters[name] for name in self.tuned]
@@ -197,6 +201,6 @@ def _rounded(value):
     return float(f"{float(value):.4g}")
 
 
-def objective(rmse):
-    """Return the quantity that the surrogate models for a test RMSE: its logarithm, in which fits spread evenly."""
-    return math.log(max(rmse, 1e-6))
+def logarithm(score):
+    """Return the quantity that the surrogate models: the logarithm of the objective, in which fits spread evenly."""
+    return math.log(max(score, 1e-6))

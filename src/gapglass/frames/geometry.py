@@ -37,6 +37,15 @@ def closest_pairs(frame, reach=REACH):
     return closest
 
 
+def closest_of(frames, reach=REACH):
+    """Return the smallest distance (Å) of each pair of species in any of the frames, see ``closest_pairs``."""
+    closest = {}
+    for frame in frames:
+        for pair, distance in closest_pairs(frame, reach).items():
+            closest[pair] = min(distance, closest.get(pair, distance))
+    return closest
+
+
 def closest_distance(atoms):
     """Return the smallest distance (Å) between two atoms, images included, at most the reach of ``closest_pairs``."""
     return min(closest_pairs(atoms).values())

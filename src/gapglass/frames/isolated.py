@@ -18,6 +18,7 @@ FAR = 6.0
 EDGE = 50.0
 LARGEST_FORCE = 0.05  # eV/Å on an atom alone
 SAME_ENERGY = 1e-4  # eV, between two isolated atoms of one species
+CLASS = "isolated"  # of isolated atoms among the training frames; every fold of a cross-validation trains on them
 SAME_E0 = 1e-3  # eV, between an isolated atom and potential.e0, which may be rounded
 
 

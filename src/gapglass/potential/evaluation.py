@@ -12,7 +12,7 @@ from gapglass.potential import engine
 
 log = logging.getLogger("gapglass")
 
-SETS = ("train", "test", "holdout")
+SETS = ("train", "test", "holdout", "unused")
 
 
 def rmse(differences, weights=None):
@@ -40,6 +40,13 @@ def errors(frames, energies, forces):
     energy = [(e - f.info["REF_energy"]) / len(f) for e, f in zip(energies, frames, strict=True)]
     force = np.concatenate([(g - f.arrays["REF_forces"]).ravel() for g, f in zip(forces, frames, strict=True)])
     return {"rmse_energy_mev_per_atom": 1000 * rmse(energy), "rmse_force_ev_per_angstrom": rmse(force)}
+
+
+def spread(frames):
+    """Return the spread of labels: energies (meV/atom, from their mean) and force components (eV/Å, from zero)."""
+    energies = np.array([frame.info["REF_energy"] / len(frame) for frame in frames])
+    forces = np.concatenate([frame.arrays["REF_forces"].ravel() for frame in frames])
+    return 1000 * rmse(energies - energies.mean()), rmse(forces)
 
 
 def predict(potential, frames):
@@ -108,7 +115,7 @@ def tabulate(frames, database, energies, forces):
     energies : numpy.ndarray, shape (n_frames,), eV
     forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
     """
-    parts = {index: part for part in SETS for index in database[part]}
+    parts = {index: part for part in SETS for index in database.get(part, [])}
     of_set = {}
     for part in SETS:
         chosen = [index for index in parts if parts[index] == part]

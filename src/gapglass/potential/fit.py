@@ -9,7 +9,22 @@ from gapglass.potential.evaluation import errors, predict
 from gapglass.potential.failures import FitFailed, refuse_missing_species, refuse_unusable
 
 
-def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
+def known_energies(e0, imported):
+    """Return the energies of isolated atoms that are not fitted, species -> eV.
+
+    Parameters
+    ----------
+    e0 : "fitted" or dict
+        ``potential.e0``.
+    imported : dict
+        frames/import.json, with the energies of isolated atoms of the data set if there are any.
+    """
+    if e0 != "fitted":
+        return dict(e0)
+    return dict(imported.get("isolated_atom_energies", {}))
+
+
+def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path, points_from=None, tables=None):
     """Fit a potential with the settings of the configuration.
 
     The isolated atoms of the data set belong to every training set; their energies are e0.
@@ -23,6 +38,10 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
     imported : dict
         frames/import.json: ``species`` of the study, whether frames have ``virials``, and, if the data set has any,
         ``isolated_atom_energies`` (species -> eV).
+    points_from : list of ase.Atoms, optional
+        Frames among which the engine chooses sparse points; the training frames by default.
+    tables : dict, optional
+        The repulsive core, from ``core.tables``.
 
     Returns
     -------
@@ -47,11 +66,26 @@ def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path):
         "log_path": log_path,
     }
     if settings.fitter == "engine":
-        return engine_fit.run_fit(everything, hyperparameters, target, **common)
-    return gap_fit.run_fit(everything, hyperparameters, target, seed=seed, **common)
+        return engine_fit.run_fit(
+            everything, hyperparameters, target, points_from=points_from, tables=tables, **common
+        )
+    return gap_fit.run_fit(everything, hyperparameters, target, seed=seed, core=tables, **common)
 
 
-def fit_and_test(train, test, hyperparameters, target, *, counts, settings, imported, seed, log_path):
+def fit_and_test(
+    train,
+    test,
+    hyperparameters,
+    target,
+    *,
+    counts,
+    settings,
+    imported,
+    seed,
+    log_path,
+    points_from=None,
+    tables=None,
+):
     """Fit a potential with the settings of the configuration and evaluate it on test frames.
 
     A fit that fails is a result, not an error.
@@ -59,7 +93,7 @@ def fit_and_test(train, test, hyperparameters, target, *, counts, settings, impo
     Parameters
     ----------
     train, test : list of ase.Atoms
-    hyperparameters, target, settings, imported, seed, log_path
+    hyperparameters, target, settings, imported, seed, log_path, points_from, tables
         As for ``fit``; ``settings`` may have ``max_fit_memory`` (MB): a fit predicted to need more does not start.
     counts : pandas.DataFrame
         From ``geometry.count_neighbours``, the rows of the training frames.
@@ -86,7 +120,10 @@ def fit_and_test(train, test, hyperparameters, target, *, counts, settings, impo
     try:
         if reason := memory.too_much(predicted, settings):
             raise FitFailed(f"not started: {reason}")
-        cost = fit(train, hyperparameters, target, settings=settings, imported=imported, seed=seed, log_path=log_path)
+        cost = fit(
+            train, hyperparameters, target, settings=settings, imported=imported, seed=seed, log_path=log_path,
+            points_from=points_from, tables=tables,
+        )  # fmt: skip
         energies, forces = predict(target, test)
         refuse_unusable(errors(test, energies, forces))
     except FitFailed as error:

@@ -24,6 +24,7 @@ from gapglass.base.files import whole_file
 from gapglass.base.programs import die_with_parent, peak_so_far_mb, program, refuse_killed
 from gapglass.frames.store import write_frames
 from gapglass.potential.descriptor_text import many_body_text
+from gapglass.potential.design import isolated_energies
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.gap_xml import core_text
 
@@ -62,19 +63,11 @@ def isolated_atom_energies(frames, e0="fitted", known=None):
             raise UserError(f"potential.e0 lacks {', '.join(missing)}; gap_fit would silently take 0 eV; add them")
         return {symbol: float(e0[symbol]) for symbol in species}
     known = {symbol: float(energy) for symbol, energy in (known or {}).items() if symbol in species}
-    fitted = [symbol for symbol in species if symbol not in known]
-    if not fitted:
-        return known
-    of_known = np.array([sum(known.get(symbol, 0.0) for symbol in frame.symbols) for frame in frames])
-    counts = np.array([[(frame.symbols == symbol).sum() for symbol in fitted] for frame in frames], float)
-    here = counts.any(axis=1)
-    counts, rest = counts[here], (np.array([frame.info["REF_energy"] for frame in frames]) - of_known)[here]
-    fractions = counts / counts.sum(axis=1, keepdims=True)
-    energies = rest / counts.sum(axis=1)
-    mean = energies.mean()
-    deviation = np.linalg.lstsq(fractions, energies - mean, rcond=1e-6)[0]
-    found = known | {symbol: float(mean + shift) for symbol, shift in zip(fitted, deviation, strict=True)}
-    return {symbol: found[symbol] for symbol in species}
+    roots = np.sqrt([len(frame) for frame in frames])
+    counts = np.array([[(frame.symbols == symbol).sum() for symbol in species] for frame in frames], float)
+    energies = np.array([frame.info["REF_energy"] for frame in frames])
+    found = isolated_energies(counts / roots[:, None], energies / roots, species, known)
+    return dict(zip(species, map(float, found), strict=True))
 
 
 def descriptor_string(hyperparameters, species, descriptor="soap_turbo"):

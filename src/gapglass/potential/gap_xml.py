@@ -13,6 +13,7 @@ from gapglass.base.files import whole_file
 GAP_VERSION = 1769700636  # of the files of gap_fit whose form is written here
 SLICE = 50  # numbers in one element, as gap_fit writes them
 PER_LINE = 25  # numbers in a line; QUIP's reader divides lines of more than some 1000 characters inside a number
+DOT_PRODUCT = 2  # covariance_type
 CUTOFF = re.compile(r"\b(?:cutoff|rcut_hard)=([0-9.]+)")
 CORE_POINT = re.compile(r'<point r="([^"]+)"')
 
@@ -31,6 +32,12 @@ def potential_label(path):
     if match is None:
         raise UserError(f"{path} is not a GAP file of gap_fit (no Potential label at its head)")
     return match.group(1)
+
+
+def potential_descriptors(path):
+    """Return the lines of a GAP file with the text of its descriptors."""
+    with Path(path).open() as stream:
+        return [line for line in stream if "<descriptor>" in line]
 
 
 def potential_cutoff(path):
@@ -171,3 +178,39 @@ def _write_term(out, label, term):
             )
         out.write("      </sparseX>\n")
     out.write("    </gpCoordinates>\n")
+
+
+def read_terms(path):
+    """Return the terms of a potential's file, with its sparse points and weights.
+
+    Parameters
+    ----------
+    path : path-like
+        As gap_fit or ``write_gap`` writes it, in one file.
+
+    Returns
+    -------
+    list of Term
+    """
+    terms = []
+    for text in re.findall(r"<gpCoordinates.*?</gpCoordinates>", Path(path).read_text(), flags=re.DOTALL):
+
+        def number(name, text=text):
+            return float(re.search(rf' {name}="([^"]+)"', text).group(1))
+
+        rows = re.findall(r"<sparseX [^>]*>(.*?)</sparseX>", text, flags=re.DOTALL)
+        points = np.array([[float(x) for x in re.sub(r"<[^>]*>", " ", row).split()] for row in rows])
+        dot = number("covariance_type") == DOT_PRODUCT
+        power = number("zeta") if dot else float(re.search(r"<theta>(.*?)</theta>", text, flags=re.DOTALL).group(1))
+        terms.append(
+            Term(
+                re.search(r"<descriptor>(.*?)</descriptor>", text).group(1),
+                "dot_product" if dot else "ard_se",
+                number("signal_variance"),
+                power,
+                points,
+                np.array([float(x) for x in re.findall(r'sparseCutoff="([^"]+)"', text)]),
+                np.array([float(x) for x in re.findall(r'alpha="([^"]+)"', text)]),
+            )
+        )
+    return terms

@@ -69,6 +69,8 @@ def _wider(name, low, high, scale, bound, descriptor):
     """Return a range that reaches beyond a bound, as text: by a factor of 3 on a logarithmic scale, else by a half."""
     if name == "n_max" and bound == "high" and descriptor == "soap_turbo" and high >= MOST_RADIAL_SOAP_TURBO:
         return f"{high} is the largest n_max of soap_turbo"
+    if name == "n_sparse" and bound == "high":
+        return f"more points may lower the errors and cost more in each step: try {{low: {low}, high: {2 * high}}}"
     whole = isinstance(low, int) and isinstance(high, int)
     if scale == "log":
         low, high = (low / 3, high) if bound == "low" else (low, high * 3)

@@ -53,6 +53,12 @@ def pivoted_cholesky(descriptors, zeta, number):
     return candidates[chosen]
 
 
+def frame_stride(frames, number):
+    """Return a step through frames that leaves twice as many environments of a species as can be candidates."""
+    total = sum(int((frame.numbers == number).sum()) for frame in frames)
+    return max(1, total // (2 * MOST_CANDIDATES))
+
+
 def distances(closest, cutoff, number):
     """Return sparse points (Å) of a two-body term: evenly from the closest distance of the pair to the cutoff."""
     start = min(closest, 0.9 * cutoff)

@@ -61,6 +61,8 @@ CLUSTERS = (
 )
 POTENTIALS = (
     Figure("active_learning", "", "plot_potentials", "active_learning", "Potential"),
+    Figure("cost", "", "plot_potentials", "cost", "Potential"),
+    Figure("dimers", "", "plot_potentials", "dimers", "Potential"),
     Figure("parity", "Figure S7", "plot_potentials", "parity", "Potential"),
 )
 ERRORS_BY_TEMPERATURE = Figure("errors_by_temperature", "", "plot_potentials", "errors_by_temperature", "Potential")
@@ -117,8 +119,8 @@ def listed(config):
     variants = config["potential"]["variants"]
     figures = [*CLUSTERS]
     if set(variants) & {"optimal", "soap_only"}:
-        figures.append(POTENTIALS[0])
-    figures.append(POTENTIALS[1])
+        figures += POTENTIALS[:2]
+    figures += POTENTIALS[2:]
     if len(variants) > 1:
         figures.append(ERRORS_BY_TEMPERATURE)
     figures += [*GLASS, *STRUCTURE]

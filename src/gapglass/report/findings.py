@@ -35,6 +35,9 @@ def facts(best, summary, r_x, main, doubted=()):
     if energy["test"] is not None:
         tolerance = f"energy error on test frames (E_tol {summary['energy_tolerance']:g})"
         found.append((f"{energy['test']:.2f} meV/atom", tolerance))
+    elif energy.get("cross_validation") is not None:
+        tolerance = f"energy error of the cross-validation (E_tol {summary['energy_tolerance']:g})"
+        found.append((f"{energy['cross_validation']:.2f} meV/atom", tolerance))
     if energy["holdout"] is not None:
         found += [
             (f"{energy['holdout']:.2f} meV/atom", "energy error on frames never used"),
@@ -46,6 +49,25 @@ def facts(best, summary, r_x, main, doubted=()):
         mark = NOT_TO_BE_BELIEVED if label in doubted else ""
         found.append((f"{row['r_x_percent']:.0f} %", f"R_X, {label}{mark}"))
     return found
+
+
+def not_repulsive(summaries):
+    """Return, for each potential that has any, a line for every pair that does not repel closer than in the frames.
+
+    Parameters
+    ----------
+    summaries : dict
+        Potential -> summary.json.
+    """
+    found = {
+        name: [
+            f"{pair} at {distance:.2f} Å"
+            for pair, distance in summary["not_repulsive_at_angstrom"].items()
+            if distance is not None
+        ]
+        for name, summary in summaries.items()
+    }
+    return {name: lines for name, lines in found.items() if lines}
 
 
 def disagreements(summaries):

@@ -24,7 +24,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 ROLES = {
     "optimal": "samples the clusters of the chosen δ (MLIP(0) of the paper)",
     "soap_only": "samples the clusters of δ = 0 in a loop of its own (MLIP(1))",
-    "all_frames": "trained on every frame with the hyperparameters of optimal (MLIP(2))",
+    "all_frames": "trained on every frame that may train, with the hyperparameters of optimal (MLIP(2))",
 }
 
 
@@ -95,9 +95,11 @@ def _potentials(settings, files, tables, best, doubted):
         "errors": rows.errors(tables["errors"]),
         "history": rows.history(files.histories),
         "hyperparameters": rows.hyperparameters(tables["hyperparameters"]),
+        "calibration": rows.calibration(potentials),
         "agreement": rows.agreement(potentials),
         "disagreements": findings.disagreements(potentials),
         "pair_styles": rows.pair_styles(reading.by_folder(files.pair_styles, read_json)),
+        "not_repulsive": findings.not_repulsive(potentials),
         "on_bounds": {
             name: lines
             for name, summary in potentials.items()

@@ -5,6 +5,7 @@ Every function returns a list of dictionaries with the same keys, column -> text
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from gapglass.base.files import read_table
@@ -13,7 +14,12 @@ from gapglass.glass import closeness
 from gapglass.potential.agreement import UNITS
 from gapglass.report.figures.style import model_label
 
-FRAMES = {"train": "training", "test": "test", "holdout": "hold-out"}
+FRAMES = {
+    "train": "training",
+    "test": "test",
+    "holdout": "hold-out",
+    "cross_validation": "training, each left out once (cross-validation)",
+}
 
 
 def number(value, digits=2):
@@ -87,12 +93,22 @@ def history(paths):
                     "test": int(row["n_test"]),
                     "database": f"{100 * row['fraction']:.0f} %",
                     "fits so far": int(row["n_fits_so_far"]),
-                    "test RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_test"]),
+                    **_judged(row),
                     "hold-out RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_holdout"]),
                     "hold-out force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom_holdout"], 3),
                 }
             )
     return rows
+
+
+def _judged(row):
+    """Return the errors that ended an iteration: those on test frames or those of the folds of a cross-validation."""
+    if np.isfinite(row["rmse_energy_mev_per_atom_test"]):
+        return {"test RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_test"])}
+    return {
+        "cross-validation RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_cross_validation"]),
+        "cross-validation force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom_cross_validation"], 3),
+    }
 
 
 def errors(table):
@@ -106,6 +122,32 @@ def errors(table):
             "force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom"], 3),
         }
         for _, row in table.iterrows()
+    ]
+
+
+def calibration(summaries):
+    """Return how the errors on hold-out frames compare with the predicted ones, a row per potential and quantity.
+
+    Parameters
+    ----------
+    summaries : dict
+        Potential -> summary.json.
+    """
+    return [
+        {
+            "potential": potential,
+            "quantity": label,
+            "hold-out frames": summary["calibration"]["n_frames"],
+            "mean predicted deviation": f"{1000 * of['mean_sigma']:.2f} meV/atom"
+            if name == "energy"
+            else f"{of['mean_sigma']:.3f} eV/Å",
+            "inside 1 deviation": f"{100 * of['inside_1_sigma']:.0f} %",
+            "inside 2 deviations": f"{100 * of['inside_2_sigma']:.0f} %",
+        }
+        for potential, summary in summaries.items()
+        if summary["calibration"] and summary["calibration"]["n_frames"]
+        for name, label in (("energy", "energy per atom"), ("force", "force component"))
+        for of in [summary["calibration"][name]]
     ]
 
 

@@ -142,8 +142,9 @@ def errors(summaries, comparison):
     quantities = ["rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"]
     rows = []
     for name, summary in summaries.items():
-        sizes = {"train": summary["n_train"], "test": summary["n_test"]}
-        sizes["holdout"] = summary["n_frames_reference"] - sum(sizes.values())
+        sizes = {"train": summary["n_train"], "test": summary["n_test"], "holdout": summary["n_holdout"]}
+        if "cross_validation" in summary[quantities[0]]:
+            sizes["cross_validation"] = summary["n_train"]
         for part, size in sizes.items():
             if size:
                 found = {quantity: summary[quantity][part] for quantity in quantities}

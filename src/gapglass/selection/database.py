@@ -1,10 +1,35 @@
 """Nested databases of training and test frames, drawn from every cluster (section 2.4 of doi:10.1111/jace.20128)."""
 
+import math
+from itertools import pairwise
+
 import numpy as np
 
 from gapglass.base.seeds import derive
 from gapglass.selection.allocation import allocate, allocation_weights
 from gapglass.selection.strategies import farthest_points
+
+BLOCK_ATOMS = 20_000  # of the frames whose rows of a fit one job computes; some tens of seconds
+
+
+def cut(n_atoms):
+    """Return the blocks of consecutive frames whose rows separate jobs compute, as slices.
+
+    There are as few blocks of ``BLOCK_ATOMS`` as hold all frames, and they are about equally long, so that jobs side
+    by side end together.
+
+    Parameters
+    ----------
+    n_atoms : sequence of int
+        Numbers of atoms of the frames, in their order.
+    """
+    if not len(n_atoms):
+        return []
+    ends = np.cumsum(np.asarray(n_atoms))
+    n_blocks = min(len(n_atoms), math.ceil(ends[-1] / BLOCK_ATOMS))
+    edges = np.searchsorted(ends, ends[-1] * np.arange(n_blocks + 1) / n_blocks)
+    edges[-1] = len(n_atoms)
+    return [slice(int(first), int(last)) for first, last in pairwise(np.unique(edges))]
 
 
 def database_size(iteration, increment, n_frames):
@@ -59,6 +84,7 @@ def enlarge(
     draw="random",
     energies=None,
     distances=None,
+    pool=None,
 ):
     """Return a database of ``size`` frames that contains the given one.
 
@@ -71,7 +97,7 @@ def enlarge(
     size : int
         Frames of the new database.
     train_fraction : float
-        Share of the training frames in the new database.
+        Share of the training frames in the new database; with 1, all train.
     seed : int
     allocation, draw : str
         See ``allocation_weights`` and ``order_of_drawing``.
@@ -79,35 +105,74 @@ def enlarge(
         Needed for allocation energy_spread.
     distances : numpy.ndarray, shape (n_frames, n_frames)
         Needed for draw medoids.
+    pool : sequence of int, optional
+        Frames that may be drawn; all by default.
 
     Returns
     -------
     dict
-        ``train``, ``test`` and ``holdout``: sorted frame numbers. A frame keeps its role from one database to the
-        next, and the new frames of each cluster are split in about the same ratio.
+        ``train``, ``test`` and ``rest``: sorted frame numbers. A frame keeps its role from one database to the
+        next, and the new frames of each cluster are split in about the same ratio. ``rest`` are the other frames of
+        the pool.
     """
     have = set(database["train"]) | set(database["test"])
-    names, sizes = np.unique(labels, return_counts=True)
+    pool = np.arange(len(labels)) if pool is None else np.sort(np.asarray(pool))
+    here = labels[pool]
+    names, sizes = np.unique(here, return_counts=True)
     taken = np.array([sum(labels[frame] == name for frame in have) for name in names])
-    wanted = np.maximum(allocate(sizes, size, allocation_weights(labels, energies, allocation, seed)), taken)
+    weights = allocation_weights(here, None if energies is None else energies[pool], allocation, seed)
+    size = min(size, len(pool))
+    wanted = np.maximum(allocate(sizes, size, weights), taken)
     while wanted.sum() > max(size, len(have)):
         spare = wanted - taken
         wanted[spare.argmax()] -= 1
 
     new = []
     for name, count in zip(names, wanted - taken, strict=True):
-        order = order_of_drawing(np.flatnonzero(labels == name), derive(seed, "sampling", int(name)), draw, distances)
+        order = order_of_drawing(pool[here == name], derive(seed, "sampling", int(name)), draw, distances)
         new += [frame for frame in order if frame not in have][:count]
 
     total = len(have) + len(new)
-    n_train = min(max(round(train_fraction * total), 1), total - 1) - len(database["train"])
+    n_train = total if train_fraction == 1 else min(max(round(train_fraction * total), 1), total - 1)
+    n_train -= len(database["train"])
     share = np.clip(n_train / max(len(new), 1), 0, 1)
     # The list is ordered by cluster. Rounding errors are carried along it, so that all clusters are split alike.
     trains = np.diff(np.floor(np.arange(len(new) + 1) * share + 0.5)).astype(bool)
     train = sorted(database["train"] + [frame for frame, is_train in zip(new, trains, strict=True) if is_train])
     test = sorted(database["test"] + [frame for frame, is_train in zip(new, trains, strict=True) if not is_train])
-    holdout = sorted(set(range(len(labels))) - set(train) - set(test))
-    return {"train": train, "test": test, "holdout": holdout}
+    return {"train": train, "test": test, "rest": sorted(set(pool.tolist()) - set(train) - set(test))}
+
+
+def describe(database, before, sets, n_atoms):
+    """Return the database of an iteration as the loop stores it.
+
+    Parameters
+    ----------
+    database : dict
+        train, test and rest, from ``enlarge``.
+    before : dict
+        That of the iteration before; its train and test are empty at the start.
+    sets : dict
+        pool, guard and holdout, from ``time_blocks.current``.
+    n_atoms : numpy.ndarray of int, shape (n_frames,)
+
+    Returns
+    -------
+    dict
+        ``train``, ``test``, ``holdout`` (frames set aside, or all others where none are), ``unused`` (the other
+        frames), ``n_left`` (frames that may still be drawn), and ``blocks``: the frames that are new, block by block.
+    """
+    rest = database["rest"]
+    aside = bool(sets["holdout"])
+    new = sorted({*database["train"], *database["test"]} - {*before["train"], *before["test"]})
+    return {
+        "train": database["train"],
+        "test": database["test"],
+        "holdout": sets["holdout"] if aside else rest,
+        "unused": sorted([*rest, *sets["guard"]]) if aside else [],
+        "n_left": len(rest),
+        "blocks": [new[part] for part in cut(n_atoms[new])],
+    }
 
 
 def draw_from_clusters(
@@ -137,3 +202,14 @@ def draw_from_clusters(
     for name, count in zip(np.unique(here), counts, strict=True):
         chosen += order_of_drawing(pool[here == name], derive(seed, "sampling", int(name)), draw, distances)[:count]
     return sorted(chosen)
+
+
+def of_all(sets):
+    """Return the database of the potential that trains on every frame which may train.
+
+    Parameters
+    ----------
+    sets : dict
+        pool, guard and holdout, from ``time_blocks.current``.
+    """
+    return {"train": sets["pool"], "test": [], "holdout": sets["holdout"], "unused": sets["guard"]}

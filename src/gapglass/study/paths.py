@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gapglass.base.versions import versions
 from gapglass.glass.quip_plugin import SOURCE
+from gapglass.potential.hyperparameters import bounds
 from gapglass.study import models
 
 LOOPS = ("optimal", "soap_only")  # the potentials that an active-learning loop makes
@@ -61,6 +62,8 @@ class Study:
         Folder of a glass model, with the wildcards potential, atoms and replica.
     iteration : str
         Folder of an iteration of the loop, with the wildcards potential and iteration.
+    trial : str
+        Folder of a fit of the loop, with the wildcards potential, iteration, round and trial.
     """
 
     def __init__(self, config, engine=None):
@@ -72,6 +75,7 @@ class Study:
         self.glasses = [(*model, replica) for model in self.models for replica in self.replicas(*model)]
         self.glass_folder = self.at("glass/{potential}/{atoms}/{replica}")
         self.iteration = self.at("potentials/{potential}/iteration_{iteration}")
+        self.trial = f"{self.iteration}/round_{{round}}/trial_{{trial}}"
 
     def at(self, path):
         """Return a path in the results of the study."""
@@ -145,15 +149,106 @@ class Study:
         """Return the database of the iteration before, nothing for the first."""
         return [] if iteration == 1 else f"{self.iteration_folder(potential, iteration - 1)}/database.json"
 
+    def train_fraction(self):
+        """Return the share of the database that trains: all of it with a cross-validation."""
+        settings = self.config["active_learning"]
+        return settings["train_fraction"] if settings["validation"] == "split" else 1
+
     def fit_settings(self, **more):
         """Return the settings that every fit and its test depend on, together with those of ``more``."""
-        potential = {key: self.config["potential"][key] for key in ("descriptor", "fitter", "e0", "virials")}
+        potential = {key: self.config["potential"][key] for key in ("descriptor", "fitter", "core", "e0", "virials")}
         return {
             **potential,
             "max_fit_time": self.config["active_learning"]["max_fit_time"],
             "seed": self.config["seed"],
             "engine": self.engine,
             **more,
+        }
+
+    def points_settings(self):
+        """Return the settings that the sparse points of the engine's fits depend on."""
+        potential = self.config["potential"]
+        return {
+            "descriptor": potential["descriptor"],
+            "sparse_from": potential["sparse_from"],
+            "n_sparse": int(bounds(potential["hyperparameters"]["n_sparse"])[1]),
+            "engine": self.engine,
+        }
+
+    def may_have_guide(self):
+        """Return whether fits may start from a guide, if frames have its labels."""
+        potential, loop = self.config["potential"], self.config["active_learning"]
+        return (
+            potential["fitter"] == "engine"
+            and potential["prior"] != "none"
+            and loop["validation"] == "cross_validation"
+        )
+
+    def rows_settings(self, guide=False):
+        """Return the settings that the rows of frames in the engine's fits depend on, of a guide or of the labels."""
+        loop = self.config["active_learning"]
+        return {
+            "core": self.config["potential"]["core"],
+            "virials": self.config["potential"]["virials"],
+            "validation": loop["validation"],
+            "guard": loop["holdout_guard"],
+            "guide": guide,
+            "engine": self.engine,
+        }
+
+    def trial_settings(self):
+        """Return the settings that a trial of the loop depends on."""
+        loop, potential = self.config["active_learning"], self.config["potential"]
+        return self.fit_settings(
+            validation=loop["validation"],
+            objective_weights=self.objective_weights(),
+            cost_limit=potential["cost_limit"],
+            prior=potential["prior"],
+            # gap_fit takes every hyperparameter from the proposal.
+            ranges=potential["hyperparameters"] if potential["fitter"] == "engine" else None,
+        )
+
+    def uncertainty_files(self, folder):
+        """Return the files in a folder from which predicted variances follow, nothing with gap_fit, which has none."""
+        if self.config["potential"]["fitter"] != "engine":
+            return {}
+        return {"variance": f"{folder}/gap.variance", "posterior": f"{folder}/posterior.npz"}
+
+    def posterior_of(self, potential):
+        """Return a potential with the file of its predicted variances, nothing with gap_fit."""
+        folder = self.at(f"potentials/{potential}")
+        files = self.uncertainty_files(folder)
+        return [f"{folder}/gap.xml", files["posterior"]] if files else []
+
+    def calibration(self):
+        """Return the comparison of errors with predicted ones (wildcard potential), nothing with gap_fit."""
+        if self.config["potential"]["fitter"] != "engine":
+            return []
+        return self.at("potentials/{potential}/calibration.json")
+
+    def fit_agreement(self, potential):
+        """Return the comparison of the engine's fit with gap_fit's, of the first potential of an engine's study."""
+        if self.config["potential"]["fitter"] != "engine" or potential != self.variants[0]:
+            return []
+        return self.at(f"potentials/{potential}/fit_agreement.json")
+
+    def objective_weights(self):
+        """Return the weights of energy and force in what the loop minimises."""
+        loop = self.config["active_learning"]
+        return {"energy": 1.0, "force": 0.0} if loop["objective"] == "energy" else loop["objective_weights"]
+
+    def loop_settings(self):
+        """Return the settings that the decisions of a loop depend on."""
+        names = (
+            "energy_tolerance",
+            "max_iterations",
+            "exploration_rounds",
+            "exploitation_rounds",
+            "proposals_per_round",
+        )
+        return {
+            **{name: self.config["active_learning"][name] for name in names},
+            "shared_points": self.config["potential"]["sparse_from"] == "pool",
         }
 
     def learning_points(self):

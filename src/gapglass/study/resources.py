@@ -9,12 +9,18 @@ much, because cores differ and an unused hour of a request costs nothing. The me
 import math
 from pathlib import Path
 
+import numpy as np
+
 from gapglass.base import files
 from gapglass.clustering import spectral
 from gapglass.frames import geometry
 from gapglass.potential import memory
+from gapglass.potential.hyperparameters import bounds
+from gapglass.potential.sparse_points import MOST_CANDIDATES
+from gapglass.selection.database import BLOCK_ATOMS
 from gapglass.similarity import blocks
 
+SETS_TRIED = 150  # hyperparameters that a trial of the engine tries
 BASE_MB = 1000  # Python with its imports, and the two Snakemakes that run a job under Slurm
 SHORTEST = 10  # minutes; no job requests less
 SAFETY = 3  # requested over measured time
@@ -26,6 +32,12 @@ STEP = {"gapglass": 1e-3, "quip": 0.02}  # seconds of a step of MD with few atom
 # Engine and QUIP are compared on so many copies of frames of a trajectory, the densest with this share of its volume.
 COMPARED_COPIES, COMPARED_VOLUME = 9, 0.85
 COMPRESSED = {".gz", ".bz2", ".xz"}
+
+
+def basis_columns(points):
+    """Return the number of sparse points in a file of ``basis.write``, without reading the points themselves."""
+    with np.load(points) as stored:
+        return sum(len(stored[name]) for name in stored.files if name.startswith("cutoff_"))
 
 
 def minutes(seconds):
@@ -114,12 +126,54 @@ def cluster_frames(table, clustering):
     return BASE_MB + spectral.clustering_memory_mb(n_frames, clustering["solver"]), minutes(seconds)
 
 
-def _fit(counts, hyperparameters, inputs, config):
-    """Return (MB, minutes) of a job with one fit, in which gap_fit compares every vector with every sparse point."""
+def choose_sparse_points(inputs, config):
+    """Return (MB, minutes) for choosing sparse points: descriptors of the candidates and their covariances.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``table`` and ``summary``.
+    config : dict
+        The configuration.
+    """
+    largest = {name: bounds(setting)[1] for name, setting in config["potential"]["hyperparameters"].items()}
+    n_species = len(files.read_json(inputs.summary)["species"])
+    length = memory.descriptor_length(largest, n_species, config["potential"]["descriptor"])
+    n_frames, n_atoms = len(files.read_table(inputs.table)), files.read_table(inputs.table)["n_atoms"]
+    found = min(2 * MOST_CANDIDATES + n_atoms.max(), n_atoms.sum())
+    numbers = 3 * found * length + MOST_CANDIDATES * (2 * length + largest["n_sparse"])
+    seconds = 10 + 0.02 * n_frames + n_species * MOST_CANDIDATES * largest["n_sparse"] * (length + 1000) * 1e-9
+    return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(seconds)
+
+
+def compute_rows(inputs):
+    """Return (MB, minutes) for the rows of one block of frames.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``table`` and ``points``.
+    """
+    n_atoms = files.read_table(inputs.table)["n_atoms"]
+    columns = basis_columns(inputs.points)
+    atoms = min(n_atoms.sum(), BLOCK_ATOMS + n_atoms.max())
+    numbers = memory.CLASSES * 2 * columns**2 + 4 * (3 * n_atoms.max() + 7) * columns
+    return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(10 + atoms * (4e-10 * columns**2 + 1e-6 * columns))
+
+
+def _fit(counts, hyperparameters, inputs, config, n_tried=0):
+    """Return (MB, minutes) of a job with one fit.
+
+    gap_fit compares every vector with every sparse point. The engine's fit tries sets of hyperparameters on matrices
+    of the size of the sparse points.
+    """
     potential, limit = config["potential"], config["active_learning"]["max_fit_time"]
     virials = potential["virials"] and files.read_json(inputs.summary)["virials"]
     fits = memory.FitMemory(counts, descriptor=potential["descriptor"], virials=virials, fitter=potential["fitter"])
     needed = fits.mb(hyperparameters)
+    if potential["fitter"] == "engine":
+        seconds = 60 + 1e-9 * (fits.columns(hyperparameters) ** 3) * (0.2 * n_tried + 2 * memory.CLASSES)
+        return math.ceil(BASE_MB + needed * memory.MB / 1e6), minutes(seconds)
     seconds = 60 + 1.5e-4 * needed * hyperparameters["n_sparse"]
     return math.ceil(BASE_MB + needed * memory.MB / 1e6), min(minutes(seconds), math.ceil(limit + SHORTEST))
 
@@ -143,7 +197,9 @@ def fit_trial(inputs, trial, config):
     """
     proposal = files.read_json(inputs.decision)["proposals"][trial - 1]
     counts = files.read_table(inputs.neighbours).iloc[files.read_json(inputs.database)["train"]]
-    return _fit(counts, proposal, inputs, config)
+    # Of hyperparameters that the engine's fit tunes itself, the largest value counts.
+    largest = {name: bounds(setting)[1] for name, setting in config["potential"]["hyperparameters"].items()}
+    return _fit(counts, {**largest, **proposal}, inputs, config, SETS_TRIED)
 
 
 def fit_all_frames(inputs, config):

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from conftest import HYPERPARAMETERS
 
-from gapglass.active_learning import loop
-from gapglass.active_learning.history import summarise
+from gapglass.active_learning import loop, proposals
+from gapglass.active_learning.history import summarise, summarise_all_frames
 from gapglass.active_learning.proposals import successes, surrogate_results
 from gapglass.active_learning.search import SearchSpace
 from gapglass.base.errors import UserError
@@ -32,6 +32,7 @@ SETTINGS = {
     "exploration_rounds": 2,
     "exploitation_rounds": 3,
     "proposals_per_round": 2,
+    "shared_points": True,
 }
 
 
@@ -41,26 +42,45 @@ def landscape(h, iteration):
     return (3.0 + 2 * shape) * (1.0 if iteration == 1 else 0.5)
 
 
+def database_of(train, test=(), holdout=(), unused=(), n_left=0, blocks=((),)):
+    """Return a database as ``selection.database.describe`` makes it."""
+    parts = {"train": train, "test": test, "holdout": holdout, "unused": unused}
+    return {name: list(part) for name, part in parts.items()} | {"n_left": n_left, "blocks": [*map(list, blocks)]}
+
+
+def entry_of(iteration, number, trial, h, energy, force=0.1, objective=None, origin=None):
+    """Return the entry of a fit in the ledger; of one that failed where ``energy`` is None."""
+    place = {"iteration": iteration, "round": number, "trial": trial}
+    result = {**place, "origin": origin or place, "hyperparameters": h, "status": "failed", "reason": "boom"}
+    if energy is not None:
+        result |= {
+            "status": "ok",
+            "reason": "",
+            "objective": energy if objective is None else objective,
+            "rmse_energy_mev_per_atom": energy,
+            "rmse_force_ev_per_angstrom": force,
+            "cost_us_per_atom_step": 5.0,
+            "fit_seconds": 3.2,
+        }
+    return loop.ledger_entry(result)
+
+
 def run_loop(settings=SETTINGS, space=SPACE, seed=5, error=landscape, n_frames=200):
-    """Run the loop with ``error`` instead of fits; return decisions and ledger."""
+    """Run the loop with ``error`` instead of fits, 20 frames set aside; return decisions and ledger.
+
+    The objective is the error too.
+    """
     ledger, decisions, stored = [], [], {}
 
     def read(iteration, number):
         if number:
             for trial, h in enumerate(decisions[-1]["proposals"], 1):
-                value = error(h, iteration)
-                ok = value is not None
-                entry = {
-                    "iteration": iteration,
-                    "round": number,
-                    "trial": trial,
-                    "hyperparameters": h,
-                    "reason": "" if ok else "boom",
-                }
-                errors = {"rmse_energy_mev_per_atom": value, "rmse_force_ev_per_angstrom": 0.1 if ok else None}
-                ledger.append(entry | errors | {"status": "ok" if ok else "failed"})
+                origin = decisions[-1]["origins"][trial - 1]
+                ledger.append(entry_of(iteration, number, trial, h, error(h, iteration), origin=origin))
         size = min(n_frames, 50 * iteration)
-        database = {"train": list(range(size)), "test": [], "holdout": list(range(size, n_frames))}
+        database = database_of(
+            range(size), holdout=range(1000, 1020), unused=range(size, n_frames), n_left=n_frames - size
+        )
         stored[iteration, number] = loop.decide(iteration, number, ledger, database, settings, space, seed)
         decisions.append(stored[iteration, number])
         return decisions[-1]
@@ -142,7 +162,7 @@ def test_unmet_tolerance_ends_with_the_whole_set():
     decisions, _ = known_run(energy_tolerance=0.01, exploitation_rounds=1)
     last = decisions[-1]
     assert (last["iteration"], last["action"]) == (4, "stop")
-    assert last["reason"].startswith("the database is the whole reference set")
+    assert last["reason"].startswith("every frame that may train is in the database")
     assert last["delivered"]["iteration"] == 4
 
 
@@ -166,7 +186,7 @@ def test_nothing_to_tune_means_one_fit_per_iteration():
 def test_results_of_the_last_iteration_are_moved_to_the_present_level():
     def entry(iteration, cutoff, value):
         h = {"cutoff": cutoff, "delta": 1.0, "n_max": 8, "zeta": 4}
-        return {"iteration": iteration, "hyperparameters": h, "status": "ok", "rmse_energy_mev_per_atom": value}
+        return entry_of(iteration, 1, 1, h, 7.0, objective=value)
 
     ledger = [entry(1, 4.0, 8.0), entry(1, 5.0, 4.0), entry(2, 5.0, 2.0)]
     results = {h["cutoff"]: math.exp(y) for h, y in surrogate_results(ledger, 2, SPACE)}
@@ -182,7 +202,36 @@ def test_summary_counts():
     ]
     summary, history = summarise(closing, evaluations)
     assert summary["converged"] and summary["iterations"] == 2 and summary["n_train"] == 100
-    assert summary["fraction"] == 0.5 and len(history) == 2
+    assert summary["n_frames_reference"] == 220 and (summary["n_test"], summary["n_holdout"]) == (0, 20)
+    assert summary["fraction"] == summary["fraction_database"] == 100 / 220 and len(history) == 2
+    # Nothing was kept for a test: the errors of the folds stand beside the others.
+    best = closing[-1]["delivered"]
+    assert summary["rmse_energy_mev_per_atom"] == {
+        "train": 1.5, "test": 1.5, "holdout": 1.5, "cross_validation": best["rmse_energy_mev_per_atom"],
+    }  # fmt: skip
+    assert summary["objective"] == best["objective"] and summary["cost_us_per_atom_step"] == 5.0
+    of_folds = history["rmse_energy_mev_per_atom_cross_validation"].tolist()
+    assert of_folds == [decision["best"]["rmse_energy_mev_per_atom"] for decision in closing]
+
+
+def test_summary_of_a_database_with_test_frames():
+    numbers = {"rmse_energy_mev_per_atom": 1.5, "rmse_force_ev_per_angstrom": 0.1}
+    ledger = [entry_of(1, 1, 1, SPACE.smallest(), 1.2)]
+    database = database_of(range(70), test=range(70, 100), holdout=range(100, 150), unused=range(150, 160), n_left=0)
+    last = loop.decide(1, 1, ledger, database, SETTINGS, SPACE, 5)
+    summary, history = summarise([last], [{"iteration": 1, "train": numbers, "test": numbers, "holdout": numbers}])
+    assert summary["fraction"] == 70 / 160 and summary["fraction_database"] == history["fraction"][0] == 100 / 160
+    assert set(summary["rmse_force_ev_per_angstrom"]) == {"train", "test", "holdout"}
+    assert not any("cross_validation" in name for name in history)
+
+
+def test_summary_of_all_frames():
+    one, none = ({"rmse_energy_mev_per_atom": value, "rmse_force_ev_per_angstrom": value} for value in (0.5, None))
+    summary, history = summarise_all_frames(HYPERPARAMETERS, {"train": one, "test": none, "holdout": one}, 80, 15, 100)
+    assert (summary["n_train"], summary["fraction"], summary["n_frames_reference"]) == (80, 0.8, 100)
+    assert (summary["n_test"], summary["n_holdout"]) == (0, 15)
+    assert summary["rmse_energy_mev_per_atom"] == {"train": 0.5, "test": None, "holdout": 0.5}
+    assert history["fraction"].tolist() == [0.8] and history["rmse_force_ev_per_angstrom_holdout"].tolist() == [0.5]
 
 
 def test_looser_tolerance_leaves_the_decisions_that_fits_depend_on():
@@ -198,6 +247,138 @@ def test_choices_are_taken_as_they_are():
     results = [(point, 1.0 + number) for number, point in enumerate(space.explore(3, 1))]
     assert {h["delta"] for h, _ in results} <= {0.123456, 0.2345678}
     assert space.exploit(results, 2, 1)
+
+
+def decided(ledger, iteration=1, number=1, database=None, settings=SETTINGS, space=SPACE):
+    return loop.decide(
+        iteration, number, ledger, database or database_of(range(50), holdout=[90], n_left=40), settings, space, 5
+    )
+
+
+def sets_of(*cutoffs):
+    return [{"cutoff": cutoff, "delta": 1.0, "n_max": 8, "zeta": 4} for cutoff in cutoffs]
+
+
+def test_objective_ranks_and_the_energy_decides_the_stop():
+    one, two = sets_of(4.0, 5.0)
+    ledger = [entry_of(1, 1, 1, one, 1.9, 0.9, objective=0.5), entry_of(1, 1, 2, two, 2.4, 0.1, objective=0.1)]
+    # The first has the lower energy, within the tolerance; but the second is the best.
+    decision = decided(ledger)
+    assert decision["action"] == "fit" and decision["best"] == ledger[1]
+    assert decided(ledger, settings=SETTINGS | {"energy_tolerance": 2.4})["action"] == "stop"
+    assert decided(ledger, settings=SETTINGS | {"energy_tolerance": 2.4})["delivered"] == ledger[1]
+    # The next iteration begins with the sets in the order of the objective.
+    again = decided(ledger, 2, 0)
+    assert again["proposals"] == [two, one]
+    # The surrogate learns from the objective.
+    assert [y for _, y in surrogate_results(ledger, 1, SPACE)] == pytest.approx([math.log(0.5), math.log(0.1)])
+
+
+def test_what_a_decision_counts():
+    database = database_of(range(50), test=range(50, 70), holdout=range(80, 90), unused=range(90, 96), n_left=3)
+    decision = decided([], 1, 0, database | {"blocks": [[1, 2], [3]]})
+    assert (decision["n_train"], decision["n_test"], decision["n_frames_reference"]) == (50, 20, 86)
+    assert decision["n_holdout"] == 10
+    assert decision["n_blocks"] == 2 and "n_blocks" not in decided([entry_of(1, 1, 1, sets_of(4.0)[0], 9.0)])
+
+
+def test_frames_that_are_set_aside_are_not_left_to_enlarge_with():
+    settings = SETTINGS | {"exploration_rounds": 1, "exploitation_rounds": 0}
+    ledger = [entry_of(1, 1, 1, sets_of(4.0)[0], 9.0)]
+    database = database_of(range(50), holdout=range(80, 90), unused=range(90, 96))
+    assert decided(ledger, database=database | {"n_left": 1}, settings=settings)["action"] == "enlarge"
+    last = decided(ledger, database=database, settings=settings)
+    assert last["action"] == "stop" and last["reason"].startswith("every frame that may train is in the database")
+
+
+def test_a_geometry_that_was_fitted_before_has_its_points_already():
+    one, two, three = sets_of(4.0, 5.0, 6.0)
+    ledger = [entry_of(1, 2, 1, one, 5.0), entry_of(1, 3, 2, two, 4.0), entry_of(1, 4, 1, three, 9.0)]
+    places = [{"iteration": 1, "round": 3, "trial": 2}, {"iteration": 1, "round": 2, "trial": 1}]
+    opening = decided(ledger, 2, 0)
+    assert opening["proposals"] == [two, one] and opening["origins"] == places
+    # Sparse points from the training frames change with them.
+    own = decided(ledger, 2, 0, settings=SETTINGS | {"shared_points": False})
+    assert own["proposals"] == [two, one]
+    assert own["origins"] == [{"iteration": 2, "round": 1, "trial": trial} for trial in (1, 2)]
+    # In the third iteration the origin is still the first fit of the geometry.
+    ledger += [
+        entry_of(2, 1, trial, h, 3.0 + trial, origin=place)
+        for trial, (h, place) in enumerate(zip([two, one], places, strict=True), 1)
+    ]
+    assert decided(ledger, 3, 0)["origins"] == places
+    # A new geometry is its own origin.
+    new = decided(ledger, 2, 1)
+    assert new["origins"] == [{"iteration": 2, "round": 2, "trial": trial} for trial in (1, 2)]
+
+
+def test_geometry_decides_and_not_what_the_inner_level_tunes():
+    """With the engine the space holds the geometry alone; the results hold complete sets."""
+    space = SearchSpace({name: SPACE.settings[name] for name in ("cutoff", "n_max", "zeta")})
+    complete = [{"cutoff": 4.0, "n_max": 8, "zeta": 4, "delta": delta, "n_sparse": 100} for delta in (0.1, 2.0)]
+    ledger = [entry_of(1, 2, 1, complete[0], 5.0)]
+    opening = decided(ledger, 2, 0, space=space)
+    assert opening["proposals"] == [{"cutoff": 4.0, "n_max": 8, "zeta": 4}]
+    assert opening["origins"] == [{"iteration": 1, "round": 2, "trial": 1}]
+    assert proposals.origins([complete[1]], 2, 1, ledger, space, True) == opening["origins"]
+
+
+def test_a_closing_decision_keeps_what_the_next_iteration_may_fit_again():
+    one, two, three = sets_of(4.0, 5.0, 6.0)
+    early = {"iteration": 1, "round": 1, "trial": 1}
+    ledger = [
+        entry_of(1, 1, 1, two, 6.0), entry_of(2, 1, 1, two, 4.0, origin=early), entry_of(2, 1, 2, one, 3.0),
+        entry_of(2, 2, 1, three, 5.0), entry_of(2, 2, 2, sets_of(4.5)[0], None),
+    ]  # fmt: skip
+    settings = SETTINGS | {"exploitation_rounds": 1}
+    closing = decided(ledger, 2, 2, settings=settings)
+    assert closing["action"] == "enlarge"
+    assert closing["kept"] == [{"iteration": 2, "round": 1, "trial": 2}, early]
+    following = decided(ledger, 3, 0, settings=settings)
+    assert following["origins"] == closing["kept"] and following["proposals"] == [one, two]
+    assert "kept" not in decided(ledger, 2, 2, settings=settings | {"max_iterations": 2})
+
+
+def test_only_rows_of_fits_that_come_again_are_left(tmp_path):
+    names = ("points.npz", "rows_1_1.npz", "rows_2_1.npz", "gap.xml", "result.json")
+    for iteration, number, trial in ((1, 1, 1), (1, 1, 2), (1, 12, 1), (2, 1, 1), (2, 1, 2), (2, 2, 11)):
+        folder = tmp_path / f"iteration_{iteration:02d}/round_{number}/trial_{trial}"
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / name).write_text("x")
+    (tmp_path / "iteration_02/database.npz").write_text("of no fit")
+
+    def left(ending):
+        return {"/".join(path.parts[-4:-1]) for path in tmp_path.rglob(f"trial_*/*{ending}")}
+
+    kept = [{"iteration": 1, "round": 1, "trial": 2}, {"iteration": 2, "round": 2, "trial": 11}]
+    loop.remove_factors(tmp_path, {"action": "enlarge", "kept": kept})
+    assert left(".npz") == {"iteration_01/round_1/trial_2", "iteration_02/round_2/trial_11"}
+    assert len(left("gap.xml")) == len(left("result.json")) == 6 and (tmp_path / "iteration_02/database.npz").exists()
+    assert len(list((tmp_path / "iteration_01/round_1/trial_2").iterdir())) == 5
+    loop.remove_factors(tmp_path, {"action": "enlarge", "kept": kept})  # a repeated decision
+    # The last decision keeps nothing.
+    loop.remove_factors(tmp_path, {"action": "stop"})
+    assert not left(".npz") and len(left("gap.xml")) == 6
+
+
+def test_ledger_holds_nothing_that_differs_between_equal_fits():
+    entry = entry_of(1, 1, 1, sets_of(4.0)[0], 5.0)
+    assert set(entry) == {
+        "iteration", "round", "trial", "origin", "hyperparameters", "status", "reason", "objective",
+        "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom", "cost_us_per_atom_step",
+    }  # fmt: skip
+    failed = entry_of(1, 1, 1, sets_of(4.0)[0], None)
+    assert failed["objective"] is None and failed["rmse_energy_mev_per_atom"] is None and failed["reason"] == "boom"
+
+
+def test_terminal_line_tells_both_errors(caplog):
+    with caplog.at_level("INFO", logger="gapglass"):
+        loop.announce(decided([]), 2.0)
+        loop.announce(decided([entry_of(1, 1, 1, sets_of(4.0)[0], 4.86, 0.223, objective=0.1)]), 2.0)
+    before, after = (record.getMessage() for record in caplog.records[-2:])
+    assert "no fit yet (E_tol 2)" in before
+    assert "best 4.86 meV/atom, 0.223 eV/Å (E_tol 2), 1 fits -> fit 2 proposals" in after
 
 
 TUNED = HYPERPARAMETERS | {
@@ -273,15 +454,11 @@ def test_space_above_the_limit_is_refused_before_any_fit(counts):
 def test_database_too_large_for_the_limit_ends_the_loop_with_its_best(counts):
     # In the second iteration the best sets of the first are above the limit, and later even the smallest set is.
     def decide(ledger, iteration, rows, limit):
-        database = {"train": list(range(len(rows))), "test": [], "holdout": [99]}
+        database = database_of(range(len(rows)), holdout=[99], n_left=1)
         return loop.decide(iteration, 0, ledger, database, SETTINGS, limited(rows, limit), 5)
 
     proposals = decide([], 1, counts.iloc[:10], 150)["proposals"]
-    fitted = {"iteration": 1, "round": 1, "status": "ok", "reason": ""}
-    ledger = [
-        fitted | {"trial": n, "hyperparameters": h, "rmse_energy_mev_per_atom": 5.0 + n}
-        for n, h in enumerate(proposals, 1)
-    ]
+    ledger = [entry_of(1, 1, n, h, 5.0 + n) for n, h in enumerate(proposals, 1)]
     again = decide(ledger, 2, counts, 160)
     space = limited(counts, 160)
     assert again["action"] == "fit" and all(space.allows(h) for h in again["proposals"])
@@ -292,12 +469,11 @@ def test_database_too_large_for_the_limit_ends_the_loop_with_its_best(counts):
 def test_decision_without_a_new_proposal_does_not_load_the_optimiser():
     code = f"""
 import sys
-from gapglass.active_learning import loop
+from gapglass.active_learning import loop, proposals
 from gapglass.active_learning.search import SearchSpace
 space, settings = SearchSpace({SPACE.settings}), {SETTINGS | {"exploitation_rounds": 0, "exploration_rounds": 1}}
-database = {{"train": [0], "test": [], "holdout": [1]}}
-entry = {{"iteration": 1, "round": 1, "trial": 1, "status": "ok", "reason": "", "rmse_energy_mev_per_atom": 9.0}}
-ledger = [entry | {{"hyperparameters": space.smallest()}}]
+database = {database_of([0], holdout=[1], n_left=1)}
+ledger = [{entry_of(1, 1, 1, SPACE.smallest(), 9.0)}]
 def action(iteration, number, **changes):
     return loop.decide(iteration, number, ledger, database, settings | changes, space, 1)["action"]
 assert action(1, 1) == "enlarge" and action(1, 1, energy_tolerance=9.5) == "stop" and action(2, 0) == "fit"

@@ -19,7 +19,7 @@ HYPERPARAMETERS = {
 
 @pytest.fixture(scope="module")
 def tables():
-    return core.tables(CLOSEST, ["O", "Te"])
+    return core.tables(CLOSEST, ["O", "Te"], inner=0.9, outer=1.3)
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,27 @@
 """The streamed fit against gap_fit, against the whole least-squares problem, and with data that are wrong."""
 
-import re
-
 import numpy as np
 import potentials
 import pytest
 from ase.io import read
 
-from gapglass.potential import GAP, engine, engine_fit, gap_fit, sparse_points
+from gapglass.potential import (
+    GAP,
+    _engine,
+    basis,
+    core,
+    design,
+    engine,
+    engine_fit,
+    fit_agreement,
+    gap_fit,
+    sparse_points,
+)
 from gapglass.potential.engine import EngineError
 from gapglass.potential.evaluation import errors
 from gapglass.potential.factors import Factor, solve
 from gapglass.potential.failures import FitFailed
-from gapglass.potential.gap_xml import Term, write_gap
+from gapglass.potential.gap_xml import Term, read_terms, write_gap
 
 pytestmark = pytest.mark.xdist_group("engine")
 
@@ -48,32 +57,6 @@ def run(frames, target, e0, descriptor="soap_turbo", **changes):
     )  # fmt: skip
 
 
-def read_terms(path):
-    """The terms of a file of gap_fit, with its sparse points and weights."""
-    out = []
-    for text in re.findall(r"<gpCoordinates.*?</gpCoordinates>", path.read_text(), flags=re.S):
-
-        def attribute(name, text=text):
-            return float(re.search(rf' {name}="([^"]+)"', text).group(1))
-
-        rows = re.findall(r"<sparseX [^>]*>(.*?)</sparseX>", text, flags=re.S)
-        points = np.array([[float(x) for x in re.sub(r"<[^>]*>", " ", row).split()] for row in rows])
-        dot = attribute("covariance_type") == 2
-        power = attribute("zeta") if dot else float(re.search(r"<theta>(.*?)</theta>", text).group(1))
-        out.append(
-            Term(
-                re.search(r"<descriptor>(.*?)</descriptor>", text).group(1),
-                "dot_product" if dot else "ard_se",
-                attribute("signal_variance"),
-                power,
-                points,
-                np.array([float(x) for x in re.findall(r'sparseCutoff="([^"]+)"', text)]),
-                np.array([float(x) for x in re.findall(r'alpha="([^"]+)"', text)]),
-            )
-        )
-    return out
-
-
 @pytest.mark.parametrize("descriptor", ["soap_turbo", "soap"])
 def test_weights_are_those_of_gap_fit_with_its_sparse_points(tmp_path, train, e0, descriptor):
     judge = tmp_path / "gap.xml"
@@ -82,11 +65,65 @@ def test_weights_are_those_of_gap_fit_with_its_sparse_points(tmp_path, train, e0
         log_path=tmp_path / "log",
     )  # fmt: skip
     terms = read_terms(judge)
+    assert [term.delta for term in terms] == [2.0, 2.0, 2.0, 0.5, 0.5]
     wanted = np.concatenate([term.alpha for term in terms])
-    factors = engine_fit.accumulate(train, terms, e0, True, tmp_path)
-    sigmas = [HYPERPARAMETERS[name] for name in ("sigma_energy", "sigma_force", "sigma_virial")]
-    alpha, _ = solve(factors, sigmas, engine_fit._block_diagonal([term.among_points() for term in terms]))
+    terms = basis.unscaled(terms)  # rows and covariances have an energy scale of 1 eV until they are solved
+    rows = design.compute(train, ["train"] * len(train), terms, ["O", "Te"], True, tmp_path)
+    given = np.array([e0["O"], e0["Te"]])
+    alpha, triangle, prior = engine_fit.solution(rows, terms, HYPERPARAMETERS, given)
     assert np.linalg.norm(alpha - wanted) < 1e-4 * np.linalg.norm(wanted)
+    assert triangle.shape == prior.shape == (len(wanted), len(wanted))
+
+
+@pytest.mark.parametrize("changes", [{}, {"n_sparse": 7, "delta": 3.0, "two_body_delta": 0.3, "sigma_force": 0.02}])
+def test_solution_is_that_of_the_normal_equations(tmp_path, train, e0, changes):
+    """The same least-squares problem by numpy, on rows that are weighed term by term from the start."""
+    h = HYPERPARAMETERS | {"n_sparse": 12} | changes
+    terms = basis.choose(train, HYPERPARAMETERS | {"n_sparse": 12}, ["O", "Te"], "soap_turbo", tmp_path)
+    rows = design.compute(train, ["train"] * len(train), terms, ["O", "Te"], True, tmp_path)
+    given = np.array([e0["O"], e0["Te"]])
+    alpha, triangle, prior = engine_fit.solution(rows, terms, h, given)
+    texts = [*basis.two_body_texts(h, ["O", "Te"]), *basis.many_body_texts(h, ["O", "Te"], "soap_turbo")]
+    used = []
+    for term, text in zip(terms, texts, strict=True):
+        many = term.covariance == "dot_product"
+        number = h["n_sparse"] if many else 10
+        delta, zeros = h["delta" if many else "two_body_delta"], np.zeros(number)
+        used.append(Term(text, term.covariance, delta, term.power, term.points[:number], term.cutoff[:number], zeros))
+    potential, evaluator = basis.compiled(used, {8: 0.0, 52: 0.0}, tmp_path)
+    matrix, vector = np.zeros_like(prior), np.zeros(len(prior))
+    for frame in train:
+        energy, forces, virial = _engine.rows(evaluator, potential, *engine.arrays(frame))
+        root, stated = np.sqrt(len(frame)), np.reshape(frame.info["REF_virial"], (3, 3))
+        label = frame.info["REF_energy"] - sum(e0[symbol] for symbol in frame.symbols)
+        for found, labels, sigma in (
+            (energy[None] / root, np.array([label]) / root, h["sigma_energy"]),
+            (forces, frame.arrays["REF_forces"].ravel(), h["sigma_force"]),
+            (virial / root, np.array([stated[i, j] for i, j in design.VOIGT]) / root, h["sigma_virial"]),
+        ):
+            matrix += found.T @ found / sigma**2
+            vector += found.T @ labels / sigma**2
+    among = engine_fit._block_diagonal([term.among_points() for term in used])
+    np.testing.assert_allclose(prior, among, rtol=1e-12, atol=1e-7)
+    assert np.abs(triangle.T @ triangle - matrix - prior).max() < 1e-10 * np.abs(matrix).max()
+    # QR solves the equations far better than they are conditioned; to rounding of the sums, they hold.
+    assert np.linalg.norm((matrix + prior) @ alpha - vector) < 1e-6 * np.linalg.norm(vector)
+
+
+@pytest.mark.parametrize("descriptor", ["soap_turbo", "soap"])
+def test_agreement_with_gap_fit_is_proved_and_refuted(frames, train, e0, monkeypatch, descriptor):
+    """What a study's verification compares, with a core and with errors that it must find."""
+    tables = core.tables({"O-O": 2.2, "O-Te": 1.7, "Te-Te": 2.9}, ["O", "Te"], outer=1.3)  # reaches into the data
+    settings = {
+        "descriptor": descriptor, "e0": e0, "virials": True, "tables": tables, "seed": 1, "max_seconds": 600,
+    }  # fmt: skip
+    found = fit_agreement.compare(frames[::7], HYPERPARAMETERS, **settings)
+    assert found["agrees"] and (found["n_train"], found["n_test"]) == (8, 1) and 0 < found["weights"] < 1e-4
+    assert found["energy"] < 1e-6 and found["force"] < 1e-4
+    if descriptor == "soap_turbo":
+        monkeypatch.setattr(core, "subtract", lambda frames, tables: frames)
+        wrong = fit_agreement.compare(frames[::7], HYPERPARAMETERS, **settings)
+        assert not wrong["agrees"] and wrong["energy"] > 1e-3
 
 
 @pytest.mark.parametrize("descriptor", ["soap_turbo", "soap"])
@@ -138,7 +175,7 @@ def test_factor_of_blocks_is_that_of_all_rows(rng):
     small, small_labels = factor.parts()
     assert np.allclose(small.T @ small, rows.T @ rows) and np.allclose(small.T @ small_labels, rows.T @ labels)
     prior = np.eye(12) + 0.1
-    alpha, triangle = solve([factor], [0.5], prior, jitter=0.0)
+    alpha, triangle = solve([(small / 0.5, small_labels / 0.5)], prior)
     normal = 4 * rows.T @ rows + prior
     assert np.allclose(triangle.T @ triangle, normal) and np.allclose(normal @ alpha, 4 * rows.T @ labels)
 

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ase import Atoms
 from conftest import HYPERPARAMETERS
 
 from gapglass.base.errors import ProgramKilled, UserError
 from gapglass.frames import geometry, isolated
-from gapglass.potential import evaluation, fit, gap_fit, memory
+from gapglass.potential import core, evaluation, fit, gap_fit, gap_xml, memory
 
 SMALL = HYPERPARAMETERS | {"n_max": 3, "l_max": 2, "n_sparse": 10}
 SETTINGS = {
@@ -27,7 +28,7 @@ IMPORTED = {"species": ["O", "Te"], "virials": False}
 def run(tmp_path, blyp_frames):
     """Function that fits four frames in ``tmp_path`` and tests the potential on two others."""
 
-    def run(hyperparameters=SMALL, imported=IMPORTED, **settings):
+    def run(hyperparameters=SMALL, imported=IMPORTED, points_from=None, tables=None, **settings):
         train, test = blyp_frames[:4], blyp_frames[30:32]
         return fit.fit_and_test(
             train,
@@ -39,6 +40,8 @@ def run(tmp_path, blyp_frames):
             imported=imported,
             seed=1,
             log_path=tmp_path / "fit.log",
+            points_from=points_from,
+            tables=tables,
         )
 
     return run
@@ -74,6 +77,43 @@ def test_the_engine_fits_too(tmp_path, blyp_frames, run):
     (tmp_path / "gap.xml").unlink()
     assert "not started" in assert_failed(run(fitter="engine", max_fit_memory=100), tmp_path)
     assert "must be positive" in assert_failed(run(SMALL | {"sigma_energy": 0.0}, fitter="engine"), tmp_path)
+
+
+def test_known_energies_are_those_that_are_not_fitted():
+    atoms = {"isolated_atom_energies": {"O": -431.0}}
+    assert fit.known_energies("fitted", atoms) == {"O": -431.0} and fit.known_energies("fitted", {}) == {}
+    given = {"O": -2.0, "Te": -3.0}
+    assert fit.known_energies(given, atoms) == given and fit.known_energies(given, atoms) is not given
+
+
+def test_sparse_points_of_the_engine_come_from_the_frames_that_are_named(tmp_path, blyp_frames, run):
+    """Those of a crowded pool are not those of the training frames; the choice reads no labels."""
+    pool = [frame.copy() for frame in blyp_frames[::6]]
+    for frame in pool:
+        frame.info.clear()
+    run(fitter="engine")
+    own, log = (tmp_path / "gap.xml").read_bytes(), (tmp_path / "fit.log").read_text()
+    run(fitter="engine", points_from=pool)
+    assert (tmp_path / "gap.xml").read_bytes() != own and (tmp_path / "fit.log").read_text() == log
+    fewer = SMALL | {"n_sparse": 4}
+    run(fewer, fitter="engine", points_from=pool)
+    points = [term.points for term in gap_xml.read_terms(tmp_path / "gap.xml")]
+    run(fewer, fitter="engine", points_from=[*pool, *pool])
+    for one, other in zip(points, gap_xml.read_terms(tmp_path / "gap.xml"), strict=True):
+        np.testing.assert_array_equal(one, other.points)
+
+
+@pytest.mark.parametrize("fitter", ["engine", "gap_fit"])
+def test_core_belongs_to_the_potential_and_not_to_its_labels(tmp_path, blyp_frames, run, fitter):
+    tables = core.tables({"O-O": 2.2, "O-Te": 1.7, "Te-Te": 2.9}, ["O", "Te"], outer=1.3)  # reaches into the data
+    result, energies, forces = run(fitter=fitter, tables=tables)
+    assert result["status"] == "ok"
+    # The potential gives the labels, core included; two atoms at half a bond repel each other.
+    assert evaluation.errors(blyp_frames[30:32], energies, forces)["rmse_energy_mev_per_atom"] < 100
+    pair = Atoms("TeO", positions=[[0, 0, 0], [0.8, 0, 0]], cell=[20] * 3, pbc=True)
+    _, [with_core] = evaluation.predict(tmp_path / "gap.xml", [pair])
+    wall = core.energy_forces_virial(pair, tables)[1][1, 0]
+    assert wall > 50 and with_core[1, 0] == pytest.approx(wall, rel=0.5)
 
 
 def test_isolated_atoms_belong_to_the_fit_of_the_engine(tmp_path, blyp_frames, run):

@@ -187,8 +187,15 @@ def loop_of(energies):
     for part, factor in (("train", 0.5), ("test", 1.0), ("holdout", 2.0)):
         history[f"rmse_energy_mev_per_atom_{part}"] = factor * np.array(energies)
     ledger = [
-        {"iteration": number, "status": "ok", "rmse_energy_mev_per_atom": energy}
+        {"iteration": number, "round": 1, "trial": 1, "status": "ok", "rmse_energy_mev_per_atom": energy}
+        | {"hyperparameters": {"n_sparse": 40}, "cost_us_per_atom_step": 5.0, "rmse_force_ev_per_angstrom": 0.2}
         for number, energy in enumerate(energies, 1)
+    ]
+    # A fit of the engine tells the errors of each number of sparse points; the last one is worse and costs more.
+    ledger[-1]["sizes"] = [
+        {"n_sparse": n, "cost_us_per_atom_step": cost, "rmse_energy_mev_per_atom": energy}
+        | {"rmse_force_ev_per_angstrom": 0.3}
+        for n, cost, energy in ((20, 4.0, 6.0), (40, 5.0, 4.0), (80, 7.0, 4.5))
     ]
     ledger.append({"iteration": 1, "status": "failed", "rmse_energy_mev_per_atom": None})
     return history, ledger
@@ -204,6 +211,7 @@ def predictions_of(n_frames, n_atoms=2):
     forces = {"frame": np.repeat(range(n_frames), n_atoms), "reference": reference, "gap": reference + 0.1}
     errors = dict.fromkeys(("train", "test", "holdout"), 1.5)
     summary = {"rmse_energy_mev_per_atom": errors, "rmse_force_ev_per_angstrom": errors, "energy_tolerance": 3.0}
+    summary |= {"n_test": 4, "delivered": {"iteration": 2, "round": 1, "trial": 1}, "cost_us_per_atom_step": 5.0}
     return predictions, forces, summary
 
 
@@ -217,16 +225,25 @@ def test_figures_of_the_potentials_follow_from_their_files():
         for name in names
         for t in (300.0, 1000.0, np.nan)
     ]
+    dimers = pd.DataFrame({"pair": ["O-O"] * 3 + ["O-Te"] * 3, "r_angstrom": [1.0, 2.0, 3.0] * 2})
+    dimers = dimers.assign(energy_ev=[90.0, 1.0, -0.5] * 2, closest_angstrom=[2.2] * 3 + [np.nan] * 3)
     given = {
         "histories": {"optimal": history},
         "ledgers": {"optimal": ledger},
         "predictions": dict.fromkeys(names, predictions),
         "forces": dict.fromkeys(names, forces),
         "summaries": dict.fromkeys(names, summary),
+        "dimers": dict.fromkeys(names, dimers),
         "comparison": pd.DataFrame(comparison),
     }
     found = dict(potentials.drawn(**given))
-    assert list(found) == ["active_learning", "parity", "errors_by_temperature"]
+    assert list(found) == ["active_learning", "cost", "dimers", "parity", "errors_by_temperature"]
+    figure, table = found["cost"]
+    assert table["n_sparse"].tolist() == [20, 40, 80] and table["rmse_energy_mev_per_atom"].tolist() == [6.0, 4.0, 4.5]
+    front = figure.axes[0].lines[0].get_xydata()
+    assert front.tolist() == [[4.0, 6.0], [5.0, 4.0]]  # of the energies; nothing costlier is worse
+    figure, table = found["dimers"]
+    assert [axes.get_title() for axes in figure.axes] == ["O-O", "O-Te"] and len(table) == 12
     _, table = found["active_learning"]
     assert table.groupby("kind").size().to_dict() == {"best fit": 6, "every fit": 2}
     assert table[table["kind"] == "every fit"]["n_train"].tolist() == [10, 20]
@@ -238,7 +255,17 @@ def test_figures_of_the_potentials_follow_from_their_files():
     # One potential without a loop has neither a loop to draw nor another potential to compare with.
     alone = {name: {"all_frames": next(iter(found.values()))} for name, found in given.items() if name != "comparison"}
     alone |= {"histories": {}, "ledgers": {}, "comparison": given["comparison"]}
-    assert [name for name, _ in potentials.drawn(**alone)] == ["parity"]
+    assert [name for name, _ in potentials.drawn(**alone)] == ["dimers", "parity"]
+
+
+def test_a_loop_judged_by_cross_validation_shows_its_errors():
+    history, ledger = loop_of([8.0, 4.0])
+    history = history.rename(columns={"rmse_energy_mev_per_atom_test": "rmse_energy_mev_per_atom_cross_validation"})
+    *_, summary = predictions_of(12)
+    figure, table = potentials.active_learning({"optimal": (history, ledger, summary | {"n_test": 0})})
+    assert set(table["set"]) == {"train", "holdout", "cross_validation"}
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "cross-validation, best fit" in labels and not [label for label in labels if label.startswith("test")]
 
 
 def test_parity_leaves_out_a_set_without_frames():

@@ -11,6 +11,7 @@ from gapglass.structure import absence
 SUMMARY = {
     "n_train": 20,
     "n_test": 10,
+    "n_holdout": 29,
     "n_frames_reference": 59,
     "hyperparameters": {"cutoff": 4.0, "n_max": 6},
     "rmse_energy_mev_per_atom": {"train": 1.0, "test": 2.0, "holdout": 3.0},
@@ -79,7 +80,9 @@ def test_every_table_of_the_catalogue_is_assembled(tmp_path):
 
 
 def test_errors_are_of_own_sets_and_of_the_common_frames():
-    table = tables.errors({"optimal": SUMMARY, "all_frames": SUMMARY | {"n_train": 59, "n_test": 0}}, comparison())
+    table = tables.errors(
+        {"optimal": SUMMARY, "all_frames": SUMMARY | {"n_train": 59, "n_test": 0, "n_holdout": 0}}, comparison()
+    )
     assert table[table["potential"] == "optimal"]["frames"].tolist() == ["train", "test", "holdout", "used by no loop"]
     assert table[table["potential"] == "optimal"]["n_frames"].tolist() == [20, 10, 29, 15]
     assert table[table["potential"] == "all_frames"]["frames"].tolist() == [
@@ -87,6 +90,14 @@ def test_errors_are_of_own_sets_and_of_the_common_frames():
         "used by no loop, trained on them",
     ]
     assert table["rmse_energy_mev_per_atom"].tolist() == [1.0, 2.0, 3.0, 5.0, 1.0, 5.0]
+
+
+def test_errors_of_a_cross_validation_are_of_the_training_frames():
+    found = {"train": 1.0, "test": None, "holdout": 3.0, "cross_validation": 2.5}
+    quantities = {"rmse_energy_mev_per_atom": found, "rmse_force_ev_per_angstrom": found}
+    table = tables.errors({"optimal": SUMMARY | quantities | {"n_test": 0}}, comparison())
+    assert table["frames"].tolist() == ["train", "holdout", "cross_validation", "used by no loop"]
+    assert table["n_frames"].tolist() == [20, 29, 20, 15] and table["rmse_energy_mev_per_atom"].iloc[2] == 2.5
 
 
 def test_study_without_cutoffs_has_a_table_without_rows():

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from gapglass.selection import database as databases
 from gapglass.selection.database import database_size, draw_from_clusters, enlarge, order_of_drawing
 
 
@@ -34,7 +35,7 @@ def test_databases_are_nested_disjoint_and_complete(labels):
     for iteration, database in enumerate(databases, 1):
         assert len(database["train"]) + len(database["test"]) == 20 * iteration
         assert len(database["train"]) == 14 * iteration
-        everything = database["train"] + database["test"] + database["holdout"]
+        everything = database["train"] + database["test"] + database["rest"]
         assert sorted(everything) == list(range(400))
     for small, large in pairwise(databases):
         assert set(small["train"]) < set(large["train"]) and set(small["test"]) < set(large["test"])
@@ -56,7 +57,88 @@ def test_split_is_spread_over_the_clusters(labels):
 
 def test_whole_set(labels):
     databases = chain(labels, increment=0.5, n=3)
-    assert databases[1]["holdout"] == [] and databases[2] == databases[1]
+    assert databases[1]["rest"] == [] and databases[2] == databases[1]
+
+
+def test_only_frames_of_the_pool_are_drawn(labels):
+    pool = np.arange(0, 400, 3)
+    database = {"train": [], "test": []}
+    for size in (40, 90, 500):
+        database = enlarge(database, labels, size=size, train_fraction=0.7, seed=3, pool=pool[::-1])
+        drawn = database["train"] + database["test"]
+        assert len(drawn) == min(size, len(pool)) and sorted(drawn + database["rest"]) == pool.tolist()
+    # Clusters count by their frames in the pool: frames that are set aside change nothing.
+    other = labels.copy()
+    other[np.setdiff1d(np.arange(400), pool)] = 0
+    for now in (labels, other):
+        found = enlarge({"train": [], "test": []}, now, size=60, train_fraction=0.7, seed=3, pool=pool)
+        picked = np.bincount(labels[found["train"] + found["test"]], minlength=9)
+        np.testing.assert_allclose(picked, np.maximum(np.bincount(labels[pool]) * 60 / len(pool), 1), atol=1.5)
+
+
+def test_the_whole_database_trains_with_a_cross_validation(labels):
+    database = {"train": [], "test": []}
+    for size in (4, 40, 400):
+        before, database = database, enlarge(database, labels, size=size, train_fraction=1, seed=3)
+        assert (
+            len(database["train"]) == size and not database["test"] and set(before["train"]) <= set(database["train"])
+        )
+
+
+SETS = {"pool": [0, 1, 2, 3, 4, 5, 6, 9], "guard": [7], "holdout": [8, 10], "known": [0, 1, 2, 3]}
+
+
+def test_database_of_an_iteration():
+    drawn = {"train": [0, 3, 5], "test": [2], "rest": [1, 4, 6, 9]}
+    found = databases.describe(drawn, {"train": [0], "test": []}, SETS, np.full(11, 48))
+    assert found == {
+        "train": [0, 3, 5], "test": [2], "holdout": [8, 10], "unused": [1, 4, 6, 7, 9], "n_left": 4,
+        "blocks": [[2, 3, 5]],
+    }  # fmt: skip
+    parts = [frame for part in ("train", "test", "holdout", "unused") for frame in found[part]]
+    assert sorted(parts) == list(range(11))
+    # Where nothing is set aside, the frames that the loop did not take are the last test, as in the paper.
+    paper = databases.describe(
+        drawn | {"rest": [1, 4, 6, 7, 8, 9, 10]}, {"train": [], "test": []},
+        {"pool": list(range(11)), "guard": [], "holdout": []}, np.full(11, 48),
+    )  # fmt: skip
+    assert (paper["holdout"], paper["unused"], paper["n_left"]) == ([1, 4, 6, 7, 8, 9, 10], [], 7)
+    assert paper["blocks"] == [[0, 2, 3, 5]]
+    # Nothing new, nothing to compute.
+    assert databases.describe(drawn, drawn, SETS, np.full(11, 48))["blocks"] == []
+
+
+def test_blocks_of_a_database_are_its_new_frames_in_order():
+    n_atoms = np.array([9000, 48, 15000, 9000, 2000, 30000, 48, 20000, 1, 1])
+    drawn = {"train": [0, 2, 3, 4, 5, 6, 7, 9], "test": [1], "rest": []}
+    found = databases.describe(drawn, {"train": [4], "test": [1]}, SETS, n_atoms)
+    assert [frame for block in found["blocks"] for frame in block] == [0, 2, 3, 5, 6, 7, 9] and len(
+        found["blocks"]
+    ) > 2
+    found = databases.describe(drawn | {"train": [0, 3, 4, 6, 8, 9]}, {"train": [], "test": []}, SETS, n_atoms)
+    assert found["blocks"] == [[0, 1], [3, 4, 6, 8, 9]]  # 20,098 atoms in two blocks
+
+
+def test_blocks_are_few_and_about_equally_long(rng):
+    n_atoms = rng.integers(1, 600, size=300)
+    parts = databases.cut(n_atoms)
+    assert [frame for part in parts for frame in range(300)[part]] == list(range(300))
+    atoms = [n_atoms[part].sum() for part in parts]
+    assert len(parts) == np.ceil(n_atoms.sum() / databases.BLOCK_ATOMS)
+    # An edge lies where a frame ends, so blocks differ by at most one frame on each side.
+    assert max(atoms) - min(atoms) <= 2 * 600
+    # More than a block by less than a frame, which is what ``resources.compute_rows`` asks for.
+    assert max(atoms) < databases.BLOCK_ATOMS + 600
+    assert databases.cut([]) == [] and databases.cut([10**6]) == [slice(0, 1)]
+    assert databases.cut([480] * 127) == [slice(0, 31), slice(31, 63), slice(63, 95), slice(95, 127)]
+    # A frame larger than a block is one; every block holds a frame.
+    parts = databases.cut([50_000, 48, 48, 50_000])
+    assert [frame for part in parts for frame in range(4)[part]] == list(range(4))
+    assert all(part.stop > part.start for part in parts)
+
+
+def test_database_of_the_fit_on_all_frames():
+    assert databases.of_all(SETS) == {"train": SETS["pool"], "test": [], "holdout": [8, 10], "unused": [7]}
 
 
 def test_seed_decides(labels):

@@ -174,6 +174,42 @@ BAD = [
 ]
 
 
+OF_THE_FIT = [
+    (["active_learning", "holdout_fraction"], 0.6, "`active_learning.holdout_fraction` is 0.6; allowed: number"),
+    (["active_learning", "holdout_guard"], -1, "`active_learning.holdout_guard` is -1; allowed: integer >= 0"),
+    (["active_learning", "validation"], "bootstrap", "one of cross_validation, split"),
+    (["active_learning", "objective"], "forces", "one of energy_and_forces, energy"),
+    (["active_learning", "objective_weights"], {"forces": 1.0}, "did you mean `force`?"),
+    (["active_learning", "objective_weights"], {"energy": 0, "force": 0}, "objective_weights` are both 0; raise one"),
+    (["potential", "fitter"], "turbogap", "one of engine, gap_fit"),
+    (["potential", "sparse_from"], "all", "one of pool, training"),
+    (["potential", "core"], "zbl", "one of repulsion, none"),
+    (["potential", "cost_limit"], 0, "`potential.cost_limit` is 0"),
+    (["potential", "fitter"], "gap_fit", "`active_learning.validation` is cross_validation, which"),
+    (["potential", "fitter"], "gap_fit", "`potential.sparse_from` is pool, which `potential.fitter: gap_fit`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value", "message"), OF_THE_FIT)
+def test_mistakes_in_the_fit_are_named(path, value, message):
+    with pytest.raises(UserError) as caught:
+        config.complete(changed(path, value))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", [{"weight": 2}, {"weight_key": "w"}, {"sigma_factors": {"force": 2.0}}])
+def test_gap_fit_takes_no_weights(entry):
+    data = copy.deepcopy(EXAMPLE)
+    data["active_learning"]["validation"] = "split"
+    data["potential"] |= {"fitter": "gap_fit", "sparse_from": "training"}
+    assert config.complete(data)["potential"]["fitter"] == "gap_fit"
+    data["trajectories"][0] |= entry
+    with pytest.raises(UserError, match=r"weights or sigma_factors, which `potential\.fitter: gap_fit` does not take"):
+        config.complete(data)
+    data["potential"]["fitter"] = "engine"
+    config.complete(data)
+
+
 @pytest.mark.parametrize(("path", "value", "message"), BAD, ids=[f"{'.'.join(map(str, p))}={v!r}" for p, v, _ in BAD])
 def test_mistakes_are_named(path, value, message):
     with pytest.raises(UserError) as caught:

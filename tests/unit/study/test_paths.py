@@ -232,6 +232,7 @@ def test_fits_depend_on_what_changes_a_fit(tiny):
     assert set(settings) == {
         "descriptor",
         "fitter",
+        "core",
         "e0",
         "virials",
         "max_fit_time",
@@ -241,6 +242,73 @@ def test_fits_depend_on_what_changes_a_fit(tiny):
     }
     assert changed(tiny, "active_learning", energy_tolerance=9.0).fit_settings() == tiny.fit_settings()
     assert changed(tiny, "potential", virials=False).fit_settings() != tiny.fit_settings()
+    assert changed(tiny, "potential", core="none").fit_settings() != tiny.fit_settings()
+
+
+def with_hyperparameter(study, name, value):
+    return changed(study, "potential", hyperparameters=study.config["potential"]["hyperparameters"] | {name: value})
+
+
+def test_sparse_points_and_rows_survive_what_does_not_change_them(tiny):
+    """Their jobs take minutes, so another tolerance, objective or expected error must not repeat them."""
+    others = [
+        changed(tiny, "active_learning", energy_tolerance=9.0, objective="energy", increment=0.1, max_fit_time=3),
+        changed(tiny, "potential", cost_limit=5.0, prior="none", e0={"Te": 1.0, "O": 2.0}, variants=["optimal"]),
+        with_hyperparameter(tiny, "sigma_force", 0.3),
+        with_hyperparameter(tiny, "n_sparse", {"low": 20, "high": 80, "scale": "log"}),
+    ]
+    for study in others:
+        assert study.points_settings() == tiny.points_settings() and study.rows_settings() == tiny.rows_settings()
+    # Points are nested, and a trial takes as many as it tries: the largest number counts.
+    assert tiny.points_settings()["n_sparse"] == 80
+    assert with_hyperparameter(tiny, "n_sparse", 200).points_settings()["n_sparse"] == 200
+    for study in (
+        changed(tiny, "potential", descriptor="soap"),
+        changed(tiny, "potential", sparse_from="training"),
+        paths.Study(tiny.config, "another engine"),
+    ):
+        assert study.points_settings() != tiny.points_settings()
+    for study in (
+        changed(tiny, "potential", core="none"),
+        changed(tiny, "potential", virials=False),
+        changed(tiny, "active_learning", validation="split"),
+        changed(tiny, "active_learning", holdout_guard=7),
+        paths.Study(tiny.config, "another engine"),
+    ):
+        assert study.rows_settings() != tiny.rows_settings()
+
+
+def test_trials_depend_on_what_judges_them(tiny):
+    settings = tiny.trial_settings()
+    assert settings["ranges"] == tiny.config["potential"]["hyperparameters"]
+    assert settings["objective_weights"] == {"energy": 1.0, "force": 1.0}
+    for study in (
+        changed(tiny, "active_learning", validation="split"),
+        changed(tiny, "active_learning", objective="energy"),
+        changed(tiny, "active_learning", objective_weights={"energy": 1.0, "force": 3.0}),
+        changed(tiny, "potential", cost_limit=5.0),
+        with_hyperparameter(tiny, "sigma_force", 0.3),
+    ):
+        assert study.trial_settings() != settings
+    assert changed(tiny, "active_learning", objective="energy").objective_weights() == {"energy": 1.0, "force": 0.0}
+    # gap_fit takes every hyperparameter from its proposal, so another range leaves finished fits alone.
+    by_gap_fit = changed(tiny, "potential", fitter="gap_fit")
+    assert with_hyperparameter(by_gap_fit, "sigma_force", 0.3).trial_settings() == by_gap_fit.trial_settings()
+    assert changed(tiny, "active_learning", energy_tolerance=9.0).trial_settings() == settings
+
+
+def test_what_the_loop_depends_on(tiny):
+    assert tiny.loop_settings() == {
+        "energy_tolerance": 1.5, "max_iterations": 2, "exploration_rounds": 1, "exploitation_rounds": 1,
+        "proposals_per_round": 2, "shared_points": True,
+    }  # fmt: skip
+    assert not changed(tiny, "potential", sparse_from="training").loop_settings()["shared_points"]
+    assert tiny.train_fraction() == 1
+    assert changed(tiny, "active_learning", validation="split").train_fraction() == 0.7
+    assert tiny.trial_folder("optimal", {"iteration": 1, "round": 2, "trial": 3}) == (
+        "results/tiny/potentials/optimal/iteration_01/round_2/trial_3"
+    )
+    assert tiny.trial == "results/tiny/potentials/{potential}/iteration_{iteration}/round_{round}/trial_{trial}"
 
 
 def test_experiments_have_files_beside_the_models(tiny):

@@ -3,13 +3,14 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import doubled
 
 from gapglass.base import files
 from gapglass.frames import geometry
-from gapglass.potential import agreement, memory
+from gapglass.potential import agreement, basis, memory
 from gapglass.study import resources
 
 
@@ -90,7 +91,9 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
         **{name: tmp_path / f"{name}.json" for name in ("database", "decision", "summary", "hyperparameters", "sets")},
         neighbours=tmp_path / "neighbours.csv",
     )
-    potential = {"descriptor": "soap_turbo", "virials": True, "fitter": "gap_fit"}
+    potential = {
+        "descriptor": "soap_turbo", "virials": True, "fitter": "gap_fit", "hyperparameters": hyperparameters,
+    }  # fmt: skip
     settings = {
         "potential": potential,
         "active_learning": {"max_fit_time": 120},
@@ -121,6 +124,68 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
     # The job stops gap_fit after max_fit_time and must outlive it to report that.
     files.write_json(inputs.hyperparameters, hyperparameters | {"n_sparse": 10**7})
     assert resources.fit_all_frames(inputs, settings)[1] == 120 + resources.SHORTEST
+
+
+def test_trials_of_the_engine_ask_for_the_largest_set_that_they_try(tmp_path, blyp_frames, hyperparameters):
+    inputs = SimpleNamespace(
+        **{name: tmp_path / f"{name}.json" for name in ("database", "decision", "summary", "hyperparameters", "sets")},
+        neighbours=tmp_path / "neighbours.csv",
+    )
+    ranges = hyperparameters | {"n_sparse": {"low": 20, "high": 400, "scale": "log"}}
+    settings = {
+        "potential": {"descriptor": "soap_turbo", "virials": True, "fitter": "engine", "hyperparameters": ranges},
+        "active_learning": {"max_fit_time": 120},
+    }
+    counts = geometry.count_neighbours(blyp_frames[:20])
+    files.write_table(inputs.neighbours, counts)
+    geometry_only = {name: hyperparameters[name] for name in basis.GEOMETRY}
+    files.write_json(inputs.decision, {"proposals": [geometry_only]})
+    files.write_json(inputs.database, {"train": list(range(12)), "test": []})
+    files.write_json(inputs.summary, {"virials": True})
+    memory_mb, minutes = resources.fit_trial(inputs, 1, settings)
+    fit = memory.FitMemory(counts.iloc[:12], descriptor="soap_turbo", virials=True, fitter="engine")
+    largest = hyperparameters | {"n_sparse": 400}
+    # 12 frames hold 192 Te and 384 O, and no species has more sparse points than atoms.
+    assert fit.columns(largest) == 192 + 384 + 3 * 15
+    assert memory_mb == pytest.approx(resources.BASE_MB + fit.mb(largest) * 2**20 / 1e6, abs=1)
+    assert minutes >= resources.SHORTEST
+    # One fit of a known set takes less than the search for one.
+    files.write_json(inputs.hyperparameters, largest)
+    files.write_table(inputs.neighbours, pd.concat([counts] * 200))
+    monster = largest | {"n_sparse": 5000}
+    files.write_json(inputs.hyperparameters, monster)
+    files.write_json(inputs.database, {"train": list(range(4000)), "test": []})
+    settings["potential"]["hyperparameters"] = hyperparameters | {"n_sparse": 5000}
+    assert resources.fit_trial(inputs, 1, settings)[1] > resources.fit_all_frames(inputs, settings)[1]
+
+
+def test_rows_and_sparse_points_ask_for_what_their_sizes_need(tmp_path, monkeypatch, hyperparameters):
+    monkeypatch.setattr(resources, "SHORTEST", 0)
+    inputs = SimpleNamespace(**{name: tmp_path / name for name in ("table", "summary", "points")})
+    settings = {"potential": {"descriptor": "soap_turbo", "hyperparameters": hyperparameters}}
+    files.write_json(inputs.summary, {"species": ["O", "Te"]})
+
+    def of(n_frames, n_atoms, n_points=200, **changes):
+        pd.DataFrame({"frame": range(n_frames), "n_atoms": n_atoms}).to_csv(inputs.table, index=False)
+        term = basis.Term(
+            "text", "dot_product", 1.0, 4.0, np.ones((n_points, 5)), np.ones(n_points), np.zeros(n_points)
+        )
+        inputs.points = tmp_path / f"points_{n_points}.npz"
+        basis.write(inputs.points, [term, term])
+        assert resources.basis_columns(inputs.points) == 2 * n_points
+        settings["potential"]["hyperparameters"] = hyperparameters | changes
+        return resources.choose_sparse_points(inputs, settings), resources.compute_rows(inputs)
+
+    (of_points, of_rows), (most_points, most_rows) = of(20, 48), of(20_000, 480)
+    assert most_points[0] > of_points[0] and most_points[1] > of_points[1]
+    assert most_rows[0] > of_rows[0] and most_rows[1] >= of_rows[1]
+    # A block holds at most so many atoms, and candidates are at most so many: more frames need no more memory.
+    assert of(40_000, 480)[1] == most_rows and of(40_000, 480)[0][0] == most_points[0]
+    assert most_points[0] < 4000 and most_rows[0] < 4000
+    for changes in ({"n_max": 8}, {"n_sparse": {"low": 50, "high": 2000, "scale": "log"}}):
+        assert of(20_000, 480, **changes)[0][0] > most_points[0]
+    (more_memory, more_time), (memory_mb, time) = of(20_000, 480, 2000)[1], most_rows
+    assert more_memory > memory_mb and more_time > time
 
 
 def test_comparison_with_quip_asks_for_its_largest_frame_and_its_copies(tmp_path, blyp_frames, hyperparameters):

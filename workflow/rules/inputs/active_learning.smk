@@ -36,6 +36,59 @@ def trial_results(wildcards):
     ]
 
 
+def points_of_trial(wildcards):
+    """Return the sparse points that a trial uses, nothing for gap_fit, which chooses its own."""
+    if config["potential"]["fitter"] != "engine":
+        return []
+    return f"{study.trial_folder(wildcards.potential, origin_of_trial(wildcards))}/points.npz"
+
+
+def rows_of_trial(wildcards):
+    """Return the rows of every frame of the database that a trial fits, nothing for gap_fit."""
+    if config["potential"]["fitter"] != "engine":
+        return []
+    folder = study.trial_folder(wildcards.potential, origin_of_trial(wildcards))
+    opening = [d for d in decisions_before(wildcards) if d["round"] == 0]
+    return [
+        f"{folder}/rows_{decision['iteration']}_{block}.npz"
+        for decision in opening
+        for block in range(1, decision["n_blocks"] + 1)
+    ]
+
+
+def blocks_of_all():
+    """Return the number of blocks of all frames, once the checkpoint import_frames has counted them."""
+    table = files.read_table(checkpoints.import_frames.get().output.table)
+    return range(1, len(cut(table["n_atoms"])) + 1)
+
+
+def guide_of_trial(wildcards):
+    """Return the rows of a guide, where the fits may start from one and frames have its labels."""
+    if not study.may_have_guide() or not imported()["guide"]:
+        return []
+    folder = study.trial_folder(wildcards.potential, origin_of_trial(wildcards))
+    return [f"{folder}/guide_{block}.npz" for block in blocks_of_all()]
+
+
+def origin_of_trial(wildcards):
+    """Return the place of the fit whose sparse points and rows a trial uses."""
+    return decisions_before(wildcards)[-1]["origins"][int(wildcards.trial) - 1]
+
+
+def points_of_all(wildcards):
+    """Return the sparse points of the fit on all frames, nothing for gap_fit."""
+    return (
+        at("potentials/all_frames/points.npz") if config["potential"]["fitter"] == "engine" else []
+    )
+
+
+def rows_of_all(wildcards):
+    """Return the rows of all frames, nothing for gap_fit; the checkpoint import_frames knows how many frames there are."""
+    if config["potential"]["fitter"] != "engine":
+        return []
+    return [at(f"potentials/all_frames/rows_{block}.npz") for block in blocks_of_all()]
+
+
 def closing(potential):
     """Yield the decision that closed each iteration, as far as the loop has come."""
     for decision in loop.walk(decision_reader(potential)):

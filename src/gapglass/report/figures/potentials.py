@@ -1,4 +1,4 @@
-"""The figures of the potentials: active learning, parity of energies and forces, errors by temperature."""
+"""The figures of the potentials: active learning, error against cost, pairs alone, parity, errors by temperature."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,7 +8,8 @@ from matplotlib.ticker import MaxNLocator
 from gapglass.report.figures.style import COLUMN, PAGE
 
 SETS = {"train": ("training", "C2", "o"), "test": ("test", "C1", "s"), "holdout": ("hold-out", "C3", "^")}
-
+# What judged the fits of a loop: the frames of its test set, or the folds of a cross-validation.
+JUDGES = {"test": "test", "cross_validation": "cross-validation"}
 
 QUANTITIES = (
     ("rmse_energy_mev_per_atom", "energy RMSE (meV/atom)"),
@@ -17,7 +18,7 @@ QUANTITIES = (
 FORCES_AT_MOST = 4000  # atoms of a set whose forces are drawn; the numbers in the legend are of all atoms
 
 
-def drawn(*, histories, ledgers, predictions, forces, summaries, comparison):
+def drawn(*, histories, ledgers, predictions, forces, summaries, dimers, comparison):
     """Yield (name, (figure, table of the numbers drawn)) of every figure of the potentials.
 
     Parameters
@@ -26,12 +27,16 @@ def drawn(*, histories, ledgers, predictions, forces, summaries, comparison):
         Potential -> history.csv and ledger.jsonl, of the potentials with a loop.
     predictions, forces, summaries : dict
         Potential -> predictions.csv, forces.npz and summary.json, of all potentials.
+    dimers : dict
+        Potential -> dimers.csv.
     comparison : pandas.DataFrame
         potentials/comparison.csv.
     """
     if histories:
         loops = {name: (histories[name], ledgers[name], summaries[name]) for name in histories}
         yield "active_learning", active_learning(loops)
+        yield "cost", cost({name: (ledgers[name], summaries[name]) for name in histories})
+    yield "dimers", pairs_alone(dimers)
     yield "parity", parity({name: (predictions[name], forces[name], summaries[name]) for name in summaries})
     if len(summaries) > 1:
         yield "errors_by_temperature", errors_by_temperature(comparison)
@@ -64,12 +69,15 @@ def _loop(axes, name, history, ledger, summary):
     good = [entry for entry in ledger if entry["status"] == "ok" and entry["iteration"] in size]
     sizes = [size[entry["iteration"]] for entry in good]
     errors = [entry["rmse_energy_mev_per_atom"] for entry in good]
-    axes.scatter(sizes, errors, s=10, color="0.7", label="test, every fit")
+    judge = "test" if summary["n_test"] else "cross_validation"
+    axes.scatter(sizes, errors, s=10, color="0.7", label=f"{JUDGES[judge]}, every fit")
     numbers = [
-        {"potential": name, "kind": "every fit", "set": "test", "n_train": n, "energy": error}
+        {"potential": name, "kind": "every fit", "set": judge, "n_train": n, "energy": error}
         for n, error in zip(sizes, errors, strict=True)
     ]
-    for part, (label, colour, marker) in SETS.items():
+    shown = {part: SETS[part] for part in ("train", "holdout")}
+    shown[judge] = (JUDGES[judge], *SETS["test"][1:])
+    for part, (label, colour, marker) in shown.items():
         values = history[f"rmse_energy_mev_per_atom_{part}"]
         axes.plot(history["n_train"], values, marker=marker, color=colour, label=f"{label}, best fit")
         numbers += [
@@ -84,6 +92,105 @@ def _loop(axes, name, history, ledger, summary):
     axes.margins(x=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     return numbers
+
+
+def cost(loops):
+    """Return the error of every fit against what it costs in molecular dynamics, with the front of the best ones.
+
+    Parameters
+    ----------
+    loops : dict
+        Potential -> (ledger, summary).
+    """
+    figure, panels = plt.subplots(len(loops), 2, figsize=(PAGE, 2.8 * len(loops)), squeeze=False)
+    numbers = []
+    for row, (name, (ledger, summary)) in zip(panels, loops.items(), strict=True):
+        delivered = summary["delivered"]
+        points = pd.DataFrame(_points_of_cost(name, ledger, delivered["iteration"]))
+        chosen = {
+            quantity: summary[quantity]["test" if summary["n_test"] else "cross_validation"]
+            for quantity, _ in QUANTITIES
+        }
+        for axes, (quantity, label) in zip(row, QUANTITIES, strict=True):
+            front = _front(points["cost_us_per_atom_step"].to_numpy(), points[quantity].to_numpy())
+            axes.scatter(points["cost_us_per_atom_step"], points[quantity], s=10, color="0.7", label="fits")
+            axes.step(
+                points["cost_us_per_atom_step"].iloc[front], points[quantity].iloc[front], where="post", color="C0",
+                label="front",
+            )  # fmt: skip
+            axes.scatter(
+                summary["cost_us_per_atom_step"], chosen[quantity], s=50, marker="*", color="C3", zorder=3,
+                label="delivered",
+            )  # fmt: skip
+            axes.set_xlabel("cost (µs per atom and step)")
+            axes.set_ylabel(label)
+            axes.set_ylim(0, 1.15 * max(points[quantity].max(), chosen[quantity]))
+            axes.set_title(name)
+        numbers.append(points)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure, pd.concat(numbers, ignore_index=True)
+
+
+def _points_of_cost(name, ledger, iteration):
+    """Return cost and errors of every fit of an iteration, and of each number of sparse points that a fit tried."""
+    rows = []
+    for entry in ledger:
+        if entry["status"] != "ok" or entry["iteration"] != iteration:
+            continue
+        for of_size in entry.get("sizes") or [entry]:
+            rows.append(
+                {
+                    "potential": name,
+                    "round": entry["round"],
+                    "trial": entry["trial"],
+                    "n_sparse": of_size.get("n_sparse", entry["hyperparameters"]["n_sparse"]),
+                    **{key: of_size[key] for key in ("cost_us_per_atom_step", *(name for name, _ in QUANTITIES))},
+                }
+            )
+    return rows
+
+
+def _front(costs, errors):
+    """Return the points that no other one beats in both cost and error, by ascending cost."""
+    best, found = np.inf, []
+    for place in np.lexsort((errors, costs)):
+        if errors[place] < best:
+            best = errors[place]
+            found.append(int(place))
+    return found
+
+
+def pairs_alone(tables):
+    """Return the energy of two atoms alone against their distance, a panel for each pair of species.
+
+    Parameters
+    ----------
+    tables : dict
+        Potential -> dimers.csv.
+    """
+    pairs = sorted({pair for table in tables.values() for pair in table["pair"]})
+    columns = min(3, len(pairs))
+    n_rows = -(-len(pairs) // columns)
+    figure, panels = plt.subplots(n_rows, columns, figsize=(PAGE, 2.5 * n_rows), squeeze=False)
+    for axes in panels.flat[len(pairs) :]:
+        axes.set_visible(False)
+    for axes, pair in zip(panels.flat, pairs, strict=False):
+        for name, table in tables.items():
+            here = table[table["pair"] == pair]
+            axes.plot(here["r_angstrom"], here["energy_ev"], label=name)
+        closest = here["closest_angstrom"].iloc[0]
+        if np.isfinite(closest):
+            axes.axvline(closest, color="0.4", linestyle=":", zorder=0)
+        # Below 1 eV the scale is linear, above it logarithmic: wells and the wall are seen together.
+        axes.set_yscale("symlog", linthresh=1.0)
+        axes.axhline(0, color="0.8", zorder=0)
+        axes.set_ylim(bottom=1.3 * min(-1.0, *(table["energy_ev"].min() for table in tables.values())))
+        axes.set_title(pair)
+        axes.set_xlabel("distance (Å)")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("energy of the pair (eV)")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(tables))
+    return figure, pd.concat([table.assign(potential=name) for name, table in tables.items()], ignore_index=True)
 
 
 def parity(potentials):
@@ -119,7 +226,7 @@ def _parity_of_sets(left, right, predictions, forces, summary):
     for part in ("holdout", "train", "test"):
         label, colour, marker = SETS[part]
         energy, force = (summary[quantity][part] for quantity, _ in QUANTITIES)
-        if energy is None:
+        if energy is None or part not in sets:
             continue
         here = predictions[sets == part]
         left.scatter(

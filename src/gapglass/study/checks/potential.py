@@ -4,8 +4,29 @@ from gapglass.potential.hyperparameters import MOST_RADIAL_SOAP_TURBO, bounds
 
 
 def problems(config):
-    """Yield the problems of ``potential.hyperparameters``."""
-    return hyperparameter_problems(config["potential"])
+    """Yield the problems of ``potential``, and of what ``active_learning`` asks of the fitter."""
+    potential, loop = config["potential"], config["active_learning"]
+    if potential["fitter"] == "gap_fit":
+        for name, value, needed in (
+            ("active_learning.validation", loop["validation"], "split"),
+            ("potential.sparse_from", potential["sparse_from"], "training"),
+        ):
+            if value != needed:
+                yield f"`{name}` is {value}, which `potential.fitter: gap_fit` cannot do; set it to {needed}"
+        for entry in config["trajectories"]:
+            if entry["weight"] != 1 or entry["weight_key"] or set(entry["sigma_factors"].values()) != {1.0}:
+                yield (
+                    f"trajectory {entry['name']} has weights or sigma_factors, which `potential.fitter: gap_fit` does "
+                    "not take; remove them or use the fitter engine"
+                )
+    if potential["prior"] == "guide" and (potential["fitter"] != "engine" or loop["validation"] != "cross_validation"):
+        yield (
+            "`potential.prior: guide` needs `potential.fitter: engine` and `active_learning.validation: "
+            "cross_validation`; set them, or prior to auto or none"
+        )
+    if loop["objective"] == "energy_and_forces" and not any(loop["objective_weights"].values()):
+        yield "`active_learning.objective_weights` are both 0; raise one of them"
+    yield from hyperparameter_problems(potential)
 
 
 def hyperparameter_problems(potential, section="potential"):

@@ -1,0 +1,216 @@
+"""The inner level of tuning: expected errors, energy scales and number of sparse points, for given rows of a fit.
+
+Once the rows of the training frames are known, a set of these hyperparameters costs a fraction of a second, so a
+deterministic search tries many tens. The geometry of the descriptors, which the rows depend on, is the outer level
+(``search``).
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gapglass.potential.failures import FitFailed
+from gapglass.potential.hyperparameters import bounds
+
+SCALES = ("sigma_energy", "sigma_force", "sigma_virial", "delta", "two_body_delta")
+INNER = (*SCALES, "n_sparse")
+N_SIZES = 3  # numbers of sparse points that are tried of a range
+FIRST, NEXT = 80, 30  # sets that are tried for the first number of sparse points, and for each other one
+# Only ratios of expected errors to energy scales matter, and some sets are equally good; of those, the middle of the
+# ranges is taken.
+PULL = 0.02
+WORST = 1e3  # logarithm of the objective of a set whose equations cannot be solved
+
+
+@dataclass
+class Tuned:
+    """The outcome of a search.
+
+    Attributes
+    ----------
+    hyperparameters : dict
+        The names of ``INNER``.
+    objective : float
+        See ``objective``.
+    rmse_energy, rmse_force : float
+        meV/atom and eV/Å, on the frames that test.
+    sizes : list of dict
+        For every number of sparse points: n_sparse, cost_us_per_atom_step, objective, rmse_energy_mev_per_atom,
+        rmse_force_ev_per_angstrom.
+    n_tried : int
+        Sets that were tried.
+    """
+
+    hyperparameters: dict
+    objective: float
+    rmse_energy: float
+    rmse_force: float
+    sizes: list = field(default_factory=list)
+    n_tried: int = 0
+
+
+def objective(errors, spread, weights):
+    """Return the weighted geometric mean of the errors of energies and forces, relative to the spread of labels.
+
+    Parameters
+    ----------
+    errors, spread : (float, float)
+        Energies (meV/atom) and forces (eV/Å).
+    weights : dict
+        ``energy`` and ``force``.
+    """
+    total = weights["energy"] + weights["force"]
+    shares = [max(error, 1e-12) / max(scale, 1e-12) for error, scale in zip(errors, spread, strict=True)]
+    logs = weights["energy"] * math.log(shares[0]) + weights["force"] * math.log(shares[1])
+    return math.exp(logs / total) if math.isfinite(logs) else math.inf
+
+
+def numbers_of_points(setting, available):
+    """Return the numbers of sparse points to try, ascending.
+
+    Parameters
+    ----------
+    setting : int or dict
+        ``potential.hyperparameters.n_sparse``.
+    available : int
+        Points of the largest term.
+    """
+    if not isinstance(setting, dict):
+        found = [setting]
+    elif "choices" in setting:
+        found = setting["choices"]
+    else:
+        found = np.geomspace(setting["low"], setting["high"], N_SIZES).round().astype(int).tolist()
+    return sorted({min(int(number), available) for number in found})
+
+
+def tune(validation, settings, weights, available, cost=None, limit=None):
+    """Return the best set of inner hyperparameters.
+
+    Parameters
+    ----------
+    validation : CrossValidation
+    settings : dict
+        Section ``potential.hyperparameters``.
+    weights : dict
+        Of energy and force in the objective.
+    available : int
+        Sparse points of the largest many-body term.
+    cost : callable, optional
+        Number of sparse points -> µs for an atom and a step.
+    limit : float, optional
+        Largest cost; of costlier numbers only the smallest is tried.
+
+    Returns
+    -------
+    Tuned
+
+    Raises
+    ------
+    FitFailed
+        When no set that was tried has finite errors.
+    """
+    spread = validation.spread()
+    numbers = numbers_of_points(settings["n_sparse"], available)
+    if limit is not None:
+        numbers = [number for number in numbers if cost(number) <= limit] or numbers[:1]
+    start, outcomes, n_tried = None, [], 0
+    for number in numbers:
+        search = _Search(validation, settings, weights, spread, number)
+        start = search.minimise(start)
+        n_tried += search.n_tried
+        outcomes.append((search.value(start), number, start, search))
+    best = min(outcomes, key=lambda outcome: outcome[0])
+    _, number, point, search = best
+    chosen = search.complete(point)
+    errors = validation.errors(chosen)
+    if not all(map(math.isfinite, errors)):
+        raise FitFailed(
+            "no expected errors and energy scales in the ranges of potential.hyperparameters give a fit with finite "
+            "errors; look for wrong labels, or move the ranges"
+        )
+    sizes = []
+    for _, size, place, of_size in outcomes:
+        found = validation.errors(of_size.complete(place))
+        sizes.append(
+            {
+                "n_sparse": size,
+                "cost_us_per_atom_step": None if cost is None else round(cost(size), 3),
+                "objective": objective(found, spread, weights),
+                "rmse_energy_mev_per_atom": found[0],
+                "rmse_force_ev_per_angstrom": found[1],
+            }
+        )
+    return Tuned(chosen, objective(errors, spread, weights), *errors, sizes, n_tried)
+
+
+class _Search:
+    """The search over the continuous hyperparameters for one number of sparse points."""
+
+    def __init__(self, validation, settings, weights, spread, number):
+        self.validation, self.weights, self.spread = validation, weights, spread
+        self.fixed = {name: settings[name] for name in SCALES if not isinstance(settings[name], dict)}
+        self.fixed["n_sparse"] = number
+        self.tuned = [name for name in SCALES if name not in self.fixed]
+        self.settings = {name: settings[name] for name in self.tuned}
+        self.known, self.n_tried = {}, 0
+
+    def complete(self, point):
+        """Return the set of a point, whose coordinates go from -1 to 1 over the ranges."""
+        return {**self.fixed, **{name: self._value(name, u) for name, u in zip(self.tuned, point, strict=True)}}
+
+    def _value(self, name, u):
+        setting, share = self.settings[name], 0.5 * (1 + min(max(u, -1.0), 1.0))
+        if "choices" in setting:
+            choices = sorted(setting["choices"])
+            return choices[min(int(share * len(choices)), len(choices) - 1)]
+        low, high = bounds(setting)
+        if setting.get("scale", "linear") == "log":
+            value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+        else:
+            value = low + share * (high - low)
+        return float(f"{value:.4g}")
+
+    def value(self, point):
+        """Return the logarithm of the objective, with a slight pull to the middle of the ranges."""
+        chosen = self.complete(point)
+        key = tuple(chosen.values())
+        if key not in self.known:
+            self.n_tried += 1
+            value = objective(self.validation.errors(chosen), self.spread, self.weights)
+            self.known[key] = min(math.log(value), WORST)
+        pull = float(np.mean(np.square(point))) if len(point) else 0.0
+        return self.known[key] + PULL * pull
+
+    def minimise(self, start):
+        """Return the best point found; ``start`` is that of another number of sparse points, or None."""
+        from scipy.optimize import minimize
+
+        first = np.zeros(len(self.tuned)) if start is None else np.asarray(start, float)
+        if not self.tuned:
+            self.value(first)
+            return first
+        step = 0.4 if start is None else 0.15
+        simplex = np.array([first, *(_moved(first, i, step) for i in range(len(first)))])
+        found = minimize(
+            self.value,
+            first,
+            method="Nelder-Mead",
+            bounds=[(-1.0, 1.0)] * len(first),
+            options={
+                "initial_simplex": simplex,
+                "maxfev": FIRST if start is None else NEXT,
+                "xatol": 0.02,
+                "fatol": 1e-4,
+                "adaptive": True,
+            },
+        )
+        return found.x if self.value(found.x) <= self.value(first) else first
+
+
+def _moved(point, i, step):
+    """Return a point moved along one coordinate, to the side where there is more room."""
+    moved = point.copy()
+    moved[i] += step if point[i] <= 0 else -step
+    return moved

@@ -1,0 +1,51 @@
+"""What a potential costs in molecular dynamics: microseconds for an atom and a step, from its hyperparameters.
+
+The model counts operations: matrix products of descriptors with sparse points, the expansion of every neighbour, and
+the power spectrum. Its factors were measured with the engine (SIMD level avx512, one core of 2023 at 3.5 GHz); see
+docs/reference/performance-engine.md. It depends on nothing that changes between two runs, so that a limit on the cost
+chooses the same potential every time.
+"""
+
+import numpy as np
+
+from gapglass.frames.geometry import RADII
+from gapglass.potential.memory import descriptor_length
+
+PRODUCTS = 43e3  # floating-point operations in a microsecond of the products of descriptors with sparse points
+NEIGHBOUR = 0.2  # µs for a neighbour: list, distance and two-body term
+EXPANSION = 4.3e-4  # µs for a neighbour and a coefficient of its expansion
+
+
+def neighbours(counts, cutoff):
+    """Return the mean number of neighbours of an atom within a cutoff.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        From ``geometry.count_neighbours``.
+    cutoff : float
+        Å.
+    """
+    atoms = counts[[name for name in counts if name.startswith("n_")]].to_numpy().sum()
+    within = [counts[f"within_{r:.1f}"].sum() / atoms for r in RADII]
+    if cutoff > RADII[-1]:
+        return float(within[-1] * (cutoff / RADII[-1]) ** 3)
+    return float(np.interp(cutoff, [0.0, *RADII], [0.0, *within]))
+
+
+def microseconds(hyperparameters, n_species, descriptor, n_neighbours):
+    """Return the estimated time (µs) of an atom and a step of molecular dynamics on one core.
+
+    Parameters
+    ----------
+    hyperparameters : dict
+        n_max, l_max, n_sparse.
+    n_species : int
+    descriptor : {"soap", "soap_turbo"}
+    n_neighbours : float
+        Neighbours of an atom within the cutoff.
+    """
+    h = hyperparameters
+    products = 4 * descriptor_length(h, n_species, descriptor) * h["n_sparse"] / PRODUCTS
+    coefficients = h["n_max"] * (h["l_max"] + 1) ** 2
+    return products + n_neighbours * (NEIGHBOUR + EXPANSION * coefficients)

@@ -1,0 +1,365 @@
+"""Errors of a fit on frames that it leaves out, for many sets of expected errors and energy scales, from one design.
+
+The rows of every class are multiplied by the inverse Cholesky factor of the covariances of the sparse points. In these
+coordinates the prior is the identity, an energy scale (delta) multiplies the columns of its term, fewer sparse points
+are the first columns of each term, and the normal equations are as well conditioned as expected errors allow, so that
+a set costs one Cholesky decomposition for each fold. The potential itself is solved by QR (``engine_fit``).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import linalg
+
+from gapglass.frames import isolated
+from gapglass.potential import basis
+from gapglass.potential.failures import FitFailed
+
+JITTER = 1e-8  # of covariances with energy scale 1, as in ``factors.solve``
+GUIDE_SCALE = 0.3  # expected deviation of the factor on a guide from 1
+SIGMAS = ("sigma_energy", "sigma_force", "sigma_virial")
+
+
+@dataclass
+class Normal:
+    """Normal equations of rows K with labels y: K^T K, K^T y and y^T y."""
+
+    matrix: np.ndarray
+    vector: np.ndarray
+    square: float
+
+    @classmethod
+    def of(cls, rows, labels):
+        """Return those of rows, shape (n, m), and labels, shape (n,)."""
+        return cls(rows.T @ rows, rows.T @ labels, float(labels @ labels))
+
+    @classmethod
+    def nothing(cls, columns):
+        """Return those of no rows."""
+        return cls(np.zeros((columns, columns)), np.zeros(columns), 0.0)
+
+    def add(self, other):
+        """Add the rows of other normal equations."""
+        self.matrix += other.matrix
+        self.vector += other.vector
+        self.square += other.square
+
+    def residual(self, x):
+        """Return |K x - y|²."""
+        return max(float(x @ self.matrix @ x - 2 * x @ self.vector + self.square), 0.0)
+
+
+@dataclass
+class Fold:
+    """Normal equations of a fold's training rows (energies, forces, virials) and of the rows that test it.
+
+    Attributes
+    ----------
+    train : list of Normal
+    energy, forces : Normal
+        Of energies per atom (eV/atom) and of forces (eV/Å).
+    n_energy, n_force : float
+        Sums of the weights of the rows that test.
+    noise : list of float
+        What the squares of sigma_energy and sigma_force are multiplied by in the sums of the expected squares of the
+        errors of these rows: the sum of 1 over the number of atoms (an energy is expected to be wrong by sigma_energy
+        times the root of it), and the number of rows.
+    spread : float
+        Sum of the squares of the energies per atom that test, from their mean (eV²).
+    number : int
+        Place of the fold in the list of folds.
+    rows : tuple
+        Rows of the energies that train and that test, see ``CrossValidation._energies``.
+    guide : numpy.ndarray, shape (m,), optional
+        Weights of the guide's fit without this fold; labels are then what it leaves.
+    """
+
+    train: list
+    energy: Normal
+    forces: Normal
+    n_energy: float
+    n_force: float
+    noise: list
+    spread: float
+    number: int
+    rows: tuple = ()
+    guide: np.ndarray | None = None
+
+
+class CrossValidation:
+    """The folds of a design, in coordinates in which the prior is the identity.
+
+    Parameters
+    ----------
+    design : Design
+    terms : list of Term
+        From ``basis.choose``.
+    folds : list of (list of str, list of str)
+        Classes that train and classes that test, of each fold; classes that the design does not hold are left out.
+    known : dict, optional
+        Energies of isolated atoms that are not fitted.
+
+    Raises
+    ------
+    FitFailed
+        When no fold has frames that train and frames that test.
+    """
+
+    def __init__(self, design, terms, folds, known=None):
+        self.terms, self.columns = terms, design.columns
+        self._roots = [
+            linalg.cholesky(term.among_points() + JITTER * np.eye(len(term.points)), lower=True) for term in terms
+        ]
+        folds = [tuple([name for name in names if name in design.energies] for names in fold) for fold in folds]
+        # A fold that trains on isolated atoms alone tells nothing of a potential.
+        folds = {
+            number: (trains, tests)
+            for number, (trains, tests) in enumerate(folds)
+            if set(trains) - {isolated.CLASS} and tests
+        }
+        if not folds:
+            raise FitFailed("no training frames are left where others test; raise active_learning.increment")
+        rows = {name: design.energy_rows([name]) for name in design.classes}
+        white = {name: self._whiten(rows[name][:, : self.columns]) for name in design.classes}
+        self.known = {design.species.index(symbol) for symbol in known or {} if symbol in design.species}
+        self.folds = [
+            self._energies(number, design, *classes, known, rows, white) for number, classes in folds.items()
+        ]
+        # One class at a time is added to every fold, because the equations of all classes together are large.
+        for name in design.classes:
+            forces, virials = (self._normal(kind[name]) for kind in (design.forces, design.virials))
+            for fold, (trains, tests) in zip(self.folds, folds.values(), strict=True):
+                if name in trains:
+                    fold.train[1].add(forces)
+                    fold.train[2].add(virials)
+                if name in tests:
+                    fold.forces.add(forces)
+                    fold.n_force += design.weights[name]
+                    fold.noise[1] += design.forces[name].n_rows
+
+    def _whiten(self, rows):
+        out, first = np.empty_like(rows, order="F"), 0
+        for root in self._roots:
+            last = first + len(root)
+            out[:, first:last] = linalg.solve_triangular(root, rows[:, first:last].T, lower=True).T
+            first = last
+        return out
+
+    def _normal(self, factor):
+        rows, labels = factor.parts()
+        return Normal.of(self._whiten(rows), labels)
+
+    def _energies(self, number, design, trains, tests, known, rows, white):
+        """Return a fold with its energies: rows in white coordinates, numbers of atoms of each species, and labels."""
+        e0 = design.e0(trains, known)
+
+        def energies(names, per_atom):
+            found = np.concatenate([rows[name] for name in names])
+            scale = 1 / np.sqrt(found[:, -2]) if per_atom else np.ones(len(found))
+            counts = found[:, self.columns : -3]
+            labels = found[:, -3] - counts @ e0
+            white_rows = np.concatenate([white[name] for name in names])
+            return white_rows * scale[:, None], counts * scale[:, None], labels * scale, found[:, -1], scale
+
+        of_train, (of_test, counts, labels, weights, scales) = energies(trains, False)[:3], energies(tests, True)
+        mean = (labels * np.sqrt(weights)).sum() / weights.sum()
+        return Fold(
+            train=[
+                Normal.of(of_train[0], of_train[2]),
+                Normal.nothing(self.columns),
+                Normal.nothing(self.columns),
+            ],
+            energy=Normal.of(of_test, labels),
+            forces=Normal.nothing(self.columns),
+            n_energy=float(weights.sum()),
+            n_force=0.0,
+            noise=[float((scales**2).sum()), 0.0],
+            spread=float(((labels - mean * np.sqrt(weights)) ** 2).sum()),
+            number=number,
+            rows=(of_train, (of_test, counts, labels)),
+        )
+
+    def weights_of_folds(self, hyperparameters):
+        """Return the weights of every fold's fit in white coordinates, by the number of the fold.
+
+        Parameters
+        ----------
+        hyperparameters : dict
+            As for ``errors``.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            When the equations cannot be solved.
+        """
+        return {fold.number: _Solved(self.terms, fold, hyperparameters).weights(self.columns) for fold in self.folds}
+
+    def guided(self, guide):
+        """Return this cross-validation with a guide as prior mean.
+
+        Parameters
+        ----------
+        guide : callable
+            Number of sparse points -> weights of the guide's fit without each fold, from ``weights_of_folds``.
+
+        Returns
+        -------
+        CrossValidation
+            Its ``errors`` and ``variance_scales`` fit what the guide leaves, and a factor on the guide.
+        """
+        return _Guided(self, guide)
+
+    def folds_for(self, n_sparse):
+        """Return the folds for a number of sparse points."""
+        return self.folds
+
+    def spread(self):
+        """Return the spread of the labels that test: energies (meV/atom, from their mean) and forces (eV/Å)."""
+        return self._pooled([(fold.spread, fold.forces.square) for fold in self.folds])
+
+    def _pooled(self, squares):
+        energy = sum(square[0] for square in squares) / sum(fold.n_energy for fold in self.folds)
+        force = sum(square[1] for square in squares) / sum(fold.n_force for fold in self.folds)
+        return 1000 * float(np.sqrt(energy)), float(np.sqrt(force))
+
+    def errors(self, hyperparameters):
+        """Return the errors of all folds together, each on the frames that its fit left out.
+
+        Parameters
+        ----------
+        hyperparameters : dict
+            sigma_energy (eV/atom), sigma_force (eV/Å), sigma_virial (eV/atom), delta, two_body_delta (eV), n_sparse.
+
+        Returns
+        -------
+        float, float
+            RMSE of energies (meV/atom) and of forces (eV/Å), weighted as the rows are; infinite where the equations
+            cannot be solved.
+        """
+        squares = []
+        for fold in self.folds_for(int(hyperparameters["n_sparse"])):
+            try:
+                solved = _Solved(self.terms, fold, hyperparameters)
+            except linalg.LinAlgError:
+                return np.inf, np.inf
+            weights = solved.weights(self.columns)
+            squares.append((fold.energy.residual(weights), fold.forces.residual(weights)))
+        return self._pooled(squares)
+
+    def variance_scales(self, hyperparameters):
+        """Return the factors by which predicted variances of energies and forces agree with the errors of the folds.
+
+        Only ratios of expected errors and energy scales decide a fit, so the size of its predicted variance is
+        unknown; it follows from the mean squares of errors on frames that were left out.
+
+        Parameters
+        ----------
+        hyperparameters : dict
+            As for ``errors``.
+
+        Returns
+        -------
+        float, float
+        """
+        h, totals = hyperparameters, np.zeros((2, 2))
+        for fold in self.folds_for(int(h["n_sparse"])):
+            solved = _Solved(self.terms, fold, h)
+            weights = solved.weights(self.columns)
+            totals[0] += fold.energy.residual(weights), fold.forces.residual(weights)
+            # The error that is expected of a label counts too: per atom for an energy, per component for a force.
+            totals[1] += (
+                solved.variance(fold.energy) + h["sigma_energy"] ** 2 * fold.noise[0],
+                solved.variance(fold.forces) + h["sigma_force"] ** 2 * fold.noise[1],
+            )
+        return tuple(float(scale) for scale in totals[0] / totals[1])
+
+
+class _Guided(CrossValidation):
+    """A cross-validation whose labels are what the fit to a guide leaves of them."""
+
+    def __init__(self, plain, guide):
+        self.terms, self.columns, self.known = plain.terms, plain.columns, plain.known
+        self.folds, self._guide, self._of_size = plain.folds, guide, {}
+
+    def folds_for(self, n_sparse):
+        """Return the folds for a number of sparse points, which decides the fit to the guide."""
+        if n_sparse not in self._of_size:
+            weights = self._guide(n_sparse)
+            self._of_size[n_sparse] = [self._left(fold, weights[fold.number]) for fold in self.folds]
+        return self._of_size[n_sparse]
+
+    def _left(self, fold, guide):
+        """Return a fold whose labels are what a guide leaves, energies of isolated atoms fitted to it."""
+        (rows, counts, labels), (test_rows, test_counts, test_labels) = fold.rows
+        free = [i for i in range(counts.shape[1]) if i not in self.known]
+        left = labels - rows @ guide
+        shift = np.zeros(counts.shape[1])
+        shift[free] = np.linalg.lstsq(counts[:, free], left, rcond=1e-6)[0]
+
+        def rest(normal):
+            product = normal.matrix @ guide
+            square = normal.square - 2 * guide @ normal.vector + guide @ product
+            return Normal(normal.matrix, normal.vector - product, float(square))
+
+        def of_energies(normal, some_rows, some_labels):
+            return Normal(normal.matrix, some_rows.T @ some_labels, float(some_labels @ some_labels))
+
+        energies = of_energies(fold.train[0], rows, left - counts @ shift)
+        of_test = of_energies(fold.energy, test_rows, test_labels - test_rows @ guide - test_counts @ shift)
+        return replace(
+            fold,
+            train=[energies, *(rest(normal) for normal in fold.train[1:])],
+            energy=of_test,
+            forces=rest(fold.forces),
+            guide=guide,
+        )
+
+
+class _Solved:
+    """The solution of a fold's equations for one set of hyperparameters."""
+
+    def __init__(self, terms, fold, hyperparameters):
+        h = hyperparameters
+        self.taken = basis.columns_of_part(terms, int(h["n_sparse"]))
+        self.scale = basis.by_column(terms, basis.deltas(terms, h))[self.taken]
+        self.where = np.ix_(self.taken, self.taken)
+        matrix, vector = np.zeros((len(self.taken), len(self.taken))), np.zeros(len(self.taken))
+        for normal, name in zip(fold.train, SIGMAS, strict=True):
+            matrix += normal.matrix[self.where] / h[name] ** 2
+            vector += normal.vector[self.taken] / h[name] ** 2
+        matrix *= np.outer(self.scale, self.scale)
+        matrix[np.diag_indices_from(matrix)] += 1.0
+        self._vector, self.guide = self.scale * vector, fold.guide
+        if self.guide is not None:
+            matrix = self._with_guide(matrix, fold, h)
+        self._factor = linalg.cho_factor(matrix, overwrite_a=True)
+
+    def _with_guide(self, matrix, fold, h):
+        """Return the equations with one more unknown, by how much the factor on the guide differs from 1."""
+        column, own, label = np.zeros(len(self.guide)), 1 / GUIDE_SCALE**2, 0.0
+        for normal, name in zip(fold.train, SIGMAS, strict=True):
+            product = normal.matrix @ self.guide / h[name] ** 2
+            column += product
+            own += self.guide @ product
+            label += self.guide @ normal.vector / h[name] ** 2
+        column = self.scale * column[self.taken]
+        self._vector = np.append(self._vector, label)
+        return np.block([[matrix, column[:, None]], [column[None, :], np.array([[own]])]])
+
+    def weights(self, columns):
+        """Return the weights of all columns, zero for those of sparse points that are not used.
+
+        They belong to the labels of the fold; with a guide, the change of its factor is part of them.
+        """
+        solved, whole = linalg.cho_solve(self._factor, self._vector), np.zeros(columns)
+        whole[self.taken] = self.scale * solved[: len(self.taken)]
+        return whole if self.guide is None else whole + solved[-1] * self.guide
+
+    def variance(self, normal):
+        """Return the sum of the predicted variances of rows: the trace of A^-1 K^T K."""
+        scaled = normal.matrix[self.where] * np.outer(self.scale, self.scale)
+        if self.guide is not None:
+            product = normal.matrix @ self.guide
+            column = self.scale * product[self.taken]
+            scaled = np.block([[scaled, column[:, None]], [column[None, :], np.array([[self.guide @ product]])]])
+        return float(np.trace(linalg.cho_solve(self._factor, scaled)))

@@ -1,0 +1,181 @@
+"""Frames set aside for the last test, and stretches of time for a cross-validation inside the training frames.
+
+Frames that follow each other in time resemble each other, so a test on frames between training frames is too kind. All
+divisions here take whole stretches of every plateau, and leave out the frames beside a stretch as its guard. A plateau
+is the frames of a trajectory at one temperature. Reference: Roberts et al., Ecography 40, 913 (2017),
+doi:10.1111/ecog.02881 (blocked cross-validation).
+"""
+
+import numpy as np
+
+from gapglass.base.errors import UserError
+from gapglass.frames import isolated
+
+N_FOLDS = 5
+PARTS = ("pool", "guard", "holdout")
+TRAIN, TEST = "train", "test"  # classes of the paper's division of a database
+
+
+def set_aside(table, fraction, guard):
+    """Divide the frames of a study: the last share of every plateau is the hold-out, a guard lies before it.
+
+    The division is made once, when a study begins. It names frames by trajectory and place in their file, because the
+    frames of a trajectory that grows get other numbers, and so that frames which come later are not set aside.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        frames/table.csv: frame, trajectory, source_index, temperature_k; in the order of time in each trajectory.
+    fraction : float
+        Share of every plateau that is set aside; 0 sets nothing aside.
+    guard : int
+        Frames before the hold-out that are not used at all; at most as many as the plateau sets aside.
+
+    Returns
+    -------
+    dict
+        Trajectory -> ``pool``, ``guard`` and ``holdout``, sorted places in the file.
+    """
+    sets = {}
+    for (trajectory, _), part in table.groupby(["trajectory", "temperature_k"], sort=True):
+        places = part["source_index"].to_numpy()
+        n_holdout = round(fraction * len(places))
+        n_guard = min(guard, n_holdout)
+        edges = len(places) - n_holdout - n_guard, len(places) - n_holdout
+        of_trajectory = sets.setdefault(str(trajectory), {name: [] for name in PARTS})
+        for name, some in zip(PARTS, np.split(places, edges), strict=True):
+            of_trajectory[name] = sorted(of_trajectory[name] + some.tolist())
+    return sets
+
+
+def current(sets, table):
+    """Return the frame numbers of a division that was made when the study began.
+
+    Parameters
+    ----------
+    sets : dict
+        From ``set_aside``.
+    table : pandas.DataFrame
+        frames/table.csv as it is now.
+
+    Returns
+    -------
+    dict
+        ``pool``, ``guard`` and ``holdout``, sorted frame numbers, and ``known``, the frames of the pool that were
+        there when the study began. Frames that came later are in the pool.
+    """
+    part_of = {
+        (trajectory, place): name for trajectory, parts in sets.items() for name in PARTS for place in parts[name]
+    }
+    found = {name: [] for name in (*PARTS, "known")}
+    for frame, trajectory, place in zip(table["frame"], table["trajectory"], table["source_index"], strict=True):
+        name = part_of.get((str(trajectory), int(place)))
+        found[name or "pool"].append(int(frame))
+        if name == "pool":
+            found["known"].append(int(frame))
+    return {name: sorted(frames) for name, frames in found.items()}
+
+
+def classes(table, pool, guard, n_folds=N_FOLDS):
+    """Return the class of every frame of a pool: its stretch, and whether it lies beside another one.
+
+    Every plateau is cut into ``n_folds`` stretches of equal length. The first stretch of each plateau has another
+    number, so that plateaus with few training frames do not all fall into the same folds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        frames/table.csv.
+    pool : sequence of int
+        Frames that may train.
+    guard : int
+        Frames within this number of places of another stretch lie beside it; at most a quarter of a stretch.
+    n_folds : int
+
+    Returns
+    -------
+    dict of int to str
+        Frame -> class, for example ``3``, ``3<`` (beside stretch 2), ``3>`` (beside stretch 4) or ``3<>``.
+    """
+    here = table[table["frame"].isin(set(pool))]
+    found = {}
+    for number, (_, part) in enumerate(here.groupby(["trajectory", "temperature_k"], sort=True)):
+        frames = part["frame"].to_numpy()
+        edges = np.round(np.linspace(0, len(frames), n_folds + 1)).astype(int)
+        for stretch in range(n_folds):
+            first, last = edges[stretch], edges[stretch + 1]
+            reach = min(guard, (last - first) // 4)
+            for place in range(first, last):
+                name = str((stretch + number) % n_folds)
+                if stretch > 0 and place - first < reach:
+                    name += "<"
+                if stretch < n_folds - 1 and last - 1 - place < reach:
+                    name += ">"
+                found[int(frames[place])] = name
+    return found
+
+
+def folds(n_folds=N_FOLDS):
+    """Return the classes that train and those that test in every fold of a cross-validation over ``classes``.
+
+    Returns
+    -------
+    list of (list of str, list of str)
+    """
+    marks = ("", "<", ">", "<>")
+    found = []
+    for out in range(n_folds):
+        after, before = (out + 1) % n_folds, (out - 1) % n_folds
+        trains = [
+            f"{stretch}{mark}"
+            for stretch in range(n_folds)
+            for mark in marks
+            if stretch != out and not (stretch == after and "<" in mark) and not (stretch == before and ">" in mark)
+        ]
+        found.append(([*trains, isolated.CLASS], [f"{out}{mark}" for mark in marks]))
+    return found
+
+
+def classes_of(frames, database, table, pool, guard, validation):
+    """Return the classes of frames of a database.
+
+    Parameters
+    ----------
+    frames : list of int
+    database : dict
+        train and test.
+    table, pool, guard
+        As for ``classes``.
+    validation : {"cross_validation", "split"}
+
+    Raises
+    ------
+    UserError
+        When a cross-validation has fewer than two folds.
+    """
+    if validation == "split":
+        train = set(database["train"])
+        return [TRAIN if frame in train else TEST for frame in frames]
+    found = classes(table, pool, guard)
+    refuse_one_fold([found[frame] for frame in database["train"]])
+    return [found[frame] for frame in frames]
+
+
+def folds_of(validation):
+    """Return the classes that train and test in every fold: one fold for ``split``."""
+    return folds() if validation == "cross_validation" else [([TRAIN, isolated.CLASS], [TEST])]
+
+
+def refuse_one_fold(names):
+    """Raise ``UserError`` when fewer than two folds both train and test on training frames of these classes.
+
+    Raises
+    ------
+    UserError
+    """
+    held = set(names) - {isolated.CLASS}
+    if sum(bool(held & set(trains) and held & set(tests)) for trains, tests in folds()) < 2:
+        raise UserError(
+            f"the {len(names)} training frames lie in one stretch of time, or beside each other, so no fold can be "
+            "left out: raise active_learning.increment, or set active_learning.validation: split"
+        )

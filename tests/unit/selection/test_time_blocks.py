@@ -1,0 +1,188 @@
+"""Frames set aside, and folds of a cross-validation: whole stretches of time, with a guard beside each."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gapglass.base.errors import UserError
+from gapglass.frames import isolated
+from gapglass.selection import time_blocks
+
+
+def table_of(*plateaus):
+    """Return a table of frames of (trajectory, temperature, number); places count in each trajectory."""
+    rows, places = [], {}
+    for trajectory, temperature, number in plateaus:
+        for _ in range(number):
+            place = places.get(trajectory, 0)
+            rows.append({"trajectory": trajectory, "source_index": place, "temperature_k": temperature})
+            places[trajectory] = place + 1
+    return pd.DataFrame(rows).rename_axis("frame").reset_index()
+
+
+def stored(table, fraction=0.2, guard=5):
+    """Return the division of a study as it comes back from its file."""
+    return json.loads(json.dumps(time_blocks.set_aside(table, fraction, guard)))
+
+
+def test_the_last_fifth_of_every_plateau_is_set_aside_behind_a_guard():
+    table = table_of(("a", 300.0, 50), ("a", 600.0, 100), ("b", 300.0, 30))
+    now = time_blocks.current(stored(table), table)
+    assert now["holdout"] == [*range(40, 50), *range(130, 150), *range(174, 180)]
+    assert now["guard"] == [*range(35, 40), *range(125, 130), *range(169, 174)]
+    assert now["pool"] == now["known"] == sorted(set(range(180)) - set(now["holdout"]) - set(now["guard"]))
+
+
+def test_a_plateau_is_all_frames_at_its_temperature_though_it_comes_twice():
+    table = table_of(("a", 300.0, 10), ("a", 900.0, 10), ("a", 300.0, 10))
+    now = time_blocks.current(stored(table, guard=0), table)
+    assert now["holdout"] == [18, 19, *range(26, 30)]
+
+
+@pytest.mark.parametrize(
+    ("number", "pool", "guard", "holdout"),
+    [(1, 1, 0, 0), (2, 2, 0, 0), (3, 1, 1, 1), (5, 3, 1, 1), (10, 6, 2, 2), (25, 15, 5, 5), (30, 19, 5, 6)],
+)
+def test_a_guard_takes_no_more_frames_than_are_set_aside(number, pool, guard, holdout):
+    table = table_of(("a", 300.0, number))
+    sets = stored(table)["a"]
+    assert [len(sets[name]) for name in time_blocks.PARTS] == [pool, guard, holdout]
+    assert sets["pool"] + sets["guard"] + sets["holdout"] == list(range(number))
+
+
+def test_nothing_set_aside_needs_no_guard():
+    table = table_of(("a", 300.0, 50), ("b", 300.0, 7))
+    now = time_blocks.current(stored(table, fraction=0.0), table)
+    assert now["pool"] == now["known"] == list(range(57)) and not now["holdout"] and not now["guard"]
+
+
+def test_half_of_the_frames_may_be_set_aside():
+    now = time_blocks.current(stored(table := table_of(("a", 300.0, 40)), fraction=0.5), table)
+    assert [len(now[name]) for name in time_blocks.PARTS] == [15, 5, 20]
+
+
+def places(table, frames):
+    """Return the frames as (trajectory, place in the file), which a growing study does not change."""
+    chosen = table.set_index("frame").loc[frames]
+    return list(zip(chosen["trajectory"], chosen["source_index"], strict=True))
+
+
+def test_frames_that_come_later_train_and_move_nothing():
+    table = table_of(("a", 300.0, 20), ("b", 300.0, 20))
+    sets = stored(table, guard=2)
+    before = time_blocks.current(sets, table)
+    # Trajectory a has become longer, so the frames of b have other numbers; c is new.
+    grown = table_of(("a", 300.0, 26), ("b", 300.0, 20), ("c", 900.0, 10))
+    after = time_blocks.current(sets, grown)
+    for name in ("holdout", "guard", "known"):
+        assert places(grown, after[name]) == places(table, before[name])
+    assert set(after["pool"]) - set(after["known"]) == {*range(20, 26), *range(46, 56)}
+    assert sorted(after["pool"] + after["guard"] + after["holdout"]) == list(range(56))
+    # Frames that are gone are in no set.
+    shorter = time_blocks.current(sets, table[table["trajectory"] == "b"])
+    assert shorter["holdout"] == [36, 37, 38, 39] and set(shorter["pool"]) == set(range(20, 34))
+
+
+def test_trajectories_whose_names_are_numbers_are_found_again():
+    table = table_of((1, 300.0, 10), (2, 300.0, 10))
+    assert time_blocks.current(stored(table), table)["holdout"] == [8, 9, 18, 19]
+
+
+GUARD = 5
+
+
+def blocks():
+    """Return a table, the frames that may train, their classes, and each frame's plateau and place among these."""
+    table = table_of(("a", 300.0, 120), ("a", 600.0, 60), ("b", 300.0, 33), ("b", 900.0, 4), ("c", 300.0, 1))
+    now = time_blocks.current(stored(table, guard=GUARD), table)
+    place = {}
+    for plateau, part in table[table["frame"].isin(now["pool"])].groupby(["trajectory", "temperature_k"]):
+        place |= {int(frame): (plateau, number, len(part)) for number, frame in enumerate(part["frame"])}
+    return table, now["pool"], time_blocks.classes(table, now["pool"], GUARD), place
+
+
+def test_every_frame_tests_once_and_never_trains_where_it_tests():
+    _, pool, classes, _ = blocks()
+    assert sorted(classes) == pool
+    folds = time_blocks.folds()
+    assert len(folds) == time_blocks.N_FOLDS
+    for name in set(classes.values()):
+        assert sum(name in tests for _, tests in folds) == 1
+        assert all(not (name in trains and name in tests) for trains, tests in folds)
+
+
+def test_no_frame_within_the_guard_of_a_stretch_that_is_left_out_trains():
+    _, pool, classes, place = blocks()
+    kept_out = 0
+    for trains, tests in time_blocks.folds():
+        for plateau in {of[0] for of in place.values()}:
+            here = [frame for frame in pool if place[frame][0] == plateau]
+            left_out = [place[frame][1] for frame in here if classes[frame] in tests]
+            trained = [place[frame][1] for frame in here if classes[frame] in trains]
+            # One contiguous stretch, a fifth of the plateau.
+            assert left_out == list(range(min(left_out, default=0), max(left_out, default=-1) + 1))
+            assert abs(len(left_out) - len(here) / 5) <= 1
+            reach = min(GUARD, len(here) // 5 // 4)
+            assert all(abs(one - other) > reach for one in trained for other in left_out)
+            # The guard takes no more than the frames within its reach.
+            beyond = [n for n in range(len(here)) if all(abs(n - other) > GUARD for other in left_out)]
+            assert set(beyond) <= set(trained)
+            kept_out += len(here) - len(left_out) - len(trained)
+    assert kept_out > 0
+
+
+def test_guard_of_a_long_plateau_is_that_of_the_settings():
+    table = table_of(("a", 300.0, 150))
+    classes = time_blocks.classes(table, range(150), 5)
+    trains, tests = time_blocks.folds()[2]
+    assert [frame for frame in range(150) if classes[frame] in tests] == list(range(60, 90))
+    assert [frame for frame in range(150) if classes[frame] in trains] == [*range(55), *range(95, 150)]
+    without = time_blocks.classes(table, range(150), 0)
+    assert {without[frame] for frame in range(150)} == set("01234")
+
+
+def test_plateaus_of_one_frame_do_not_all_fall_into_one_fold():
+    table = table_of(*[(f"t{n}", 300.0, 1) for n in range(10)])
+    names = time_blocks.classes(table, range(10), 5).values()
+    assert sorted(names) == sorted("0123401234")
+
+
+def test_frames_that_every_fold_trains_on_never_test():
+    folds = time_blocks.folds()
+    assert all(isolated.CLASS in trains and isolated.CLASS not in tests for trains, tests in folds)
+    [(trains, tests)] = time_blocks.folds_of("split")
+    assert set(trains) == {"train", isolated.CLASS} and tests == ["test"]
+    assert time_blocks.folds_of("cross_validation") == folds
+
+
+def test_classes_of_a_database():
+    table = table_of(("a", 300.0, 50))
+    database = {"train": [0, 12, 39], "test": [20, 30]}
+    assert time_blocks.classes_of([0, 20, 39], database, table, range(40), 5, "split") == ["train", "test", "train"]
+    whole = time_blocks.classes(table, range(40), 5)
+    found = time_blocks.classes_of([39, 0], database, table, range(40), 5, "cross_validation")
+    assert found == [whole[39], whole[0]]
+    # The class of a frame depends on all frames that may train, not on those that the database holds.
+    more = {"train": list(range(40)), "test": []}
+    assert time_blocks.classes_of([39, 0], more, table, range(40), 5, "cross_validation") == found
+
+
+def test_a_cross_validation_needs_two_folds():
+    table = table_of(("a", 300.0, 100))
+    with pytest.raises(UserError, match=r"the 3 training frames .*active_learning\.increment.*validation: split"):
+        time_blocks.classes_of([0], {"train": [0, 3, 9], "test": []}, table, range(100), 5, "cross_validation")
+    time_blocks.refuse_one_fold(["0", "3"])
+    with pytest.raises(UserError):
+        time_blocks.refuse_one_fold(["3", "3<", isolated.CLASS])
+
+
+def test_training_frames_that_lie_in_each_others_guard_leave_no_fold():
+    """Frames 18 to 21 lie in two stretches, but no frame of one trains where the other is left out."""
+    table = table_of(("a", 300.0, 100))
+    names = [time_blocks.classes(table, range(100), 5)[frame] for frame in (18, 19, 20, 21)]
+    assert np.unique([name.strip("<>") for name in names]).tolist() == ["0", "1"]
+    assert not any(set(trains) & set(names) and set(tests) & set(names) for trains, tests in time_blocks.folds())
+    with pytest.raises(UserError, match="training frames"):
+        time_blocks.refuse_one_fold(names)
