@@ -20,6 +20,8 @@ from gapglass.potential.failures import FIT_FAILED
 
 # Empty are a ledger before the first fit, Snakemake's record of a job on a full disk, a set without isolated atoms.
 MAY_BE_EMPTY = ("*.jsonl", "isolated.extxyz")
+# Rules whose results a loop removes when an iteration ends, or Snakemake when all jobs that use them are done.
+REMOVED = ("choose_sparse_points", "compute_rows", "compute_guide_rows")
 TIME_RESOLUTION = 1.0  # s; some file systems store no fraction of a second
 # The first bytes of files that state why there is no result, after an exploded quench and after a failed fit.
 IN_PLACE_OF_A_RESULT = (NOT_MADE.encode(), FIT_FAILED.encode())
@@ -84,8 +86,8 @@ def find_corrupt(metadata, root):
     Returns
     -------
     corrupt : list of CorruptResult
-        A missing file is listed when another result was made from it, or by the same job. The next run makes all other
-        missing files without help.
+        A missing file is listed when another result was made from it, or by the same job, unless the workflow itself
+        removes it (``REMOVED``). The next run makes all other missing files without help.
     n_records : int
         Number of records.
     """
@@ -96,7 +98,8 @@ def find_corrupt(metadata, root):
     corrupt = []
     for path, record in sorted(records.items()):
         if path not in there:
-            if path in used or _job(record) in used_jobs:
+            removed = record["rule"].startswith(REMOVED)
+            if not removed and (path in used or _job(record) in used_jobs):
                 corrupt.append(CorruptResult(path, record["rule"], "missing"))
             continue
         what = _changed(Path(path), record.get("endtime")) or _broken(Path(path))
