@@ -110,6 +110,7 @@ class CrossValidation:
         self._roots = [
             linalg.cholesky(term.among_points() + JITTER * np.eye(len(term.points)), lower=True) for term in terms
         ]
+        self.jitter = self._in_white_coordinates()
         folds = [tuple([name for name in names if name in design.energies] for names in fold) for fold in folds]
         # A fold that trains on isolated atoms alone tells nothing of a potential.
         folds = {
@@ -136,6 +137,16 @@ class CrossValidation:
                     fold.forces.add(forces)
                     fold.n_force += design.weights[name]
                     fold.noise[1] += design.forces[name].n_rows
+
+    def _in_white_coordinates(self):
+        """Return the unit matrix times ``JITTER`` in white coordinates, block by block of the terms."""
+        matrix, first = np.zeros((self.columns, self.columns)), 0
+        for root in self._roots:
+            inverse = linalg.solve_triangular(root, np.eye(len(root)), lower=True)
+            here = slice(first, first + len(root))
+            matrix[here, here] = JITTER * inverse @ inverse.T
+            first += len(root)
+        return matrix
 
     def _whiten(self, rows):
         out, first = np.empty_like(rows, order="F"), 0
@@ -192,7 +203,10 @@ class CrossValidation:
         numpy.linalg.LinAlgError
             When the equations cannot be solved.
         """
-        return {fold.number: _Solved(self.terms, fold, hyperparameters).weights(self.columns) for fold in self.folds}
+        return {
+            fold.number: _Solved(self.terms, self.jitter, fold, hyperparameters).weights(self.columns)
+            for fold in self.folds
+        }
 
     def guided(self, guide):
         """Return this cross-validation with a guide as prior mean.
@@ -239,7 +253,7 @@ class CrossValidation:
         squares = []
         for fold in self.folds_for(int(hyperparameters["n_sparse"])):
             try:
-                solved = _Solved(self.terms, fold, hyperparameters)
+                solved = _Solved(self.terms, self.jitter, fold, hyperparameters)
             except linalg.LinAlgError:
                 return np.inf, np.inf
             weights = solved.weights(self.columns)
@@ -263,7 +277,7 @@ class CrossValidation:
         """
         h, totals = hyperparameters, np.zeros((2, 2))
         for fold in self.folds_for(int(h["n_sparse"])):
-            solved = _Solved(self.terms, fold, h)
+            solved = _Solved(self.terms, self.jitter, fold, h)
             weights = solved.weights(self.columns)
             totals[0] += fold.energy.residual(weights), fold.forces.residual(weights)
             # The error that is expected of a label counts too: per atom for an energy, per component for a force.
@@ -278,7 +292,7 @@ class _Guided(CrossValidation):
     """A cross-validation whose labels are what the fit to a guide leaves of them."""
 
     def __init__(self, plain, guide):
-        self.terms, self.columns, self.known = plain.terms, plain.columns, plain.known
+        self.terms, self.columns, self.known, self.jitter = plain.terms, plain.columns, plain.known, plain.jitter
         self.folds, self._guide, self._of_size = plain.folds, guide, {}
 
     def folds_for(self, n_sparse):
@@ -318,7 +332,7 @@ class _Guided(CrossValidation):
 class _Solved:
     """The solution of a fold's equations for one set of hyperparameters."""
 
-    def __init__(self, terms, fold, hyperparameters):
+    def __init__(self, terms, jitter, fold, hyperparameters):
         h = hyperparameters
         self.taken = basis.columns_of_part(terms, int(h["n_sparse"]))
         self.scale = basis.by_column(terms, basis.deltas(terms, h))[self.taken]
@@ -329,6 +343,8 @@ class _Solved:
             vector += normal.vector[self.taken] / h[name] ** 2
         matrix *= np.outer(self.scale, self.scale)
         matrix[np.diag_indices_from(matrix)] += 1.0
+        # The fit adds its jitter to covariances of any energy scale, these coordinates to those of 1 eV.
+        matrix += jitter[self.where] * (1 / self.scale**2 - 1)[:, None]
         self._vector, self.guide = self.scale * vector, fold.guide
         if self.guide is not None:
             matrix = self._with_guide(matrix, fold, h)

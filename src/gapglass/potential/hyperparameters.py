@@ -58,6 +58,8 @@ def on_bounds(hyperparameters, settings, descriptor="soap_turbo"):
         if 0.01 < place < 0.99:
             continue
         bound = "low" if place <= 0.01 else "high"
+        if name == "n_sparse" and bound == "low":
+            continue  # fewer points are no aim, or the frames hold no more environments that differ
         text = _wider(name, low, high, scale, bound, descriptor)
         found.append(
             {"name": name, "value": hyperparameters[name], "bound": bound, "low": low, "high": high, "wider": text}

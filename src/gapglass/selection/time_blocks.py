@@ -10,10 +10,36 @@ import numpy as np
 
 from gapglass.base.errors import UserError
 from gapglass.frames import isolated
+from gapglass.frames.plateaus import MIN_PLATEAU_FRAMES
 
 N_FOLDS = 5
 PARTS = ("pool", "guard", "holdout")
 TRAIN, TEST = "train", "test"  # classes of the paper's division of a database
+
+
+def plateaus(table):
+    """Return the frames of every plateau, as parts of a table.
+
+    Where the frames of a trajectory state temperatures that hold for a few frames only, as those of a ramp do, these
+    frames together count as one plateau in the order of time.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        frames/table.csv, or some of its rows.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+    """
+    found = []
+    for _, part in table.groupby("trajectory", sort=True):
+        number = part.groupby("temperature_k")["frame"].transform("size")
+        steady = part[number >= MIN_PLATEAU_FRAMES]
+        found += [of_temperature for _, of_temperature in steady.groupby("temperature_k", sort=True)]
+        if len(steady) < len(part):
+            found.append(part[number < MIN_PLATEAU_FRAMES])
+    return found
 
 
 def set_aside(table, fraction, guard):
@@ -37,7 +63,8 @@ def set_aside(table, fraction, guard):
         Trajectory -> ``pool``, ``guard`` and ``holdout``, sorted places in the file.
     """
     sets = {}
-    for (trajectory, _), part in table.groupby(["trajectory", "temperature_k"], sort=True):
+    for part in plateaus(table):
+        trajectory = part["trajectory"].iloc[0]
         places = part["source_index"].to_numpy()
         n_holdout = round(fraction * len(places))
         n_guard = min(guard, n_holdout)
@@ -99,7 +126,7 @@ def classes(table, pool, guard, n_folds=N_FOLDS):
     """
     here = table[table["frame"].isin(set(pool))]
     found = {}
-    for number, (_, part) in enumerate(here.groupby(["trajectory", "temperature_k"], sort=True)):
+    for number, part in enumerate(plateaus(here)):
         frames = part["frame"].to_numpy()
         edges = np.round(np.linspace(0, len(frames), n_folds + 1)).astype(int)
         for stretch in range(n_folds):

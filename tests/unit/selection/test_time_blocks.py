@@ -186,3 +186,16 @@ def test_training_frames_that_lie_in_each_others_guard_leave_no_fold():
     assert not any(set(trains) & set(names) and set(tests) & set(names) for trains, tests in time_blocks.folds())
     with pytest.raises(UserError, match="training frames"):
         time_blocks.refuse_one_fold(names)
+
+
+def test_temperatures_of_a_ramp_count_as_one_plateau():
+    """Frames that each state a temperature of their own would be plateaus of one frame, of which none is set aside."""
+    steady, ramp = [300.0] * 20, [300.0 + 7 * i for i in range(1, 41)]
+    table = pd.DataFrame({"frame": range(60), "trajectory": "a", "source_index": range(60)})
+    table = table.assign(temperature_k=[*steady, *ramp])
+    assert [part["frame"].tolist() for part in time_blocks.plateaus(table)] == [
+        list(range(20)),
+        list(range(20, 60)),
+    ]
+    now = time_blocks.current(time_blocks.set_aside(table, 0.2, 5), table)
+    assert now["holdout"] == [16, 17, 18, 19, *range(52, 60)] and now["guard"] == [*range(12, 16), *range(47, 52)]
