@@ -23,7 +23,7 @@ from gapglass.potential.gap_xml import Term, write_gap
 
 log = logging.getLogger("gapglass")
 
-INNER, OUTER = 0.6, 0.98  # shares of the closest distance; docs/explanation/core.md has the measurements
+INNER, OUTER = 0.7, 1.0  # shares of the closest distance; docs/explanation/core.md has the measurements
 UNSEEN = 0.8  # of the sum of the covalent radii, where the frames tell no closest distance
 FIRST = 0.05  # Å, below which the engine refuses a structure
 STEP = 0.01  # Å
