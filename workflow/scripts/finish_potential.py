@@ -2,15 +2,16 @@
 
 import shutil
 
-from gapglass.active_learning.history import summarise
+from gapglass.active_learning import history
 from gapglass.base import files, log, versions
 from gapglass.potential import hyperparameters
 
 log.configure(snakemake.log[0], "finish_potential", snakemake.params)
 decisions = [files.read_json(path) for path in snakemake.input.decisions]
 evaluations = [files.read_json(path) for path in snakemake.input.evaluations]
-summary, history = summarise(decisions, evaluations)
+summary, table = history.summarise(decisions, evaluations)
 summary |= {"seed": snakemake.params.seed, "descriptor": snakemake.params.descriptor, "versions": versions.versions()}
+summary |= history.prior_of(files.read_json_lines(snakemake.input.ledger), summary["delivered"])
 summary["on_bounds"] = hyperparameters.on_bounds(
     summary["hyperparameters"], snakemake.params.ranges, snakemake.params.descriptor
 )
@@ -19,7 +20,7 @@ for line in hyperparameters.bound_warnings(summary["on_bounds"]):
 for name in ("potential", "train", "test", "predictions", "forces", "ledger", *snakemake.params.uncertainty):
     with files.whole_file(snakemake.output[name]) as temporary:
         shutil.copyfile(snakemake.input[name], temporary)
-files.write_table(snakemake.output.history, history)
+files.write_table(snakemake.output.history, table)
 files.write_json(snakemake.output.fit, summary)
 # The hyperparameters have a file of their own, because other fits take them and nothing else of the summary.
 files.write_json(snakemake.output.hyperparameters, summary["hyperparameters"])

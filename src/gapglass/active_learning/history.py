@@ -95,6 +95,26 @@ def summarise(decisions, evaluations):
     return summary, pd.DataFrame(rows)
 
 
+def prior_of(ledger, delivered):
+    """Return what the delivered fit started from, with the errors with and without a guide.
+
+    Parameters
+    ----------
+    ledger : list of dict
+        Results of all fits.
+    delivered : dict
+        iteration, round and trial.
+
+    Returns
+    -------
+    dict
+        ``prior`` (guide or none) and ``priors``: errors by prior where frames have a guide, else empty.
+    """
+    places = ("iteration", "round", "trial")
+    result = next(entry for entry in ledger if all(entry[place] == delivered[place] for place in places))
+    return {"prior": result.get("prior", "none"), "priors": result.get("priors", {})}
+
+
 def _by_quantity(errors):
     """Return errors that are grouped by set (train, test, holdout) grouped by quantity instead."""
     return {name: {part: errors[part][name] for part in (*PARTS, JUDGED) if part in errors} for name in ERRORS}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import HYPERPARAMETERS
 
-from gapglass.active_learning import loop, proposals
+from gapglass.active_learning import history, loop, proposals
 from gapglass.active_learning.history import summarise, summarise_all_frames
 from gapglass.active_learning.proposals import successes, surrogate_results
 from gapglass.active_learning.search import SearchSpace
@@ -481,3 +481,14 @@ assert not {{"skopt", "sklearn"}} & set(sys.modules)
 assert action(1, 0) == "fit" and "skopt" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_prior_of_the_delivered_fit_is_told():
+    errors = {"none": {"objective": 0.2}, "guide": {"objective": 0.1}}
+    ledger = [
+        {"iteration": 1, "round": 1, "trial": 1, "prior": "none", "priors": {}},
+        {"iteration": 1, "round": 1, "trial": 2, "prior": "guide", "priors": errors},
+        {"iteration": 2, "round": 1, "trial": 2},  # of gap_fit, which knows no guide
+    ]
+    assert history.prior_of(ledger, {"iteration": 1, "round": 1, "trial": 2}) == {"prior": "guide", "priors": errors}
+    assert history.prior_of(ledger, {"iteration": 2, "round": 1, "trial": 2}) == {"prior": "none", "priors": {}}
