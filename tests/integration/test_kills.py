@@ -54,7 +54,7 @@ def readable(folder):
 
 def test_snakemake_killed_in_three_stages(study, finished):
     """The quick form of the next test, with a kill in the import, in a fit and in a stage of the quench."""
-    for log in ("import_frames.log", "choose_sparse_points/optimal_01_2_1.log", "compute_rows/optimal_01_2_1_1_1.log"):
+    for log in ("import_frames.log", "compute_rows/optimal_01_1_1_1_1.log", "compute_rows/optimal_01_1_1_2_1.log"):
         kill_when(study, f"logs/{log}")
         readable(study)
     assert (study / RESULTS / "potentials/optimal/iteration_01/round_1/decision.json").exists()
@@ -132,7 +132,7 @@ def test_programs_and_scripts_killed_and_a_second_controller_refused(study, fini
     process.wait()
     snakemake(study, "--unlock")
     for made, name, message in (
-        ("logs/compute_rows/optimal_01_2_1_1_1.log", ".compute_rows.py", "Error in rule compute_rows"),
+        ("logs/compute_rows/optimal_01_1_1_2_1.log", ".compute_rows.py", "Error in rule compute_rows"),
         ("logs/fit_trial/optimal_02_1_1.log", ".fit_trial.py", "Error in rule fit_trial"),
         ("glass/optimal/48/1/stage_1/.running-*/log.lammps", "/lmp", "LAMMPS failed at step"),
     ):

@@ -372,6 +372,11 @@ def report_files(folder):
         "rmse_energy_mev_per_atom": none,
         "rmse_force_ev_per_angstrom": none,
         "energy_tolerance": 2,
+        "calibration": None,
+        "fit_agreement": None,
+        "not_repulsive_at_angstrom": {SCRIPT: 0.7},
+        "prior": "none",
+        "priors": {},
     }
     item = {"difference": 1e-3, "limit": 1e-4, "values": [0.1, 0.101], "frame": 3, "trajectory": SCRIPT}
     of_quantity = dict.fromkeys(("energy", "force", "virial"), item)

@@ -8,7 +8,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.progress import duration
 from gapglass.base.versions import versions
 from gapglass.frames import store
-from gapglass.potential import core, evaluation, fit, variance
+from gapglass.potential import core, cost, evaluation, fit, variance
 from gapglass.selection import time_blocks
 from gapglass.selection.database import of_all
 
@@ -25,7 +25,7 @@ if settings.core == "repulsion":
     tables = core.tables(sets["closest_distance_angstrom"], imported["species"])
 common = {"counts": counts.iloc[database["train"]], "settings": settings, "tables": tables}
 if settings.fitter == "engine":
-    cost = trial.fit_rows(
+    fitted = trial.fit_rows(
         snakemake.output.potential,
         snakemake.input.points,
         snakemake.input.rows,
@@ -37,7 +37,7 @@ if settings.fitter == "engine":
         **common,
     )
 else:
-    cost, _, _ = fit.fit_and_test(
+    fitted, _, _ = fit.fit_and_test(
         train,
         train[:1],
         hyperparameters,
@@ -47,26 +47,28 @@ else:
         log_path=snakemake.log.fit,
         **common,
     )
-if cost.pop("status") != "ok":
+if fitted.pop("status") != "ok":
     raise UserError(
-        f"the fit on {len(train)} frames failed: {cost['reason']}; take all_frames out of potential.variants, "
+        f"the fit on {len(train)} frames failed: {fitted['reason']}; take all_frames out of potential.variants, "
         "raise the limit that it names, or allow smaller n_max, l_max or cutoff in potential.hyperparameters"
     )
-del cost["reason"]
+del fitted["reason"]
 errors, predictions, forces = evaluation.evaluate(snakemake.output.potential, frames, database)
 log.notice(
     "%d frames fitted in %s, peak memory %.1f GB (%.1f predicted): training RMSE %.2f meV/atom, %.3f eV/Å",
     len(train),
-    duration(cost["fit_seconds"]),
-    cost["peak_memory_mb"] / 1024,
-    cost["predicted_memory_mb"] / 1024,
+    duration(fitted["fit_seconds"]),
+    fitted["peak_memory_mb"] / 1024,
+    fitted["predicted_memory_mb"] / 1024,
     errors["train"]["rmse_energy_mev_per_atom"],
     errors["train"]["rmse_force_ev_per_angstrom"],
 )
 summary, rows = history.summarise_all_frames(
     hyperparameters, errors, len(train), len(database["holdout"]), len(frames)
 )
-summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": versions(), **cost}
+microseconds = cost.of_potential(hyperparameters, counts, len(imported["species"]), settings.descriptor)
+summary["cost_us_per_atom_step"] = round(microseconds, 3)
+summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": versions(), **fitted}
 files.write_table(snakemake.output.predictions, predictions)
 with files.whole_file(snakemake.output.forces) as temporary:
     np.savez_compressed(temporary, **forces)

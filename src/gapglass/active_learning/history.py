@@ -42,6 +42,8 @@ def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
         "energy_tolerance": None,
         "hyperparameters": hyperparameters,
         "n_fits": 1,
+        "prior": "none",
+        "priors": {},
     }
     row = {"iteration": 1, "n_train": n_train, "n_test": 0, "fraction": n_train / n_frames, "n_fits_so_far": 1}
     row |= {f"{name}_{part}": errors[part][name] for part in PARTS for name in ERRORS}

@@ -49,8 +49,7 @@ class CostLimit:
         self.descriptor, self.limit = potential["descriptor"], potential["cost_limit"]
 
     def _microseconds(self, hyperparameters):
-        n_neighbours = cost.neighbours(self.counts, hyperparameters["cutoff"])
-        return cost.microseconds(hyperparameters, self.n_species, self.descriptor, n_neighbours)
+        return cost.of_potential(hyperparameters, self.counts, self.n_species, self.descriptor)
 
     def __call__(self, hyperparameters):
         """Return True for hyperparameters whose potential stays within the limit."""

@@ -47,9 +47,7 @@ def run_gap_fit(target, train, test, hyperparameters, settings, *, counts, impor
     if result["status"] != "ok":
         return result
     errors = evaluation.errors(test, energies, forces)
-    n_species = len(imported["species"])
-    n_neighbours = cost.neighbours(counts, hyperparameters["cutoff"])
-    microseconds = cost.microseconds(hyperparameters, n_species, settings.descriptor, n_neighbours)
+    microseconds = cost.of_potential(hyperparameters, counts, len(imported["species"]), settings.descriptor)
     return {
         **result,
         "objective": tuning.objective(list(errors.values()), evaluation.spread(test), settings.objective_weights),

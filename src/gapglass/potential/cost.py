@@ -49,3 +49,18 @@ def microseconds(hyperparameters, n_species, descriptor, n_neighbours):
     products = 4 * descriptor_length(h, n_species, descriptor) * h["n_sparse"] / PRODUCTS
     coefficients = h["n_max"] * (h["l_max"] + 1) ** 2
     return products + n_neighbours * (NEIGHBOUR + EXPANSION * coefficients)
+
+
+def of_potential(hyperparameters, counts, n_species, descriptor):
+    """Return ``microseconds`` of a potential among the neighbours of frames.
+
+    Parameters
+    ----------
+    hyperparameters : dict
+        cutoff, n_max, l_max, n_sparse.
+    counts : pandas.DataFrame
+        From ``geometry.count_neighbours``.
+    n_species : int
+    descriptor : {"soap", "soap_turbo"}
+    """
+    return microseconds(hyperparameters, n_species, descriptor, neighbours(counts, hyperparameters["cutoff"]))
