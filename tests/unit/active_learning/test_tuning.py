@@ -223,3 +223,18 @@ def test_sets_that_cannot_be_solved_are_passed_over():
 def test_a_search_that_finds_no_fit_says_so():
     with pytest.raises(FitFailed, match=r"no expected errors .* in the ranges of potential\.hyperparameters"):
         tune(Bowl(fail=lambda h: True))
+
+
+class Plateau(Bowl):
+    """Errors that hardly depend on the expected errors up to four times the best ones, and rise beyond."""
+
+    def errors(self, hyperparameters):
+        self.asked.append(hyperparameters)
+        above = max(hyperparameters["sigma_force"] / 0.2, 1.0)
+        return 5.0 * above, 0.2 * above
+
+
+def test_of_alike_sets_the_stiffest_is_taken():
+    found = tune(Plateau()).hyperparameters
+    # The middle of the range of sigma_force is 0.1; 0.2 is the last one that costs nothing, and 3 % are allowed.
+    assert 0.19 <= found["sigma_force"] <= 0.2061
