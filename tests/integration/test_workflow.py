@@ -151,7 +151,7 @@ def test_fits_of_gap_fit_instead_of_the_engine(small, tmp_path):
     output = snakemake(folder, proof, "--configfile", path)
     assert "Fitting trial" in output and json.loads((folder / proof).read_text())["agrees"]
     log = (folder / RESULTS / "logs/fit_trial/optimal_01_1_1.fit.log").read_text()
-    assert "gap_fit" in log and "Sparse points" in log
+    assert "sparse_method=cur_points" in log and "libAtoms::Finalise" in log
     assert "Nothing to be done" in snakemake(folder, proof, "--configfile", path)
 
 
