@@ -1215,6 +1215,14 @@ CASES = [
     ),
     Case(
         P,
+        "atoms too wide for the cutoff of soap_turbo",
+        "check",
+        key(f"{HYPER}.atom_sigma", 1.1),
+        f"`{HYPER}.atom_sigma` reaches 1.1 Å",
+        "lower atom_sigma or raise the cutoff",
+    ),
+    Case(
+        P,
         "n_max too large for soap_turbo",
         "check",
         key(f"{HYPER}.n_max", 12),

@@ -2,6 +2,8 @@
 
 from gapglass.potential.hyperparameters import MOST_RADIAL_SOAP_TURBO, bounds
 
+REACH_OF_FILTER = 4  # times atom_sigma before the soft cutoff, from where soap_turbo changes the density of an atom
+
 
 def problems(config):
     """Yield the problems of ``potential``, and of what ``active_learning`` asks of the fitter."""
@@ -57,4 +59,11 @@ def hyperparameter_problems(potential, section="potential"):
         yield (
             f"`{where}.cutoff_width` reaches {width} Å and cutoff goes down to {cutoff} Å; the width must be smaller "
             "than the cutoff; lower the width"
+        )
+    widest = bounds(settings["atom_sigma"])[1]
+    if potential["descriptor"] == "soap_turbo" and REACH_OF_FILTER * widest >= cutoff - width:
+        yield (
+            f"`{where}.atom_sigma` reaches {widest} Å and cutoff minus cutoff_width goes down to {cutoff - width:g} "
+            f"Å; with soap_turbo it must be larger than {REACH_OF_FILTER} times atom_sigma, because QUIP's radial "
+            "functions are others beyond and the engine does not compute them; lower atom_sigma or raise the cutoff"
         )
