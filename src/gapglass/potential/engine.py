@@ -4,6 +4,7 @@ The engine evaluates the potentials that gap_fit writes with the descriptors soa
 distance_2b. SOAP, doi:10.1103/PhysRevB.87.184115; soap_turbo, doi:10.1103/PhysRevB.100.024112.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from gapglass.base.progress import Progress
 from gapglass.potential import _engine
 from gapglass.potential.build import engine_digest
 from gapglass.potential.failures import FitFailed
+from gapglass.potential.gap_xml import potential_descriptors
+
+REFUSED_SIGMA = 0.17  # atom_sigma of soap_turbo over its cutoff; differences from QUIP reach 1e-6 eV/atom there
 
 
 class EngineError(UserError):
@@ -57,6 +61,19 @@ def arrays(atoms):
     )
 
 
+def _refuse_wide_atoms(path):
+    """Raise ``EngineError`` for soap_turbo with atoms so wide that the engine's energies differ from QUIP's."""
+    if not Path(path).is_file():
+        return  # the engine itself says what is wrong with the path
+    for text in potential_descriptors(path):
+        cutoff, sigma = (re.search(rf"{name}=\{{*([0-9.]+)", text) for name in ("rcut_hard", "atom_sigma_r"))
+        if cutoff and sigma and float(sigma.group(1)) > REFUSED_SIGMA * float(cutoff.group(1)):
+            raise EngineError(
+                f"{path}: atom_sigma_r {sigma.group(1)} Å is more than {REFUSED_SIGMA} of rcut_hard {cutoff.group(1)} "
+                "Å, where the engine and QUIP differ; take a smaller atom_sigma, or evaluate this potential with QUIP"
+            )
+
+
 class GAP(Calculator):
     """ASE calculator of a Gaussian approximation potential.
 
@@ -87,6 +104,7 @@ class GAP(Calculator):
     def __init__(self, path, simd=None, variance=None, **keywords):
         super().__init__(**keywords)
         engine_digest()
+        _refuse_wide_atoms(path)
         self._potential = call(_engine.Potential.read, str(Path(path)))
         if variance is not None:
             call(self._potential.read_variance, str(Path(variance)))

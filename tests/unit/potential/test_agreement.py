@@ -4,11 +4,14 @@ import json
 import logging
 
 import numpy as np
+import potentials
 import pytest
+import small_fits
 from ase import Atoms
 
 from gapglass.base.errors import UserError
 from gapglass.potential import agreement, engine, quip
+from gapglass.potential.engine import EngineError
 
 
 @pytest.fixture
@@ -164,3 +167,17 @@ def test_potential_that_quip_cannot_load_is_reported(tmp_path):
     (tmp_path / "gap.xml").write_text("<broken>\n")
     with pytest.raises(UserError, match="QUIP could not evaluate"):
         quip.evaluate(tmp_path / "gap.xml", [Atoms("O", cell=[9] * 3, pbc=True)])
+
+
+@pytest.mark.parametrize(("sigma", "agrees"), [(0.64, True), (0.8, False)])
+def test_atoms_too_wide_for_the_cutoff_are_refused(sigma, agrees, tmp_path):
+    """Up to 0.16 of the cutoff the engine equals QUIP; beyond 0.17 it refuses the potential."""
+    frames = small_fits.frames(4)
+    terms = small_fits.terms_of(frames, tmp_path, atom_sigma=sigma)
+    path = small_fits.write(tmp_path / "gap.xml", small_fits.rows_of(frames, terms, tmp_path), terms, atom_sigma=sigma)
+    if not agrees:
+        with pytest.raises(EngineError, match=r"atom_sigma_r 0.8 Å is more than 0.17 of rcut_hard 4.0 Å"):
+            agreement.by_engine(path, frames[:1])
+        return
+    [(ours, *_)], [(theirs, *_)] = agreement.by_engine(path, frames[:1]), potentials.quippy(path, frames[:1])
+    assert abs(ours - theirs) / len(frames[0]) < 1e-6

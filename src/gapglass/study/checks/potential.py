@@ -1,8 +1,6 @@
 """Checks of section ``potential.hyperparameters``: ranges, and values that the descriptor allows."""
 
-from gapglass.potential.hyperparameters import MOST_RADIAL_SOAP_TURBO, bounds
-
-REACH_OF_FILTER = 4  # times atom_sigma before the soft cutoff, from where soap_turbo changes the density of an atom
+from gapglass.potential.hyperparameters import MOST_RADIAL_SOAP_TURBO, MOST_SIGMA, bounds
 
 
 def problems(config):
@@ -60,10 +58,10 @@ def hyperparameter_problems(potential, section="potential"):
             f"`{where}.cutoff_width` reaches {width} Å and cutoff goes down to {cutoff} Å; the width must be smaller "
             "than the cutoff; lower the width"
         )
-    widest = bounds(settings["atom_sigma"])[1]
-    if potential["descriptor"] == "soap_turbo" and REACH_OF_FILTER * widest >= cutoff - width:
+    widest, smallest = bounds(settings["atom_sigma"])[1], MOST_SIGMA * cutoff
+    if potential["descriptor"] == "soap_turbo" and widest > smallest:
         yield (
-            f"`{where}.atom_sigma` reaches {widest} Å and cutoff minus cutoff_width goes down to {cutoff - width:g} "
-            f"Å; with soap_turbo it must be larger than {REACH_OF_FILTER} times atom_sigma, because QUIP's radial "
-            "functions are others beyond and the engine does not compute them; lower atom_sigma or raise the cutoff"
+            f"`{where}.atom_sigma` reaches {widest} Å and cutoff goes down to {cutoff} Å; allowed with soap_turbo: at "
+            f"most {MOST_SIGMA} of the cutoff, {smallest:.3g} Å, beyond it the engine and QUIP differ; lower "
+            "atom_sigma or raise the cutoff"
         )
