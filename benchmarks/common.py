@@ -33,6 +33,21 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 TRAJECTORIES = HERE / "trajectories"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# Cutoff and widths in Å, delta in eV; of potentials for TeO2, to which n_max, l_max and n_sparse are added.
+HYPERPARAMETERS = {
+    "cutoff": 4.5,
+    "cutoff_width": 0.5,
+    "atom_sigma": 0.5,
+    "zeta": 4,
+    "delta": 0.5,
+    "two_body_cutoff": 4.5,
+    "two_body_delta": 2.0,
+    "two_body_theta": 1.0,
+    "two_body_n_sparse": 20,
+    "sigma_energy": 0.002,
+    "sigma_force": 0.1,
+    "sigma_virial": 0.05,
+}
 
 
 def trajectory(name):

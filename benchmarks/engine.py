@@ -55,21 +55,6 @@ from gapglass.frames.store import write_frames
 from gapglass.glass import lammps, packing, pair_style, quip_plugin, thermo
 from gapglass.potential import agreement, engine, gap_fit, gap_xml, quip
 
-# Cutoff and widths in Å, delta in eV; n_max, l_max, n_sparse stand in POTENTIALS.
-HYPERPARAMETERS = {
-    "cutoff": 4.5,
-    "cutoff_width": 0.5,
-    "atom_sigma": 0.5,
-    "zeta": 4,
-    "delta": 0.5,
-    "two_body_cutoff": 4.5,
-    "two_body_delta": 2.0,
-    "two_body_theta": 1.0,
-    "two_body_n_sparse": 20,
-    "sigma_energy": 0.002,
-    "sigma_force": 0.1,
-    "sigma_virial": 0.05,
-}
 # Descriptor, n_max, l_max, sparse points for each species, least ratio, and the ratio of the prototype.
 POTENTIALS = {
     "soap_turbo 6/3, M 340": ("soap_turbo", 6, 3, 340, 60, 113),
@@ -126,7 +111,7 @@ def fit(name, frames, target):
         With the end of its log, when gap_fit writes no potential.
     """
     descriptor, n_max, l_max, n_sparse = POTENTIALS[name][:4]
-    hyperparameters = HYPERPARAMETERS | {"n_max": n_max, "l_max": l_max, "n_sparse": n_sparse}
+    hyperparameters = common.HYPERPARAMETERS | {"n_max": n_max, "l_max": l_max, "n_sparse": n_sparse}
     e0 = gap_fit.isolated_atom_energies(frames)
     arguments = gap_fit.fit_arguments(hyperparameters, sorted(e0), e0, descriptor=descriptor, virials=False, seed=1)
     # Without forces a fit takes seconds; with them it would take hours and gigabytes at these sizes.

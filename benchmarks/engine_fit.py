@@ -59,24 +59,9 @@ from gapglass.potential.cross_validation import CrossValidation
 from gapglass.potential.gap_xml import read_terms, write_gap
 from gapglass.selection import database, time_blocks
 
-# Cutoff and widths in Å, delta in eV.
-HYPERPARAMETERS = {
-    "cutoff": 4.5,
-    "cutoff_width": 0.5,
-    "atom_sigma": 0.5,
-    "zeta": 4,
-    "delta": 0.5,
-    "two_body_cutoff": 4.5,
-    "two_body_delta": 2.0,
-    "two_body_theta": 1.0,
-    "two_body_n_sparse": 20,
-    "sigma_energy": 0.002,
-    "sigma_force": 0.1,
-    "sigma_virial": 0.05,
-}
-FIRST = HYPERPARAMETERS | {"n_max": 6, "l_max": 3, "n_sparse": 310}
-WIDE = HYPERPARAMETERS | {"n_max": 8, "l_max": 8, "n_sparse": 360}
-LARGE = HYPERPARAMETERS | {"n_max": 8, "l_max": 4, "n_sparse": 400}
+FIRST = common.HYPERPARAMETERS | {"n_max": 6, "l_max": 3, "n_sparse": 310}
+WIDE = common.HYPERPARAMETERS | {"n_max": 8, "l_max": 8, "n_sparse": 360}
+LARGE = common.HYPERPARAMETERS | {"n_max": 8, "l_max": 4, "n_sparse": 400}
 # What is measured; a test makes it small.
 PLAN = {
     "first": FIRST, "first_frames": 58, "test_frames": 40, "rounds": 3,

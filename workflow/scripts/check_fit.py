@@ -6,10 +6,7 @@ from gapglass.potential import core, fit_agreement, gap_fit
 
 log.configure(snakemake.log[0], f"fit of {snakemake.wildcards.potential}", snakemake.params)
 settings, imported = snakemake.params, files.read_json(snakemake.input.summary)
-frames, tables = store.read_frames(snakemake.input.train), None
-if settings.core == "repulsion":
-    closest = files.read_json(snakemake.input.sets)["closest_distance_angstrom"]
-    tables = core.tables(closest, imported["species"])
+frames, sets = store.read_frames(snakemake.input.train), files.read_json(snakemake.input.sets)
 step = max(1, len(frames) // fit_agreement.SPREAD)
 chosen = [frames[i] for start in range(step) for i in range(start, len(frames), step)]
 found = fit_agreement.compare(
@@ -18,7 +15,7 @@ found = fit_agreement.compare(
     descriptor=settings.descriptor,
     e0=gap_fit.isolated_atom_energies(frames, settings.e0, imported.get("isolated_atom_energies")),
     virials=settings.virials and imported["virials"],
-    tables=tables,
+    tables=core.of_setting(settings.core, sets["closest_distance_angstrom"], imported["species"]),
     seed=seeds.derive(settings.seed, "gap_fit"),
     max_seconds=60 * settings.max_fit_time,
 )

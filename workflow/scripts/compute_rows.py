@@ -26,16 +26,17 @@ else:
     of_block = of_block[of_block["frame"].isin(pool) & (of_block["guide"] if settings.guide else True)]
     chosen = of_block["frame"].tolist()
     first = block == 1 and not settings.guide
-    of_all = time_blocks.classes(table, now["pool"], settings.guard)
-    classes = [of_all[frame] if settings.guide else time_blocks.TRAIN for frame in chosen]
+    classes = [time_blocks.TRAIN] * len(chosen)
+    if settings.guide:
+        stretches = time_blocks.classes(table, now["pool"], settings.guard)
+        classes = [stretches[frame] for frame in chosen]
 frames = store.read_frames(snakemake.input.frames, chosen, table["offset_bytes"])
 if settings.guide:
     frames = guide.as_labels(frames)
 if first:
     atoms = isolated.frames(imported.get("isolated_atom_energies", {}))
     frames, classes = [*frames, *atoms], [*classes, *[isolated.CLASS] * len(atoms)]
-if settings.core == "repulsion":
-    tables = core.tables(sets["closest_distance_angstrom"], imported["species"])
+if tables := core.of_setting(settings.core, sets["closest_distance_angstrom"], imported["species"]):
     frames = core.subtract(frames, tables)
 virials = settings.virials and imported["virials"]
 with threadpool_limits(1), TemporaryDirectory(prefix="rows-") as folder:

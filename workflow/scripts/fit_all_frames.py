@@ -20,9 +20,7 @@ counts = files.read_table(snakemake.input.neighbours)
 database = of_all(time_blocks.current(sets["trajectories"], table))
 train = [frames[number] for number in database["train"]]
 store.write_frames(snakemake.output.train, train)
-tables = None
-if settings.core == "repulsion":
-    tables = core.tables(sets["closest_distance_angstrom"], imported["species"])
+tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], imported["species"])
 common = {"counts": counts.iloc[database["train"]], "settings": settings, "tables": tables}
 if settings.fitter == "engine":
     fitted = trial.fit_rows(

@@ -35,10 +35,8 @@ try:
         store.read_frames(snakemake.input.frames, part, table["offset_bytes"])
         for part in (result["frames"], sets["holdout"])
     )
-    tables = None
-    if settings.core == "repulsion":
-        closest = files.read_json(snakemake.input.fixed)["closest_distance_angstrom"]
-        tables = core.tables(closest, files.read_json(snakemake.input.summary)["species"])
+    imported = files.read_json(snakemake.input.summary)
+    closest = files.read_json(snakemake.input.fixed)["closest_distance_angstrom"]
     points_from = None
     if settings.fitter == "engine" and settings.sparse_from == "pool":
         points_from = store.read_frames(snakemake.input.frames, sets["pool"], table["offset_bytes"])
@@ -50,11 +48,11 @@ try:
             Path(folder) / "gap.xml",
             counts=files.read_table(snakemake.input.neighbours).iloc[result["frames"]],
             settings=settings,
-            imported=files.read_json(snakemake.input.summary),
+            imported=imported,
             seed=seeds.derive(seed, "gap_fit"),
             log_path=snakemake.log.fit,
             points_from=points_from,
-            tables=tables,
+            tables=core.of_setting(settings.core, closest, imported["species"]),
         )
     result |= fitted
     if result["status"] == "ok":

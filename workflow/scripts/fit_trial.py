@@ -12,9 +12,7 @@ settings, decision = snakemake.params, files.read_json(snakemake.input.decision)
 database, sets = files.read_json(snakemake.input.database), files.read_json(snakemake.input.sets)
 imported, neighbours = files.read_json(snakemake.input.summary), files.read_table(snakemake.input.neighbours)
 proposal, target = decision["proposals"][place["trial"] - 1], snakemake.output.potential
-tables = None
-if settings.core == "repulsion":
-    tables = core.tables(sets["closest_distance_angstrom"], imported["species"])
+tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], imported["species"])
 if settings.fitter == "engine":
     result = trial.run(
         target,

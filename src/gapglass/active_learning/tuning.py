@@ -130,7 +130,7 @@ def tune(validation, settings, weights, available, cost=None, limit=None):
     before = search.n_tried
     chosen = search.stiffest(search.complete(point))
     n_tried += search.n_tried - before
-    errors = validation.errors(chosen)
+    errors = search.errors(chosen)
     if not all(map(math.isfinite, errors)):
         raise FitFailed(
             "no expected errors and energy scales in the ranges of potential.hyperparameters give a fit with finite "
@@ -138,7 +138,7 @@ def tune(validation, settings, weights, available, cost=None, limit=None):
         )
     sizes = []
     for _, size, place, of_size in outcomes:
-        found = validation.errors(of_size.complete(place))
+        found = of_size.errors(of_size.complete(place))
         sizes.append(
             {
                 "n_sparse": size,
@@ -185,11 +185,14 @@ class _Search:
 
     def log_objective(self, chosen):
         """Return the logarithm of the objective of a set, a large number where it is infinite."""
+        return min(math.log(objective(self.errors(chosen), self.spread, self.weights)), WORST)
+
+    def errors(self, chosen):
+        """Return the errors of a set, which is tried once."""
         key = tuple(chosen.values())
         if key not in self.known:
             self.n_tried += 1
-            value = objective(self.validation.errors(chosen), self.spread, self.weights)
-            self.known[key] = min(math.log(value), WORST)
+            self.known[key] = self.validation.errors(chosen)
         return self.known[key]
 
     def stiffest(self, best):

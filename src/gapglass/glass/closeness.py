@@ -6,10 +6,8 @@ with the frames of the study, pair of species by pair of species. A glass with t
 marked as not to be believed; its structure is analysed and shown all the same.
 """
 
-from pathlib import Path
-
-from gapglass.base.files import read_json
 from gapglass.frames.geometry import REACH, closest_pairs
+from gapglass.glass import outcomes
 from gapglass.glass.guards import pairs_of, reference_of
 
 MOST_FRAMES = 5000  # of a stage; their shares are known to half a percent, and a large model costs 10 ms a frame
@@ -187,7 +185,7 @@ def judged(outcome, settings):
 
 def counts_of_models(paths):
     """Return "{potential}_{atoms}_{replica}" -> counts of its stages, from glass/.../outcome.json of the models."""
-    return {"_".join(Path(path).parts[-4:-1]): read_json(path).get("closeness", []) for path in paths}
+    return {model: outcome.get("closeness", []) for model, outcome in outcomes.of_models(paths).items()}
 
 
 def doubts_of_models(paths):
@@ -203,5 +201,5 @@ def doubts_of_models(paths):
     dict
         "{potential}_{atoms}_{replica}" -> doubts, in the order of the paths.
     """
-    found = {"_".join(Path(path).parts[-4:-1]): read_json(path) for path in paths}
+    found = outcomes.of_models(paths)
     return {model: item["doubts"] for model, item in found.items() if item.get("doubts")}

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 
-from gapglass.base.files import read_json, whole_file
+from gapglass.base.files import whole_file
 from gapglass.frames.geometry import closest_distance, closest_pairs
 from gapglass.frames.store import write_frames
+from gapglass.glass import outcomes
 from gapglass.glass.guards import too_close
 from gapglass.glass.packing import species_order
 
@@ -226,5 +227,4 @@ def of_models(paths):
     dict
         "{potential}_{atoms}_{replica}" -> outcome, in the order of the paths, without models that did not explode.
     """
-    found = {"_".join(Path(path).parts[-4:-1]): read_json(path) for path in paths}
-    return {model: item for model, item in found.items() if item["exploded"]}
+    return {model: item for model, item in outcomes.of_models(paths).items() if item["exploded"]}

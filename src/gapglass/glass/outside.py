@@ -7,10 +7,9 @@ reported, and stops nothing.
 import math
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
-from gapglass.base.files import read_json
 from gapglass.frames.geometry import REACH
+from gapglass.glass import outcomes
 from gapglass.glass.guards import pairs_of
 
 DENSITY_MARGIN = 0.01  # cells are written with few digits, so a density this near the frames' counts as theirs
@@ -98,7 +97,7 @@ def of_models(paths):
     dict
         "{potential}_{atoms}_{replica}" -> findings, in the order of the paths.
     """
-    found = {"_".join(Path(path).parts[-4:-1]): read_json(path).get("outside", []) for path in paths}
+    found = {model: outcome.get("outside", []) for model, outcome in outcomes.of_models(paths).items()}
     return {model: items for model, items in found.items() if items}
 
 

@@ -125,6 +125,18 @@ def tables(closest, species, inner=INNER, outer=OUTER):
     return found
 
 
+def of_setting(setting, closest, species):
+    """Return the core that ``potential.core`` asks for: ``tables``, or None for ``none``.
+
+    Parameters
+    ----------
+    setting : {"repulsion", "none"}
+    closest, species
+        As for ``tables``.
+    """
+    return tables(closest, species) if setting == "repulsion" else None
+
+
 def _closest(name, pair, known):
     """Return the distance (Å) of which the ends of a pair's switch are shares, and where it comes from."""
     if known is not None and known < REACH:

@@ -13,9 +13,9 @@ from scipy import linalg
 
 from gapglass.frames import isolated
 from gapglass.potential import basis
+from gapglass.potential.factors import JITTER
 from gapglass.potential.failures import FitFailed
 
-JITTER = 1e-8  # of covariances with energy scale 1, as in ``factors.solve``
 GUIDE_SCALE = 0.3  # expected deviation of the factor on a guide from 1
 SIGMAS = ("sigma_energy", "sigma_force", "sigma_virial")
 

@@ -16,15 +16,13 @@ from ase.data import atomic_numbers
 from threadpoolctl import threadpool_limits
 
 from gapglass.potential import basis, core, design
-from gapglass.potential.cross_validation import GUIDE_SCALE
+from gapglass.potential.cross_validation import GUIDE_SCALE, SIGMAS
 from gapglass.potential.engine import level, source_digest
 from gapglass.potential.factors import JITTER, solve
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.gap_xml import write_gap
 
 log = logging.getLogger("gapglass")
-
-SIGMAS = ("sigma_energy", "sigma_force", "sigma_virial")
 
 
 def solution(rows, terms, hyperparameters, e0, guide=None):

@@ -1,0 +1,21 @@
+"""The outcomes of the glass models of a study, read from their files."""
+
+from pathlib import Path
+
+from gapglass.base.files import read_json
+
+
+def of_models(paths):
+    """Return the outcome of every glass model.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        glass/{potential}/{atoms}/{replica}/outcome.json.
+
+    Returns
+    -------
+    dict
+        "{potential}_{atoms}_{replica}" -> outcome, in the order of the paths.
+    """
+    return {"_".join(Path(path).parts[-4:-1]): read_json(path) for path in paths}
