@@ -57,7 +57,7 @@ def scaling(distances):
 def main():
     """Measure, and write the tables."""
     soap, coulomb = common.kernels_of("sio2-480")
-    distances = [kernels.hybrid_distance(soap, coulomb, delta) for delta in DELTAS]
+    distances = [kernels.hybrid_distance(soap, coulomb, delta, kernels.UNBALANCED) for delta in DELTAS]
     with get_context("fork").Pool(2) as pool:
         pool.map(ours, [part[:100, :100] for part in distances[:2]])
         start = time.perf_counter()

@@ -98,7 +98,7 @@ def solvers():
     soap, coulomb = common.kernels_of("sio2-48", stride=6)
     rows = []
     for delta in (0.0, 0.5, 1.0):
-        double = kernels.hybrid_distance(soap, coulomb, delta)
+        double = kernels.hybrid_distance(soap, coulomb, delta, kernels.UNBALANCED)
         single = double.astype(np.float32)
         start = time.perf_counter()
         vectors, values = spectral.embedding(spectral.affinity(double), 41)

@@ -23,7 +23,7 @@ from gapglass.potential import gap_fit
 from gapglass.report import costs
 from gapglass.report.page import render
 from gapglass.similarity import blocks
-from gapglass.similarity.kernels import read_distance
+from gapglass.similarity.kernels import UNBALANCED, read_distance
 from gapglass.study import config
 
 SNAKEMAKE = [
@@ -228,7 +228,7 @@ def test_objects_in_arrays_are_refused(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle=False"):
         blocks.read_block(tmp_path / "block")
     with pytest.raises(ValueError, match=r"object|Python"):
-        read_distance(tmp_path / "evil.npy", tmp_path / "evil.npy", 0.5)
+        read_distance(tmp_path / "evil.npy", tmp_path / "evil.npy", 0.5, UNBALANCED)
     assert not pwned.exists()
     np.load(tmp_path / "evil.npy", allow_pickle=True)
     assert pwned.exists()  # so the file would have
@@ -398,6 +398,7 @@ def report_files(folder):
         "r_max_angstrom": [4.0],
         "q_max_inverse_angstrom": [12.0],
     }
+    spread = {name: {"median": 0.1, "lowest": 0.0, "highest": 0.2, "deviation": 0.1} for name in ("soap", "coulomb")}
     rmse = {"rmse_energy_mev_per_atom": [1.0], "rmse_force_ev_per_angstrom": [1.0]}
     pair = {"centre": ["Te"], "neighbour": ["O"]}
     tables = [
@@ -422,8 +423,10 @@ def report_files(folder):
         thermo=[thermo],
         histories=[],
         imported=document("import.json", **imported),
-        kernels=document("kernels.json", slope=1.0, zeta=1.0),
-        best=document("best.json", delta=0.5, n_clusters=3, d_tol=0.1, mean_sigma_energy_mev_per_atom=1.0),
+        kernels=document("kernels.json", slope=1.0, zeta=1.0, balance="none", medians=UNBALANCED, spread=spread),
+        best=document(
+            "best.json", delta=0.5, coulomb_share=0.99, n_clusters=3, d_tol=0.1, mean_sigma_energy_mev_per_atom=1.0
+        ),
         delta=table(
             "delta.csv",
             delta=[0.5],
@@ -431,6 +434,7 @@ def report_files(folder):
             mean_sigma_energy_mev_per_atom=[1.0],
             weighted_sigma_energy_mev_per_atom=[1.0],
             n_singletons=[0],
+            coulomb_share=[0.99],
             converged=[True],
         ),
         potentials=[document("potentials/optimal/summary.json", **potential, agreement=agreement)],

@@ -5,6 +5,7 @@ rule cluster_frames:
     input:
         soap=at("kernels/soap.npy"),
         coulomb=at("kernels/coulomb.npy"),
+        scales=at("kernels/kernels.json"),
         table=at("frames/table.csv"),
     output:
         labels=at("clusters/delta_{delta}/labels.csv"),
@@ -60,6 +61,7 @@ rule map_frames:
     input:
         soap=at("kernels/soap.npy"),
         coulomb=at("kernels/coulomb.npy"),
+        scales=at("kernels/kernels.json"),
         best=at("clusters/best.json"),
     output:
         at("clusters/map.csv"),

@@ -66,6 +66,7 @@ rule assemble_kernels:
         block_frames=config["descriptors"]["block_frames"],
         soap=config["kernels"]["soap"],
         coulomb=config["kernels"]["coulomb"],
+        balance=config["kernels"]["balance"],
     message:
         "Combining the rows into kernels"
     script:

@@ -59,6 +59,7 @@ rule fit_learning_point:
         ),
         soap=at("kernels/soap.npy"),
         coulomb=at("kernels/coulomb.npy"),
+        scales=at("kernels/kernels.json"),
         hyperparameters=at("potentials/optimal/hyperparameters.json"),
     output:
         at("learning_curves/{strategy}/{size}_{draw}.json"),

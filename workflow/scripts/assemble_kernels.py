@@ -1,4 +1,4 @@
-"""Combine the rows: find slope and zeta, normalise, and write both kernels."""
+"""Combine the rows: find slope and zeta, normalise, write both kernels, and state their spread and common scale."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -7,7 +7,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from gapglass.base import files, log
-from gapglass.similarity import blocks
+from gapglass.similarity import blocks, kernels
+from gapglass.similarity.matrices import MatrixOnDisk
 from gapglass.similarity.rows import combine
 
 log.configure(snakemake.log[0], "assemble_kernels", snakemake.params)
@@ -23,4 +24,10 @@ with ExitStack() as stack:
     for matrix in (soap, coulomb):
         matrix.flush()
 log.notice("%d x %d kernels, slope %.4g, zeta %.4g", *soap.shape, scales["slope"], scales["zeta"])
-files.write_json(snakemake.output.summary, {"n_frames": len(soap), **scales})
+spreads = {name: kernels.spread(MatrixOnDisk(snakemake.output[name])) for name in settings}
+balance = snakemake.params.balance
+medians = {name: spreads[name]["median"] if balance == "median" else kernels.UNBALANCED[name] for name in settings}
+files.write_json(
+    snakemake.output.summary,
+    {"n_frames": len(soap), **scales, "balance": balance, "medians": medians, "spread": spreads},
+)

@@ -11,7 +11,8 @@ settings = snakemake.params
 table = files.read_table(snakemake.input.table)
 energies = table["energy_ev_per_atom"].to_numpy()
 delta = float(snakemake.wildcards.delta)
-distances = kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, delta)
+scales = files.read_json(snakemake.input.scales)
+distances = kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, delta, scales["medians"])
 solver = spectral.solver(len(distances), settings.solver)
 labels, steps, converged = scan.scan(
     distances,
@@ -36,4 +37,5 @@ if not converged:
 files.write_table(snakemake.output.labels, pd.DataFrame({"frame": table["frame"], "cluster": labels}))
 files.write_table(snakemake.output.scan, steps)
 used = {"d_tol": settings.d_tol, "affinity": settings.affinity, "solver": solver, "seed": settings.seed}
-files.write_json(snakemake.output.summary, {"delta": delta, **summary, **used})
+share = kernels.coulomb_share(delta, scales["spread"], scales["medians"])
+files.write_json(snakemake.output.summary, {"delta": delta, **summary, "coulomb_share": share, **used})

@@ -14,6 +14,7 @@ log.configure(snakemake.log[0], "learning curves", snakemake.params)
 strategy, size, draw = (snakemake.wildcards[name] for name in ("strategy", "size", "draw"))
 settings, table = snakemake.params, files.read_table(snakemake.input.table)
 sets, delta = files.read_json(snakemake.input.sets), files.read_json(snakemake.input.best)["delta"]
+medians = files.read_json(snakemake.input.scales)["medians"]
 clusterings = {
     "best": snakemake.input.labels,
     "soap_only": snakemake.input.labels_soap_only,
@@ -29,7 +30,7 @@ try:
         seed,
         labels={name: files.read_table(path)["cluster"].to_numpy() for name, path in clusterings.items() if path},
         energies=table["energy_ev_per_atom"].to_numpy(),
-        distances=kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, delta),
+        distances=kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, delta, medians),
     )
     train, test = (
         store.read_frames(snakemake.input.frames, part, table["offset_bytes"])

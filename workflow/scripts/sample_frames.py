@@ -12,8 +12,9 @@ table = files.read_table(snakemake.input.table)
 labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
 distances = None
 if snakemake.input.kernels:
-    soap, coulomb, summary = snakemake.input.kernels
-    distances = kernels.read_distance(soap, coulomb, files.read_json(summary)["delta"])
+    soap, coulomb, scales, summary = snakemake.input.kernels
+    delta, medians = files.read_json(summary)["delta"], files.read_json(scales)["medians"]
+    distances = kernels.read_distance(soap, coulomb, delta, medians)
 before = files.read_json(snakemake.input.previous) if snakemake.input.previous else {"train": [], "test": []}
 sets = time_blocks.current(files.read_json(snakemake.input.sets)["trajectories"], table)
 enlarged = enlarge(

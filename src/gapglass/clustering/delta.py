@@ -11,6 +11,7 @@ COLUMNS = [
     "mean_sigma_energy_mev_per_atom",
     "weighted_sigma_energy_mev_per_atom",
     "n_singletons",
+    "coulomb_share",
     "converged",
 ]
 
@@ -21,7 +22,7 @@ def compare_deltas(summaries):
     Parameters
     ----------
     summaries : list of dict
-        See ``scan.summarise``, each with its ``delta``.
+        See ``scan.summarise``, each with its ``delta`` and ``coulomb_share``, from ``kernels.coulomb_share``.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from gapglass.potential import agreement
 from gapglass.report.figures.style import model_label
 from gapglass.structure import absence, replicas
 
+ALONE = 0.05  # share of the differences between distances below which a kernel does not count
 NOT_TO_BE_BELIEVED = ", not to be believed"  # after the label of a model
 
 
@@ -49,6 +50,20 @@ def facts(best, summary, r_x, main, doubted=()):
         mark = NOT_TO_BE_BELIEVED if label in doubted else ""
         found.append((f"{row['r_x_percent']:.0f} %", f"R_X, {label}{mark}"))
     return found
+
+
+def decides_alone(best):
+    """Return the name of the kernel that decides alone at the chosen delta, None where both count or one is asked for.
+
+    Parameters
+    ----------
+    best : dict
+        clusters/best.json: delta and coulomb_share.
+    """
+    share = best["coulomb_share"]
+    if not 0 < best["delta"] < 1 or ALONE < share < 1 - ALONE:
+        return None
+    return "SOAP kernel" if share <= ALONE else "Coulomb kernel"
 
 
 def not_repulsive(summaries):

@@ -71,12 +71,15 @@ def _study(settings, logs):
 def _frames_and_clusters(settings, files):
     """Return the part of the page on the frames and their clusters."""
     imported, best, delta = read_json(files.imported), read_json(files.best), read_table(files.delta)
+    kernels = read_json(files.kernels)
     return {
         "imported": imported,
         "trajectories": rows.trajectories(settings["trajectories"], imported["trajectories"]),
         "left_out": findings.left_out(imported),
         "dft_settings": rows.electronic_structure(imported["settings"]),
-        "kernels": read_json(files.kernels),
+        "kernels": kernels,
+        "spreads": rows.kernels(kernels),
+        "decides_alone": findings.decides_alone(best),
         "best": best,
         "deltas": rows.deltas(delta),
         "chosen_delta": int((delta["delta"] - best["delta"]).abs().argmin()),

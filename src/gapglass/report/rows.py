@@ -74,9 +74,26 @@ def deltas(table):
             "mean spread (meV/atom)": number(row["mean_sigma_energy_mev_per_atom"], 1),
             "weighted by size (meV/atom)": number(row["weighted_sigma_energy_mev_per_atom"], 1),
             "single-frame clusters": int(row["n_singletons"]),
+            "share of the Coulomb kernel": f"{row['coulomb_share']:.0%}",
             "d_tol met": "yes" if row["converged"] else "no, cap taken",
         }
         for _, row in table.iterrows()
+    ]
+
+
+def kernels(summary):
+    """Return how far apart the frames are in each kernel, from kernels/kernels.json."""
+    names = {"soap": "SOAP", "coulomb": "Coulomb matrix"}
+    return [
+        {
+            "kernel": name,
+            "median of 2 − 2K": f"{summary['spread'][key]['median']:.3g}",
+            "lowest": f"{summary['spread'][key]['lowest']:.3g}",
+            "highest": f"{summary['spread'][key]['highest']:.3g}",
+            "standard deviation": f"{summary['spread'][key]['deviation']:.3g}",
+            "divided by": f"{summary['medians'][key]:.3g}",
+        }
+        for key, name in names.items()
     ]
 
 

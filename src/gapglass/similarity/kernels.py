@@ -7,7 +7,12 @@ laplacian      exp(-zeta |M - M'|_1)                                            
 normalised     K(A, B) / sqrt(K(A, A) K(B, B))                                   Eq. 7
 hybrid         (1 - delta) K_SOAP + delta K_Coulomb                              Eq. 11
 distance       sqrt(2 - 2 K)                                                     Eq. 12
+balanced       1 - (1 - K) / m                                                   not in the paper
 =============  ================================================================  ============================
+
+A SOAP kernel of frames of one material is often above 0.97 and a Coulomb kernel spread over all values, so that the
+Coulomb kernel alone would decide in Eq. 11. Balanced kernels have one scale: the squared distance 2 - 2 K of each is
+divided by its median m over all pairs of different frames.
 
 The left side of Eq. 10, the mean of the Laplacian kernel over all pairs of matrix rows, needs every pair of rows and
 is in ``coulomb_environments``. This module needs numpy only, so jobs that read kernels start without a compiler.
@@ -17,7 +22,9 @@ import math
 
 import numpy as np
 
-from gapglass.similarity.matrices import MatrixOnDisk, distance_dtype, row_chunks
+from gapglass.similarity.matrices import MatrixOnDisk, distance_dtype, positive_median, row_chunks
+
+UNBALANCED = {"soap": 1.0, "coulomb": 1.0}
 
 
 def polynomial(products, degree, c0, slope):
@@ -71,7 +78,12 @@ def distance(kernel):
     return np.sqrt(np.clip(2 - 2 * kernel, 0, None))
 
 
-def hybrid_distance(soap, coulomb, delta):
+def balanced(kernel, median):
+    """Return the kernel whose squared distances are those of ``kernel`` divided by ``median``; with 1 itself."""
+    return kernel if median == 1 else 1 - (1 - kernel) / median
+
+
+def hybrid_distance(soap, coulomb, delta, medians):
     """Return the distances of the hybrid kernel (Eq. 11, 12), with a diagonal of exactly 0.
 
     Parameters
@@ -79,6 +91,8 @@ def hybrid_distance(soap, coulomb, delta):
     soap, coulomb : numpy.ndarray or MatrixOnDisk, shape (n, n)
         The normalised kernels, of which some rows at a time are read.
     delta : float
+    medians : dict
+        ``soap`` and ``coulomb``: the medians by which squared distances are divided; ``UNBALANCED`` is the paper's.
 
     Returns
     -------
@@ -86,11 +100,71 @@ def hybrid_distance(soap, coulomb, delta):
     """
     distances = np.empty(soap.shape, dtype=distance_dtype(len(soap)))
     for rows in row_chunks(len(soap)):
-        distances[rows] = distance(hybrid(soap[rows], coulomb[rows], delta))
+        pair = balanced(soap[rows], medians["soap"]), balanced(coulomb[rows], medians["coulomb"])
+        distances[rows] = distance(hybrid(*pair, delta))
     np.fill_diagonal(distances, 0.0)
     return distances
 
 
-def read_distance(soap_path, coulomb_path, delta):
+def read_distance(soap_path, coulomb_path, delta, medians):
     """Return ``hybrid_distance`` of two kernels in .npy files."""
-    return hybrid_distance(MatrixOnDisk(soap_path), MatrixOnDisk(coulomb_path), delta)
+    return hybrid_distance(MatrixOnDisk(soap_path), MatrixOnDisk(coulomb_path), delta, medians)
+
+
+def spread(kernel):
+    """Return how far apart the frames are in one kernel.
+
+    Parameters
+    ----------
+    kernel : numpy.ndarray or MatrixOnDisk, shape (n, n)
+        A normalised kernel.
+
+    Returns
+    -------
+    dict
+        ``median``, ``lowest``, ``highest`` and ``deviation`` (standard deviation) of the squared distances 2 - 2 K
+        of all pairs of different frames.
+
+    Raises
+    ------
+    UserError
+        When more than half of the distances are zero.
+    """
+
+    def squared():
+        for rows in row_chunks(len(kernel)):
+            part = kernel[rows]
+            # Rows hold pairs twice over the whole matrix; those right of the diagonal are every pair once.
+            yield 2 - 2 * part[np.arange(len(kernel)) > np.arange(rows.start, rows.stop)[:, None]]
+
+    count = total = squares = 0.0
+    lowest, highest = np.inf, -np.inf
+    for values in squared():
+        if values.size:
+            count, total, squares = count + values.size, total + values.sum(), squares + np.square(values).sum()
+            lowest, highest = min(lowest, values.min()), max(highest, values.max())
+    mean = total / count
+    return {
+        "median": positive_median(lambda: (np.clip(values, 0, None) for values in squared()), "squared distances"),
+        "lowest": float(lowest),
+        "highest": float(highest),
+        "deviation": float(np.sqrt(max(squares / count - mean**2, 0.0))),
+    }
+
+
+def coulomb_share(delta, spreads, medians):
+    """Return which share of the differences between hybrid distances comes from the Coulomb kernel, 0 to 1.
+
+    The share is delta s_C / ((1 - delta) s_S + delta s_C) with the standard deviations s of the squared distances. At
+    0.95 and more, or 0.05 and less, one kernel decides alone.
+
+    Parameters
+    ----------
+    delta : float
+    spreads : dict
+        ``soap`` and ``coulomb``, from ``spread``.
+    medians : dict
+        As for ``hybrid_distance``.
+    """
+    soap, coulomb = (spreads[name]["deviation"] / medians[name] for name in ("soap", "coulomb"))
+    return delta * coulomb / ((1 - delta) * soap + delta * coulomb)

@@ -7,13 +7,13 @@ A message lists every problem before any work starts, each with the key, its val
 import copy
 
 from gapglass.base.errors import UserError
-from gapglass.study import checks, schema
+from gapglass.study import checks, protocols, schema
 from gapglass.study.explain import explain, key_name, keys_without_name, not_finite
 from gapglass.study.source import read_source
 
 
 def complete(config, source="config"):
-    """Check a configuration and return a copy with every default filled in.
+    """Check a configuration and return a copy with every key of its protocol and every default filled in.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def complete(config, source="config"):
         raise UserError(f"{source}: expected keys and values, found {type(config).__name__}")
     problems = _schema_problems(config)
     if not problems:
-        config = schema.fill(copy.deepcopy(config))
+        config = schema.fill(protocols.apply(copy.deepcopy(config)))
         problems = list(checks.problems(config))
     if problems:
         raise UserError(f"{source} has {len(problems)} problem(s):\n" + "\n".join(f"  - {text}" for text in problems))

@@ -122,11 +122,13 @@ class Study:
         return self.at("clusters/best_labels.csv" if potential == "optimal" else "clusters/delta_0/labels.csv")
 
     def kernels_for_drawing(self, potential):
-        """Return both kernels and the summary with delta where distances decide the frames drawn, else nothing."""
+        """Return kernels, their scales and the summary with delta where distances decide what is drawn, or nothing."""
         if self.config["active_learning"]["draw"] != "medoids":
             return []
         summary = "best.json" if potential == "optimal" else "delta_0/summary.json"
-        return [self.at("kernels/soap.npy"), self.at("kernels/coulomb.npy"), self.at(f"clusters/{summary}")]
+        return [self.at(f"kernels/{name}") for name in ("soap.npy", "coulomb.npy", "kernels.json")] + [
+            self.at(f"clusters/{summary}")
+        ]
 
     def iteration_folder(self, potential, iteration):
         """Return the folder of an iteration, counted from 1."""

@@ -34,7 +34,12 @@ def test_choice_of_delta_from_the_inside_or_all_by_mean_or_weighted_spread():
 
 
 def test_table_of_all_deltas_keeps_the_order_of_the_summaries():
-    spread = {"mean_sigma_energy_mev_per_atom": 2.0, "weighted_sigma_energy_mev_per_atom": 3.0, "n_singletons": 1}
+    spread = {
+        "mean_sigma_energy_mev_per_atom": 2.0,
+        "weighted_sigma_energy_mev_per_atom": 3.0,
+        "n_singletons": 1,
+        "coulomb_share": 0.5,
+    }
     summaries = [
         {"seed": 7, "delta": delta, "n_clusters": 4, "converged": True, "solver": "dense", **spread}
         for delta in (0.6, 0.3)
@@ -42,6 +47,6 @@ def test_table_of_all_deltas_keeps_the_order_of_the_summaries():
     table = compare_deltas(summaries)
     assert table["delta"].tolist() == [0.6, 0.3] and table.columns.tolist() == [
         "delta", "n_clusters", "mean_sigma_energy_mev_per_atom", "weighted_sigma_energy_mev_per_atom", "n_singletons",
-        "converged",
+        "coulomb_share", "converged",
     ]  # fmt: skip
     assert choose_delta(table).name == 1

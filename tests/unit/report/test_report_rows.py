@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from gapglass.glass import explosion
 from gapglass.report import findings, rows
@@ -145,3 +146,11 @@ def test_explosions_have_the_label_of_their_model_and_their_place():
     (found,) = findings.explosions({"optimal_48_2": outcome})
     assert found["model"] == "GAP (optimal), 48 atoms, replica 2" and found["message"] == "too hot"
     assert found["place"] == explosion.place(outcome)
+
+
+@pytest.mark.parametrize(
+    ("delta", "share", "alone"),
+    [(0.3, 0.96, "Coulomb kernel"), (0.3, 0.02, "SOAP kernel"), (0.3, 0.5, None), (0.0, 0.0, None), (1.0, 1.0, None)],
+)
+def test_a_kernel_that_decides_alone_is_named_unless_it_was_asked_for(delta, share, alone):
+    assert findings.decides_alone({"delta": delta, "coulomb_share": share}) == alone

@@ -8,7 +8,7 @@ from conftest import ROOT
 
 from gapglass.base.errors import UserError
 from gapglass.frames import checks
-from gapglass.study import config, inputs
+from gapglass.study import config, inputs, protocols, schema
 
 EXAMPLE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
@@ -371,3 +371,19 @@ def test_sizes_to_compare_need_another_potential():
     data = changed(["potential", "variants"], ["optimal"])
     with pytest.raises(UserError, match="holds optimal alone"):
         config.complete(data)
+
+
+def test_the_papers_protocol_is_one_line_and_keys_beside_it_win():
+    data = copy.deepcopy(EXAMPLE)
+    data["potential"] = {"variants": data["potential"]["variants"], "core": "repulsion"}
+    del data["active_learning"]
+    ours = config.complete(data)
+    paper = config.complete(data | {"protocol": "paper"})
+    for section, values in protocols.PAPER.items():
+        for key, value in values.items():
+            default = schema.load_schema()["properties"][section]["properties"][key]["default"]
+            assert default != value and ours[section][key] == (default if key != "core" else "repulsion")
+            assert paper[section][key] == (value if key != "core" else "repulsion")
+    text = schema.load_schema()["properties"]["protocol"]["description"]
+    assert all(f"{key}: {value:g}" in text if isinstance(value, float) else f"{key}: {value}" in text
+               for values in protocols.PAPER.values() for key, value in values.items())  # fmt: skip

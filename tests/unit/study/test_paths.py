@@ -222,7 +222,7 @@ def test_clusters_and_kernels_from_which_a_potential_draws(tiny):
     assert tiny.labels_to_sample("soap_only") == "results/tiny/clusters/delta_0/labels.csv"
     assert tiny.kernels_for_drawing("optimal") == []
     medoids = changed(tiny, "active_learning", draw="medoids")
-    kernels = ["results/tiny/kernels/soap.npy", "results/tiny/kernels/coulomb.npy"]
+    kernels = [f"results/tiny/kernels/{name}" for name in ("soap.npy", "coulomb.npy", "kernels.json")]
     assert medoids.kernels_for_drawing("optimal") == [*kernels, "results/tiny/clusters/best.json"]
     assert medoids.kernels_for_drawing("soap_only") == [*kernels, "results/tiny/clusters/delta_0/summary.json"]
 
