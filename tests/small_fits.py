@@ -6,7 +6,7 @@ import numpy as np
 import potentials
 from ase.io import read
 
-from gapglass.potential import basis, design, engine_fit
+from gapglass.potential import basis, design, engine_fit, hyperparameters
 
 SPECIES = ["O", "Te"]
 HYPERPARAMETERS = {
@@ -14,7 +14,7 @@ HYPERPARAMETERS = {
     "n_sparse": 20, "two_body_cutoff": 4.0, "two_body_delta": 2.0, "two_body_theta": 1.0, "two_body_n_sparse": 6,
     "sigma_energy": 0.002, "sigma_force": 0.1, "sigma_virial": 0.05,
 }  # fmt: skip
-GEOMETRY = {name: HYPERPARAMETERS[name] for name in basis.GEOMETRY}
+GEOMETRY = {name: HYPERPARAMETERS[name] for name in hyperparameters.GEOMETRY}
 
 
 @lru_cache

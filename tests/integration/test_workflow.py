@@ -322,19 +322,22 @@ def test_looser_tolerance_takes_the_earlier_iteration_without_a_fit(small, tmp_p
 def test_learning_curves_enter_the_report(small, tmp_path):
     folder = copy_finished(small, tmp_path / "evidence")
     output = snakemake(folder, "learning_curves")
-    assert "energy, cluster sampling against random:" in output and "stage 1 (" not in output
+    assert "energy, residual against random:" in output and "stage 1 (" not in output
     curves = folder / RESULTS / "learning_curves"
     results = pd.read_csv(curves / "results.csv", comment="#")
-    assert len(results[results["group"] == "all"]) == 3 * 2 and (results["rmse_energy_mev_per_atom"] > 0).all()
-    sets = json.loads((curves / "sets.json").read_text())
-    chosen = [json.loads(path.read_text())["frames"] for path in curves.glob("*/20_*.json")]
-    assert len(chosen) == 6 and all(len(frames) == 20 and not set(frames) & set(sets["holdout"]) for frames in chosen)
+    whole = results[results["group"] == "all"]
+    # Six strategies, two sizes and two divisions, and the whole pool of each division.
+    assert len(whole) == 6 * 2 * 2 + 2 and (results["rmse_energy_mev_per_atom"] > 0).all()
+    read = whole.set_index(["strategy", "n_train", "draw"])["labels_read"]
+    assert read["random", 8, 1] == read["variance", 8, 1] == 8 and read["clusters", 8, 1] == 59
+    assert 16 < read["residual", 16, 1] < 59
+    assert set(pd.read_csv(curves / "savings.csv", comment="#")["bound"].fillna("")) <= {"", ">", "<"}
     output = snakemake(folder)
     assert "Writing the report" in output and "Fitting" not in output and "Learning curves:" not in output
     page = (folder / RESULTS / "report.html").read_text()
     assert (
         page.count("data:image/png;base64,") == len(catalogue.listed(config.read(folder / "config/tiny.yaml"))) + 2
-        and "cluster sampling against random" in page
+        and "residual against random" in page
     )
     assert "Nothing to be done" in snakemake(folder)
 

@@ -34,9 +34,11 @@ rule sample_frames:
         sets=at("frames/sets.json"),
         labels=lambda wildcards: study.labels_to_sample(wildcards.potential),
         kernels=lambda wildcards: study.kernels_for_drawing(wildcards.potential),
+        summary=at("frames/import.json"),
         previous=lambda wildcards: study.previous_database(
             wildcards.potential, int(wildcards.iteration)
         ),
+        decision=model_of_iteration_before,
     output:
         database=f"{study.iteration}/database.json",
         train=f"{study.iteration}/train.extxyz",
@@ -47,14 +49,12 @@ rule sample_frames:
         at("benchmarks/sample_frames/{potential}_{iteration}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.sample_frames(input, config)),
     params:
-        increment=config["active_learning"]["increment"],
-        train_fraction=study.train_fraction(),
-        allocation=config["active_learning"]["allocation"],
-        draw=config["active_learning"]["draw"],
-        seed=config["seed"],
+        **study.enlargement_settings(),
     message:
-        "Sampling the clusters for iteration {wildcards.iteration} of {wildcards.potential}"
+        "Choosing frames for iteration {wildcards.iteration} of {wildcards.potential}"
     script:
         "../scripts/sample_frames.py"
 

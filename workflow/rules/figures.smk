@@ -180,7 +180,8 @@ rule build_report:
         logs=at("logs"),
         # The report shows learning curves that exist, but a run for the report fits none: hence a parameter, not an input.
         learning=paths.digests(
-            [at("learning_curves/summary.csv"), *study.drawn(LEARNING_FIGURES, kinds=["png"])]
+            [at(f"learning_curves/{name}.csv") for name in ("summary", "comparison", "savings")]
+            + study.drawn(LEARNING_FIGURES, kinds=["png"])
         ),
     message:
         "Writing the report"

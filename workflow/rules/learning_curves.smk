@@ -1,25 +1,29 @@
-# Learning curves: potentials fitted on frames that different strategies choose, compared at equal size on one hold-out.
+# Learning curves: fits on frames that different strategies choose, tested on blocks of time that none of them may use.
 
 
-rule set_aside_holdout:
+rule cut_blocks:
     input:
         table=at("frames/table.csv"),
+        soap=at("kernels/soap.npy"),
+        coulomb=at("kernels/coulomb.npy"),
+        scales=at("kernels/kernels.json"),
     output:
-        at("learning_curves/sets.json"),
+        at("learning_curves/blocks.json"),
     log:
-        at("logs/set_aside_holdout.log"),
+        at("logs/cut_blocks.log"),
     benchmark:
-        at("benchmarks/set_aside_holdout.jsonl")
+        at("benchmarks/cut_blocks.jsonl")
     conda:
         "../../envs/gapglass.yaml"
     params:
         fraction=config["learning_curves"]["holdout_fraction"],
+        draws=config["learning_curves"]["seeds"],
         sizes=config["learning_curves"]["sizes"],
         seed=config["seed"],
     message:
-        "Setting the hold-out of the learning curves aside"
+        "Cutting the trajectories into blocks of time"
     script:
-        "../scripts/set_aside_holdout.py"
+        "../scripts/cut_blocks.py"
 
 
 rule cluster_by_rmsd:
@@ -43,60 +47,81 @@ rule cluster_by_rmsd:
         "../scripts/cluster_by_rmsd.py"
 
 
-rule fit_learning_point:
+rule tune_learning_curves:
     input:
         frames=at("frames/frames.extxyz"),
         table=at("frames/table.csv"),
         summary=at("frames/import.json"),
-        neighbours=at("frames/neighbours.csv"),
-        sets=at("learning_curves/sets.json"),
-        fixed=at("frames/sets.json"),
+        sets=at("frames/sets.json"),
+        blocks=at("learning_curves/blocks.json"),
+        geometry=study.geometry_of_learning_curves(),
+    output:
+        at("learning_curves/hyperparameters.json"),
+    log:
+        at("logs/tune_learning_curves.log"),
+    benchmark:
+        at("benchmarks/tune_learning_curves.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.tune_learning_curves(input, config)),
+    params:
+        **study.learning_settings(ranges=study.ranges_of_learning_curves()),
+    message:
+        "Hyperparameters of all fits of the learning curves"
+    script:
+        "../scripts/tune_learning_curves.py"
+
+
+rule draw_learning_curves:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        sets=at("frames/sets.json"),
+        blocks=at("learning_curves/blocks.json"),
         best=at("clusters/best.json"),
         labels=at("clusters/best_labels.csv"),
         labels_soap_only=at("clusters/delta_0/labels.csv"),
-        labels_rmsd=lambda wildcards: (
-            at("learning_curves/rmsd_labels.csv") if wildcards.strategy == "rmsd_hdbscan" else []
+        labels_rmsd=(
+            at("learning_curves/rmsd_labels.csv")
+            if "rmsd_hdbscan" in config["learning_curves"]["strategies"]
+            else []
         ),
         soap=at("kernels/soap.npy"),
         coulomb=at("kernels/coulomb.npy"),
         scales=at("kernels/kernels.json"),
-        hyperparameters=at("potentials/optimal/hyperparameters.json"),
+        hyperparameters=at("learning_curves/hyperparameters.json"),
     output:
-        at("learning_curves/{strategy}/{size}_{draw}.json"),
+        at("learning_curves/draws/{draw}.csv"),
     log:
-        at("logs/fit_learning_point/{strategy}_{size}_{draw}.log"),
-        fit=at("logs/fit_learning_point/{strategy}_{size}_{draw}.fit.log"),
+        at("logs/draw_learning_curves/{draw}.log"),
     benchmark:
-        at("benchmarks/fit_learning_point/{strategy}_{size}_{draw}.jsonl")
+        at("benchmarks/draw_learning_curves/{draw}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
     resources:
-        **asking(
-            lambda wildcards, input: resources.fit_learning_point(
-                input, int(wildcards.size), config
-            )
-        ),
+        **asking(lambda wildcards, input: resources.draw_learning_curves(input, config)),
     params:
-        **study.fit_settings(
-            sparse_from=config["potential"]["sparse_from"],
-            max_fit_memory=config["active_learning"]["max_fit_memory"],
-            hyperparameters=config["learning_curves"]["hyperparameters"],
+        **study.learning_settings(
+            strategies=config["learning_curves"]["strategies"],
+            sparse_from=config["learning_curves"]["sparse_from"],
+            liquid_from=config["learning_curves"]["liquid_from"],
         ),
     message:
-        "Learning curves: {wildcards.strategy}, {wildcards.size} frames, draw {wildcards.draw} ({resources.mem_mb} MB)"
+        "Learning curves: division {wildcards.draw} ({resources.mem_mb} MB)"
     script:
-        "../scripts/fit_learning_point.py"
+        "../scripts/draw_learning_curves.py"
 
 
 rule collect_learning_curves:
     input:
-        points=study.learning_points(),
-        table=at("frames/table.csv"),
-        sets=at("learning_curves/sets.json"),
+        study.learning_draws(),
     output:
         results=at("learning_curves/results.csv"),
         summary=at("learning_curves/summary.csv"),
         comparison=at("learning_curves/comparison.csv"),
+        savings=at("learning_curves/savings.csv"),
     log:
         at("logs/collect_learning_curves.log"),
     benchmark:
@@ -104,7 +129,7 @@ rule collect_learning_curves:
     conda:
         "../../envs/gapglass.yaml"
     params:
-        liquid_from=config["learning_curves"]["liquid_from"],
+        seed=config["seed"],
     message:
         "Means and error bars of the learning curves"
     script:

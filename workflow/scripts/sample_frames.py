@@ -1,35 +1,64 @@
-"""Enlarge the database of the iteration before, or begin one, with frames from every cluster."""
+"""Enlarge the database of the iteration before, or begin one, by the strategy of the study."""
 
-from gapglass.base import files, log
+import numpy as np
+
+from gapglass.active_learning import enlargement
+from gapglass.base import files, log, seeds
 from gapglass.frames import store
-from gapglass.selection import time_blocks
+from gapglass.potential import core, fit
+from gapglass.selection import strategies, time_blocks
 from gapglass.selection.database import database_size, describe, enlarge
 from gapglass.similarity import kernels
 
 log.configure(snakemake.log[0], "sample_frames", snakemake.params)
-iteration = int(snakemake.wildcards.iteration)
-table = files.read_table(snakemake.input.table)
-labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
+iteration, settings = int(snakemake.wildcards.iteration), snakemake.params
+table, imported = files.read_table(snakemake.input.table), files.read_json(snakemake.input.summary)
 distances = None
 if snakemake.input.kernels:
     soap, coulomb, scales, summary = snakemake.input.kernels
     delta, medians = files.read_json(summary)["delta"], files.read_json(scales)["medians"]
     distances = kernels.read_distance(soap, coulomb, delta, medians)
 before = files.read_json(snakemake.input.previous) if snakemake.input.previous else {"train": [], "test": []}
-sets = time_blocks.current(files.read_json(snakemake.input.sets)["trajectories"], table)
-enlarged = enlarge(
-    before,
-    labels,
-    size=database_size(iteration, snakemake.params.increment, len(labels)),
-    train_fraction=snakemake.params.train_fraction,
-    seed=snakemake.params.seed,
-    allocation=snakemake.params.allocation,
-    draw=snakemake.params.draw,
-    energies=table["energy_ev_per_atom"].to_numpy(),
-    distances=distances,
-    pool=sets["pool"],
+stored = files.read_json(snakemake.input.sets)
+sets = time_blocks.current(stored["trajectories"], table)
+labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
+size = database_size(iteration, settings.increment, len(table))
+if settings.strategy == "clusters":
+    enlarged = enlarge(
+        before, labels, size=size, train_fraction=settings.train_fraction, seed=settings.seed,
+        allocation=settings.allocation, draw=settings.draw, energies=table["energy_ev_per_atom"].to_numpy(),
+        distances=distances, pool=sets["pool"],
+    )  # fmt: skip
+else:
+    more = {}
+    if snakemake.input.decision:
+        hyperparameters = files.read_json(snakemake.input.decision)["best"]["hyperparameters"]
+        settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
+        settings.virials = settings.virials and imported["virials"]
+        n_points = enlargement.n_sparse_points(hyperparameters, settings.species)
+        candidates = enlargement.candidates(sets["pool"], before["train"], n_points)
+        frames = store.read_frames(snakemake.input.frames, candidates, table["offset_bytes"])
+        if tables := core.of_setting(settings.core, stored["closest_distance_angstrom"], settings.species):
+            frames = core.subtract(frames, tables)
+        more = {
+            "frames": dict(zip(candidates, frames, strict=True)),
+            "sparse_from": store.read_frames(snakemake.input.frames, sets["known"], table["offset_bytes"]),
+            "hyperparameters": hyperparameters,
+            "settings": settings,
+        }
+    given = strategies.Given(
+        pool=np.array(sets["pool"]),
+        seed=seeds.derive(settings.seed, "sampling"),
+        clusters={"best": labels},
+        distances=distances,
+    )
+    enlarged = enlargement.enlarge(settings.strategy, given, before, size, **more)
+n_chosen = len(enlarged["train"]) + len(enlarged["test"])
+drawn_by_soap = (settings.strategy, snakemake.wildcards.potential) == ("clusters", "soap_only")
+read = strategies.labels_read(
+    "clusters_soap_only" if drawn_by_soap else settings.strategy, n_chosen, len(sets["pool"]), len(table), iteration
 )
-database = describe(enlarged, before, sets, table["n_atoms"].to_numpy())
+database = describe(enlarged, before, sets, table["n_atoms"].to_numpy(), read)
 for part in ("train", "test"):
     frames = store.read_frames(snakemake.input.frames, database[part], table["offset_bytes"])
     store.write_frames(snakemake.output[part], frames)

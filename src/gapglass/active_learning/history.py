@@ -35,6 +35,7 @@ def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
         "n_frames_reference": n_frames,
         "n_train": n_train,
         "n_test": 0,
+        "n_labels_read": n_train,
         "n_holdout": n_holdout,
         "fraction": n_train / n_frames,
         "fraction_database": n_train / n_frames,
@@ -45,7 +46,8 @@ def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
         "prior": "none",
         "priors": {},
     }
-    row = {"iteration": 1, "n_train": n_train, "n_test": 0, "fraction": n_train / n_frames, "n_fits_so_far": 1}
+    row = {"iteration": 1, "n_train": n_train, "n_test": 0, "n_labels_read": n_train}
+    row |= {"fraction": n_train / n_frames, "n_fits_so_far": 1}
     row |= {f"{name}_{part}": errors[part][name] for part in PARTS for name in ERRORS}
     return summary, pd.DataFrame([row])
 
@@ -79,6 +81,7 @@ def summarise(decisions, evaluations):
         "n_frames_reference": source["n_frames_reference"],
         "n_train": source["n_train"],
         "n_test": source["n_test"],
+        "n_labels_read": source["n_labels_read"],
         "n_holdout": source["n_holdout"],
         "fraction": source["n_train"] / source["n_frames_reference"],
         "fraction_database": (source["n_train"] + source["n_test"]) / source["n_frames_reference"],
@@ -135,6 +138,7 @@ def _history_row(decision, errors):
         "iteration": decision["iteration"],
         "n_train": decision["n_train"],
         "n_test": decision["n_test"],
+        "n_labels_read": decision["n_labels_read"],
         "fraction": (decision["n_train"] + decision["n_test"]) / decision["n_frames_reference"],
         "n_fits_so_far": decision["n_fits"],
     }

@@ -94,6 +94,7 @@ def decide(iteration, number, ledger, database, settings, space, seed):
         "round": number,
         "n_train": len(database["train"]),
         "n_test": len(database["test"]),
+        "n_labels_read": database["labels_read"],
         "n_holdout": len(database["holdout"]),
         "n_frames_reference": sum(len(database[part]) for part in ("train", "test", "holdout", "unused")),
         "n_fits": len(ledger),

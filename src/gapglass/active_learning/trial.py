@@ -71,7 +71,7 @@ def run(target, points, blocks, folds, geometry, settings, *, counts, known, tab
         Classes that train and test. With one fold, the potential is the fit that it tests; with more, the fit on all
         classes.
     geometry : dict
-        The hyperparameters on which the rows depend, see ``basis.GEOMETRY``.
+        The hyperparameters on which the rows depend, see ``hyperparameters.GEOMETRY``.
     settings : object
         Attributes descriptor, cost_limit, objective_weights, prior and ranges (``potential.hyperparameters``).
     counts : pandas.DataFrame

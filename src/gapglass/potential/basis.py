@@ -18,11 +18,6 @@ from gapglass.potential.failures import FitFailed
 from gapglass.potential.gap_xml import Term, write_gap
 
 TRANSITION = 0.5  # Å, over which the cutoff function of a two-body term falls
-# What the sparse points and the rows of frames depend on; the other hyperparameters scale rows or take a part of them.
-GEOMETRY = (
-    "cutoff", "cutoff_width", "n_max", "l_max", "atom_sigma", "zeta", "two_body_cutoff", "two_body_theta",
-    "two_body_n_sparse",
-)  # fmt: skip
 
 
 def many_body_texts(hyperparameters, species, descriptor):
@@ -59,7 +54,7 @@ def choose(frames, hyperparameters, species, descriptor, folder):
     frames : list of ase.Atoms
         Where sparse points are chosen; labels are not read.
     hyperparameters : dict
-        The names of ``GEOMETRY``, and ``n_sparse``.
+        The names of ``hyperparameters.GEOMETRY``, and ``n_sparse``.
     species : list of str
     descriptor : {"soap", "soap_turbo"}
     folder : path-like

@@ -5,6 +5,12 @@ import math
 # The memory of a fit rises with each of these hyperparameters.
 SIZES = ("n_max", "l_max", "cutoff", "n_sparse", "two_body_cutoff", "two_body_n_sparse")
 
+# What the sparse points and the rows of frames depend on; the other hyperparameters scale rows or take a part of them.
+GEOMETRY = (
+    "cutoff", "cutoff_width", "n_max", "l_max", "atom_sigma", "zeta", "two_body_cutoff", "two_body_theta",
+    "two_body_n_sparse",
+)  # fmt: skip
+
 # The radial basis of soap_turbo, poly3gauss, is linearly dependent to rounding beyond this n_max: the smallest
 # eigenvalue of its overlap is 2e-11 at 8, 2e-15 at 10 and negative at 12, so no two programs agree on the energy.
 MOST_RADIAL_SOAP_TURBO = 8

@@ -204,3 +204,11 @@ def too_much(predicted, settings):
     if limit is None or predicted <= limit:
         return ""
     return f"it would need about {predicted:.0f} MB, active_learning.max_fit_memory is {limit:g} MB"
+
+
+MOST_EQUATIONS_MB = 3000  # of the frames among which a strategy chooses
+
+
+def of_frame_equations(columns, n_frames):
+    """Return the memory (MB of 10**6 bytes) of ``FrameEquations``, most of which are a matrix for every frame."""
+    return 8 * n_frames * columns * (columns + 16) / 1e6

@@ -102,7 +102,11 @@ LEARNING_CURVES = (
     Figure("learning_curves", "", "plot_learning_curves", "learning_curves", "Learning curves"),
     Figure("learning_curves_allocation", "", "plot_learning_curves", "learning_curves", "Learning curves"),
 )
-ALLOCATIONS = {"clusters_equal", "clusters_energy_spread", "clusters_medoids"}
+# Variants of the strategies, in a figure of their own.
+ALLOCATIONS = {
+    "clusters_equal", "clusters_energy_spread", "clusters_medoids", "clusters_soap_only", "rmsd_hdbscan",
+    "largest_residual", "variance_per_cluster",
+}  # fmt: skip
 TABLES = (
     Table("coordination", "Table 1", "coordination numbers of every model beside the reference"),
     Table("hyperparameters", "Table S1", "hyperparameters of every potential and the ranges searched"),

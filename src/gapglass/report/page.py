@@ -147,9 +147,13 @@ def _structure(settings, files, tables, doubted):
 def _learning_curves(paths):
     """Return the part of the page on the learning curves, empty where they have not been computed."""
     if not paths:
-        return {"learning": [], "verdict": []}
-    summary = read_table(paths[0])
-    return {"learning": rows.learning_curves(summary), "verdict": verdict(summary)}
+        return {"learning": [], "savings": [], "verdict": []}
+    summary, comparison, savings = (read_table(path) for path in paths[:3])
+    return {
+        "learning": rows.learning_curves(summary),
+        "savings": rows.savings(savings),
+        "verdict": verdict(comparison),
+    }
 
 
 def render(settings, files, logs, learning_curves=()):
@@ -166,7 +170,7 @@ def render(settings, files, logs, learning_curves=()):
     logs : path-like
         Folder of the logs, which hold the settings of each job.
     learning_curves : list of path-like
-        Summary and figures of the learning curves, empty where they have not been computed.
+        Summary, comparison, savings and figures of the learning curves, empty where they have not been computed.
 
     Returns
     -------
@@ -178,6 +182,6 @@ def render(settings, files, logs, learning_curves=()):
     context |= _potentials(settings, files, tables, context["best"], doubted)
     context |= _glass(settings, files) | _structure(settings, files, tables, doubted)
     context |= _learning_curves(learning_curves) | {"costs": rows.costs(tables["cost"])}
-    context |= _pictures(settings, [*files.figures, *learning_curves[1:]], learning_curves)
+    context |= _pictures(settings, [*files.figures, *learning_curves[3:]], learning_curves)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)
     return environment.from_string((TEMPLATES / "report.html.j2").read_text(encoding="utf-8")).render(**context)

@@ -108,6 +108,7 @@ def history(paths):
                     "iteration": int(row["iteration"]),
                     "training": int(row["n_train"]),
                     "test": int(row["n_test"]),
+                    "labels read": int(row["n_labels_read"]),
                     "database": f"{100 * row['fraction']:.0f} %",
                     "fits so far": int(row["n_fits_so_far"]),
                     **_judged(row),
@@ -317,14 +318,36 @@ def r_x(table):
 def learning_curves(summary):
     """Return the energy errors on all frames of the hold-out, a row per strategy, a column per size."""
     rows = []
-    for strategy, part in summary[summary["group"] == "all"].groupby("strategy", sort=False):
+    here = summary[(summary["group"] == "all") & (summary["sparse_from"] == "pool")]
+    for strategy, part in here.groupby("strategy", sort=False):
         row = {"chosen by": strategy.replace("_", " ")}
         for _, point in part.sort_values("n_train").iterrows():
             row[f"{point['n_train']:.0f} frames"] = with_error(
                 point["rmse_energy_mev_per_atom"], point["rmse_energy_mev_per_atom_error"]
             )
+        row["labels read"] = " to ".join(
+            str(int(n)) for n in sorted({part["labels_read"].min(), part["labels_read"].max()})
+        )
         rows.append(row)
     return rows
+
+
+def savings(table):
+    """Return how many times as many frames a choice at random needs for the same energy error, a row per strategy."""
+    rows = []
+    here = table[(table["group"] == "all") & (table["sparse_from"] == "pool")]
+    for strategy, part in here[here["quantity"] == "rmse_energy_mev_per_atom"].groupby("strategy", sort=False):
+        row = {"chosen by": strategy.replace("_", " ")}
+        for _, point in part.sort_values("n_train").iterrows():
+            interval = f"({point['ratio_low']:.1f} to {point['ratio_high']:.1f})"
+            row[f"{point['n_train']:.0f} frames"] = f"{_bound(point['bound'])}{point['ratio']:.1f} {interval}"
+        rows.append(row)
+    return rows
+
+
+def _bound(mark):
+    """Return the mark of a bound as text before a number; an empty field of a table is read as NaN."""
+    return f"{mark} " if isinstance(mark, str) and mark else ""
 
 
 def costs(table):

@@ -7,7 +7,7 @@ import numpy as np
 
 from gapglass.base.seeds import derive
 from gapglass.selection.allocation import allocate, allocation_weights
-from gapglass.selection.strategies import farthest_points
+from gapglass.selection.spread import farthest_points, in_time
 
 BLOCK_ATOMS = 20_000  # of the frames whose rows of a fit one job computes; some tens of seconds
 
@@ -57,9 +57,9 @@ def order_of_drawing(members, seed, draw="random", distances=None):
     members : numpy.ndarray of int
         Frame numbers.
     seed : int
-    draw : {"random", "medoids"}
-        medoids: first the member with the smallest mean distance from all others, then always the member farthest from
-        those already drawn.
+    draw : {"random", "even", "medoids"}
+        even: at even steps in time. medoids: first the member with the smallest mean distance from all others, then
+        always the member farthest from those already drawn.
     distances : numpy.ndarray, shape (n_frames, n_frames)
         Needed for medoids.
 
@@ -69,6 +69,8 @@ def order_of_drawing(members, seed, draw="random", distances=None):
     """
     if draw == "random":
         return np.random.default_rng(seed).permutation(members).tolist()
+    if draw == "even":
+        return in_time(members, seed)
     within = distances[np.ix_(members, members)]
     return [int(members[i]) for i in farthest_points(within, within.mean(axis=1).argmin(), len(members))]
 
@@ -143,7 +145,7 @@ def enlarge(
     return {"train": train, "test": test, "rest": sorted(set(pool.tolist()) - set(train) - set(test))}
 
 
-def describe(database, before, sets, n_atoms):
+def describe(database, before, sets, n_atoms, labels_read):
     """Return the database of an iteration as the loop stores it.
 
     Parameters
@@ -155,17 +157,21 @@ def describe(database, before, sets, n_atoms):
     sets : dict
         pool, guard and holdout, from ``time_blocks.current``.
     n_atoms : numpy.ndarray of int, shape (n_frames,)
+    labels_read : int
+        Frames whose labels the choice has read, see ``strategies.labels_read``.
 
     Returns
     -------
     dict
-        ``train``, ``test``, ``holdout`` (frames set aside, or all others where none are), ``unused`` (the other
-        frames), ``n_left`` (frames that may still be drawn), and ``blocks``: the frames that are new, block by block.
+        ``labels_read``, ``train``, ``test``, ``holdout`` (frames set aside, or all others where none are), ``unused``
+        (the other frames), ``n_left`` (frames that may still be drawn), and ``blocks``: the frames that are new, block
+        by block.
     """
     rest = database["rest"]
     aside = bool(sets["holdout"])
     new = sorted({*database["train"], *database["test"]} - {*before["train"], *before["test"]})
     return {
+        "labels_read": labels_read,
         "train": database["train"],
         "test": database["test"],
         "holdout": sets["holdout"] if aside else rest,
@@ -173,35 +179,6 @@ def describe(database, before, sets, n_atoms):
         "n_left": len(rest),
         "blocks": [new[part] for part in cut(n_atoms[new])],
     }
-
-
-def draw_from_clusters(
-    pool, labels, size, seed, allocation="proportional", draw="random", energies=None, distances=None
-):
-    """Return ``size`` frames of a pool, drawn from its clusters as in ``enlarge``.
-
-    Parameters
-    ----------
-    pool : numpy.ndarray of int
-        Frame numbers that may be drawn.
-    labels : numpy.ndarray of int, shape (n_frames,)
-        Cluster of each frame, also of those outside the pool.
-    size, seed : int
-    allocation, draw, energies, distances
-        See ``enlarge``.
-
-    Returns
-    -------
-    list of int
-        Sorted frame numbers.
-    """
-    here = labels[pool]
-    weights = allocation_weights(here, None if energies is None else energies[pool], allocation, seed)
-    chosen = []
-    counts = allocate(np.unique(here, return_counts=True)[1], size, weights)
-    for name, count in zip(np.unique(here), counts, strict=True):
-        chosen += order_of_drawing(pool[here == name], derive(seed, "sampling", int(name)), draw, distances)[:count]
-    return sorted(chosen)
 
 
 def of_all(sets):

@@ -1,81 +1,190 @@
-"""Selections that need no database: farthest points, even steps in time, even steps in time within clusters."""
+"""Every way to choose training frames, with one interface: a list of frames goes in, a longer one comes out.
+
+A choice of many frames begins with the choice of fewer, so that a database grows and nothing that was fitted is lost.
+"""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gapglass.base.errors import UserError
 from gapglass.base.seeds import derive
+from gapglass.selection import by_model, database, spread
 from gapglass.selection.allocation import allocate
 
 
-def farthest_points(distances, start, count):
-    """Return ``count`` rows of a matrix: ``start``, then always the row farthest from all rows chosen before.
+@dataclass
+class Given:
+    """What strategies may look at; each one takes what it needs.
 
-    Parameters
-    ----------
-    distances : numpy.ndarray, shape (n, n)
-    start : int
-    count : int
-
-    Returns
-    -------
-    list of int
-    """
-    taken = [int(start)]
-    nearest = distances[start].copy()
-    while len(taken) < count:
-        nearest[taken] = -np.inf
-        taken.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, distances[taken[-1]])
-    return taken
-
-
-def uniform_in_time(pool, size, seed):
-    """Return ``size`` frames at even steps along a pool, the first one at random within the first step.
-
-    Parameters
+    Attributes
     ----------
     pool : numpy.ndarray of int
-        Frame numbers in the order of time.
-    size, seed : int
-
-    Returns
-    -------
-    list of int
+        Frames that may be chosen, in the order of time.
+    seed : int
+    clusters : dict
+        Name of a clustering (``best`` of the chosen delta, ``soap_only``, ``rmsd`` in which -1 is noise) -> cluster of
+        every frame of the study.
+    energies : numpy.ndarray, shape (n_frames,), optional
+        eV/atom.
+    distances : numpy.ndarray, shape (n_frames, n_frames), optional
+        For the chosen delta.
+    equations : FrameEquations, optional
+        Of the frames of ``places``.
+    places : dict
+        Frame -> place in the equations.
+    hyperparameters, weights : dict
+        Of the fits, and of energy and force in the objective.
+    known : dict
+        Energies of isolated atoms that are not fitted.
     """
-    phase = np.random.default_rng(seed).uniform()
-    return [int(pool[int((step + phase) * len(pool) / size)]) for step in range(size)]
+
+    pool: np.ndarray
+    seed: int
+    clusters: dict = field(default_factory=dict)
+    energies: np.ndarray | None = None
+    distances: np.ndarray | None = None
+    equations: object = None
+    places: dict = field(default_factory=dict)
+    hyperparameters: dict = field(default_factory=dict)
+    weights: dict = field(default_factory=dict)
+    known: dict = field(default_factory=dict)
 
 
-def draw_regularly(pool, labels, size, seed):
-    """Return ``size`` frames, drawn from each cluster at even steps in time and in proportion to its size.
+def from_clusters(clusters="best", **how):
+    """Return the strategy that draws from clusters; ``how`` are allocation and draw of ``database.enlarge``."""
 
-    Parameters
-    ----------
-    pool : numpy.ndarray of int
-        Frame numbers in the order of time.
-    labels : numpy.ndarray of int, shape (n_frames,)
-        Cluster of each frame; frames with the label -1, noise, are never chosen.
-    size, seed : int
+    def strategy(given, chosen, size):
+        labels = given.clusters[clusters]
+        pool = given.pool[labels[given.pool] >= 0]
+        if len(pool) < size:
+            raise UserError(
+                f"only {len(pool)} frames of the pool belong to clusters, {size} are asked for; drop the size from "
+                "learning_curves.sizes"
+            )
+        grown = database.enlarge(
+            {"train": list(chosen), "test": []}, labels, size=size, train_fraction=1, seed=given.seed,
+            energies=given.energies, distances=given.distances, pool=pool, **how,
+        )  # fmt: skip
+        return [*chosen, *(frame for frame in grown["train"] if frame not in set(chosen))]
 
-    Returns
-    -------
-    list of int
-        Sorted frame numbers.
+    return strategy
 
-    Raises
-    ------
-    UserError
-        When fewer frames than ``size`` belong to clusters.
-    """
-    kept = pool[labels[pool] >= 0]
-    if len(kept) < size:
-        raise UserError(
-            f"only {len(kept)} frames of the pool belong to clusters, {size} are asked for; "
-            "drop the size from learning_curves.sizes"
-        )
-    chosen = []
-    names, sizes = np.unique(labels[kept], return_counts=True)
+
+def random(given, chosen, size):
+    """Draw frames at random."""
+    return _first(np.random.default_rng(given.seed).permutation(given.pool).tolist(), chosen, size)
+
+
+def uniform_in_time(given, chosen, size):
+    """Take frames at even steps along the pool."""
+    return _first(spread.in_time(given.pool, given.seed), chosen, size)
+
+
+def farthest_point(given, chosen, size):
+    """Take the frame farthest from all chosen before, in the distance of the hybrid kernel."""
+    place = {int(frame): i for i, frame in enumerate(given.pool)}
+    start = [place[frame] for frame in chosen]
+    start = start or np.random.default_rng(given.seed).integers(len(given.pool))
+    within = given.distances[np.ix_(given.pool, given.pool)]
+    return given.pool[spread.farthest_points(within, start, size)].tolist()
+
+
+def variance(given, chosen, size):
+    """Take the frames that lower the predicted variances of the pool most; no label is read."""
+    found = by_model.variance_reduction(
+        given.equations, given.hyperparameters, _places(given, given.pool), size, given.weights, _places(given, chosen)
+    )
+    return _frames(given, found)
+
+
+def variance_per_cluster(given, chosen, size):
+    """Take from each cluster, in proportion to its size, those that lower the variances of its frames most."""
+    labels = given.clusters["best"][given.pool]
+    names, sizes = np.unique(labels, return_counts=True)
+    order = list(chosen)
     for name, count in zip(names, allocate(sizes, size), strict=True):
-        if count:
-            chosen += uniform_in_time(kept[labels[kept] == name], count, derive(seed, "regular", int(name)))
-    return sorted(chosen)
+        members = given.pool[labels == name]
+        found = by_model.variance_reduction(
+            given.equations, given.hyperparameters, _places(given, members), int(count), given.weights
+        )
+        order += [frame for frame in _frames(given, found) if frame not in set(order)]
+    return order[:size]
+
+
+def residual(given, chosen, size):
+    """Add the frames whose errors, once fitted, lower the errors of the pool most; begin evenly in time."""
+    if not chosen:
+        return uniform_in_time(given, chosen, size)
+    found = by_model.error_reduction(
+        given.equations, given.hyperparameters, _places(given, given.pool), _places(given, chosen), size,
+        given.weights, given.known,
+    )  # fmt: skip
+    return _frames(given, found)
+
+
+def largest_residual(given, chosen, size):
+    """Add the frames with the largest errors and a quarter at random; begin evenly in time."""
+    if not chosen:
+        return uniform_in_time(given, chosen, size)
+    found = by_model.largest_errors(
+        given.equations, given.hyperparameters, _places(given, given.pool), _places(given, chosen), size,
+        given.weights, derive(given.seed, "largest residual", size), given.known,
+    )  # fmt: skip
+    return _frames(given, found)
+
+
+def _first(order, chosen, size):
+    """Return the chosen frames and the first others of an order, ``size`` together."""
+    return [*chosen, *(frame for frame in order if frame not in set(chosen))][:size]
+
+
+def _places(given, frames):
+    return [given.places[int(frame)] for frame in frames]
+
+
+def _frames(given, places):
+    frame_of = {place: frame for frame, place in given.places.items()}
+    return [frame_of[place] for place in places]
+
+
+STRATEGIES = {
+    "clusters": from_clusters(),
+    "clusters_equal": from_clusters(allocation="equal"),
+    "clusters_energy_spread": from_clusters(allocation="energy_spread"),
+    "clusters_medoids": from_clusters(draw="medoids"),
+    "clusters_soap_only": from_clusters("soap_only"),
+    "random": random,
+    "uniform_in_time": uniform_in_time,
+    "farthest_point": farthest_point,
+    "rmsd_hdbscan": from_clusters("rmsd", draw="even"),
+    "variance": variance,
+    "variance_per_cluster": variance_per_cluster,
+    "residual": residual,
+    "largest_residual": largest_residual,
+}
+# Strategies that need the equations of the frames; the others look at frames and clusters alone.
+BY_MODEL = ("variance", "variance_per_cluster", "residual", "largest_residual")
+# Strategies that need no label but those of the frames chosen. Delta of the clusters is chosen by the energies of all
+# frames, and residuals are errors on all frames of the pool.
+LABEL_FREE = ("random", "uniform_in_time", "rmsd_hdbscan", "variance", "clusters_soap_only")
+
+
+def needs_model(strategy, iteration):
+    """Return whether a strategy of the loop asks a fit in an iteration; in the first there is none."""
+    return iteration > 1 and strategy in BY_MODEL
+
+
+def labels_read(strategy, n_chosen, n_pool, n_frames, iteration=2):
+    """Return how many labels a strategy reads for a choice of frames.
+
+    Parameters
+    ----------
+    n_chosen, n_pool, n_frames : int
+        Frames that train, of the pool, and of the study.
+    iteration : int
+        In the first, there is no fit whose errors could be read.
+    """
+    if strategy in LABEL_FREE or (strategy in ("residual", "largest_residual") and iteration == 1):
+        return n_chosen
+    return n_pool if strategy in ("residual", "largest_residual") else n_frames

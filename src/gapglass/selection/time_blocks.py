@@ -14,6 +14,8 @@ from gapglass.frames.plateaus import MIN_PLATEAU_FRAMES
 
 N_FOLDS = 5
 PARTS = ("pool", "guard", "holdout")
+LEAST_BLOCKS = 4  # of a run
+SETTLED = 0.1
 TRAIN, TEST = "train", "test"  # classes of the paper's division of a database
 
 
@@ -206,3 +208,131 @@ def refuse_one_fold(names):
             f"the {len(names)} training frames lie in one stretch of time, or beside each other, so no fold can be "
             "left out: raise active_learning.increment, or set active_learning.validation: split"
         )
+
+
+def decay(distances):
+    """Return after how many frames the fast loss of similarity along a run has ended.
+
+    Vibrations change a frame within few steps; the slow drift of a liquid, or of the state of a glass, goes on for
+    ever. The loss has ended at the first lag whose next frame adds less than a tenth of what the first frame adds to
+    the mean squared distance.
+
+    Parameters
+    ----------
+    distances : numpy.ndarray, shape (n, n)
+        Between the frames of a run, in the order of time.
+
+    Returns
+    -------
+    lag : int
+        At least 1, at most a quarter of the frames.
+    unrelated : bool
+        Whether neighbours in time are as far apart as any two frames: within a tenth of the mean squared distance.
+    """
+    squared, n = np.square(distances), len(distances)
+    longest = max(1, n // 4)
+    of_lag = np.array([np.diagonal(squared, lag).mean() for lag in range(1, longest + 2) if lag < n])
+    if not len(of_lag):
+        return 1, True
+    mean = squared[np.triu_indices(n, 1)].mean()
+    settled = np.flatnonzero(np.diff(of_lag) < SETTLED * of_lag[0])
+    return min(int(settled[0]) + 1 if len(settled) else longest, longest), bool(of_lag[0] >= (1 - SETTLED) * mean)
+
+
+def runs(table):
+    """Return the frames of every run that is cut into blocks: plateaus, short ones joined with the next in time.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        frames/table.csv, or some of its rows.
+
+    Returns
+    -------
+    list of numpy.ndarray of int
+        Frame numbers in the order of time, of one trajectory each.
+    """
+    found, waiting = [], {}
+    for part in sorted(plateaus(table), key=lambda part: part["frame"].iloc[0]):
+        trajectory, frames = part["trajectory"].iloc[0], part["frame"].to_numpy()
+        if trajectory in waiting:
+            frames = np.sort(np.concatenate([waiting.pop(trajectory), frames]))
+        if len(frames) < LEAST_BLOCKS:
+            waiting[trajectory] = frames
+        else:
+            found.append((trajectory, frames))
+    for trajectory, frames in waiting.items():
+        last = [place for place, (name, _) in enumerate(found) if name == trajectory]
+        if last:
+            found[last[-1]] = (trajectory, np.sort(np.concatenate([found[last[-1]][1], frames])))
+        else:
+            found.append((trajectory, frames))
+    return [frames for _, frames in found]
+
+
+def blocks(table, distances):
+    """Cut every run into blocks, which are the unit of a test: frames of one block resemble each other.
+
+    A block is four times as long as the fast loss of similarity (``decay``), and a run has at least four of them. Of
+    unrelated snapshots each is a block.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        frames/table.csv.
+    distances : callable
+        Frame numbers of a run -> numpy.ndarray, distances between them.
+
+    Returns
+    -------
+    list of dict
+        A run each: ``frames`` (in the order of time), ``edges`` (place of the first frame of every block, and the
+        number of frames) and ``guard`` (frames beside a block that is left out, at most a quarter of a block).
+    """
+    found = []
+    for frames in runs(table):
+        lag, unrelated = decay(distances(frames))
+        n_blocks = len(frames) if unrelated else max(LEAST_BLOCKS, round(len(frames) / (4 * lag)))
+        n_blocks = min(n_blocks, len(frames))
+        edges = np.round(np.linspace(0, len(frames), n_blocks + 1)).astype(int)
+        guard = 0 if unrelated else min(lag, int(np.diff(edges).min()) // 4)
+        found.append({"frames": frames.tolist(), "edges": edges.tolist(), "guard": int(guard)})
+    return found
+
+
+def leave_out(runs_of_blocks, fraction, seed):
+    """Divide frames by blocks that are drawn at random from every run.
+
+    Parameters
+    ----------
+    runs_of_blocks : list of dict
+        From ``blocks``.
+    fraction : float
+        Share of the blocks of every run that is held out, at least one block of a run that has two.
+    seed : int
+
+    Returns
+    -------
+    dict
+        ``pool``, ``guard`` and ``holdout``: sorted frame numbers; ``blocks``: frame -> number of its block.
+    """
+    random, parts, number, block_of = np.random.default_rng(seed), {name: [] for name in PARTS}, 0, {}
+    for run in runs_of_blocks:
+        frames, edges = np.asarray(run["frames"]), run["edges"]
+        n_blocks = len(edges) - 1
+        count = min(max(1, round(fraction * n_blocks)), n_blocks - 1)
+        part = np.full(len(frames), PARTS.index("pool"))
+        for block in random.choice(n_blocks, count, replace=False):
+            first, last = edges[block], edges[block + 1]
+            for place in range(max(0, first - run["guard"]), min(len(frames), last + run["guard"])):
+                if part[place] != PARTS.index("holdout"):
+                    part[place] = PARTS.index("guard")
+            part[first:last] = PARTS.index("holdout")
+        for index, name in enumerate(PARTS):
+            parts[name] += frames[part == index].tolist()
+        for block in range(n_blocks):
+            block_of |= dict.fromkeys(frames[edges[block] : edges[block + 1]].tolist(), number + block)
+        number += n_blocks
+    return {name: sorted(int(frame) for frame in frames) for name, frames in parts.items()} | {
+        "blocks": {int(frame): int(block) for frame, block in block_of.items()}
+    }

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from gapglass.base.versions import versions
 from gapglass.glass.quip_plugin import SOURCE
-from gapglass.potential.hyperparameters import bounds
+from gapglass.potential.hyperparameters import GEOMETRY, bounds
+from gapglass.selection.strategies import BY_MODEL
 from gapglass.study import models
 
 LOOPS = ("optimal", "soap_only")  # the potentials that an active-learning loop makes
@@ -121,9 +122,23 @@ class Study:
         """Return the labels of the clusters from which a potential draws: of the chosen delta, or of delta = 0."""
         return self.at("clusters/best_labels.csv" if potential == "optimal" else "clusters/delta_0/labels.csv")
 
+    def enlargement_settings(self):
+        """Return the settings that the choice of the frames of an iteration depends on."""
+        loop, strategy = self.config["active_learning"], self.config["selection"]["strategy"]
+        settings = {"strategy": strategy, "increment": loop["increment"], "seed": self.config["seed"]}
+        if strategy == "clusters":
+            names = ("allocation", "draw")
+            return {**settings, **{name: loop[name] for name in names}, "train_fraction": self.train_fraction()}
+        if strategy in BY_MODEL:
+            potential = {key: self.config["potential"][key] for key in ("descriptor", "core", "e0", "virials")}
+            settings |= {**potential, "objective_weights": self.objective_weights(), "engine": self.engine}
+        return settings
+
     def kernels_for_drawing(self, potential):
         """Return kernels, their scales and the summary with delta where distances decide what is drawn, or nothing."""
-        if self.config["active_learning"]["draw"] != "medoids":
+        medoids = self.config["active_learning"]["draw"] == "medoids"
+        strategy = self.config["selection"]["strategy"]
+        if strategy != "farthest_point" and not (strategy == "clusters" and medoids):
             return []
         summary = "best.json" if potential == "optimal" else "delta_0/summary.json"
         return [self.at(f"kernels/{name}") for name in ("soap.npy", "coulomb.npy", "kernels.json")] + [
@@ -253,15 +268,38 @@ class Study:
             "shared_points": self.config["potential"]["sparse_from"] == "pool",
         }
 
-    def learning_points(self):
-        """Return the result of every strategy, size and draw of the learning curves, large fits first."""
-        settings = self.config["learning_curves"]
-        return [
-            self.at(f"learning_curves/{strategy}/{size}_{draw}.json")
-            for size in sorted(settings["sizes"], reverse=True)
-            for draw in range(1, settings["seeds"] + 1)
-            for strategy in settings["strategies"]
-        ]
+    # Learning curves
+
+    def learning_draws(self):
+        """Return the results of every division of the learning curves."""
+        draws = self.config["learning_curves"]["seeds"]
+        return [self.at(f"learning_curves/draws/{draw}.csv") for draw in range(1, draws + 1)]
+
+    def ranges_of_learning_curves(self):
+        """Return ``potential.hyperparameters`` with those that the learning curves set themselves."""
+        own = self.config["learning_curves"]["hyperparameters"].items()
+        # 400.0 sparse points are 400.
+        own = {name: int(value) if value == int(value) else value for name, value in own}
+        return self.config["potential"]["hyperparameters"] | own
+
+    def geometry_of_learning_curves(self):
+        """Return the hyperparameters of ``optimal`` where the configuration leaves the geometry open, else nothing."""
+        ranges = self.ranges_of_learning_curves()
+        open_ones = [name for name in GEOMETRY if isinstance(ranges[name], dict)]
+        return self.at("potentials/optimal/hyperparameters.json") if open_ones else []
+
+    def learning_settings(self, **more):
+        """Return the settings that the fits of the learning curves depend on, together with those of ``more``."""
+        curves, potential = self.config["learning_curves"], self.config["potential"]
+        return {
+            **{key: potential[key] for key in ("descriptor", "core", "e0", "virials")},
+            "objective_weights": self.objective_weights(),
+            "fraction": curves["holdout_fraction"],
+            "sizes": curves["sizes"],
+            "seed": self.config["seed"],
+            "engine": self.engine,
+            **more,
+        }
 
     # Glass models
 

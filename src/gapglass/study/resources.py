@@ -207,22 +207,71 @@ def fit_all_frames(inputs, config):
     return _fit(files.read_table(inputs.neighbours), files.read_json(inputs.hyperparameters), inputs, config)
 
 
-def fit_learning_point(inputs, size, config):
-    """Return the most (MB, minutes) that a point of a learning curve may take, whichever frames its strategy chooses.
+def sample_frames(inputs, config):
+    """Return (MB, minutes) for choosing the frames of an iteration.
 
     Parameters
     ----------
     inputs : object
-        Paths ``neighbours``, ``sets``, ``hyperparameters``, ``summary``.
-    size : int
-        Training frames.
+        Paths ``table``, ``kernels`` (or nothing) and ``decision`` (or nothing, where no fit helps to choose).
     config : dict
         The configuration.
     """
-    pool = files.read_table(inputs.neighbours).iloc[files.read_json(inputs.sets)["pool"]]
-    largest = pool.nlargest(size, f"within_{geometry.RADII[-1]:.1f}")
-    hyperparameters = files.read_json(inputs.hyperparameters) | config["learning_curves"]["hyperparameters"]
-    return _fit(largest, hyperparameters, inputs, config)
+    n_atoms = files.read_table(inputs.table)["n_atoms"]
+    needed = 3 * 8 * len(n_atoms) ** 2 / 1e6 if inputs.kernels else 0
+    if not inputs.decision:
+        return math.ceil(BASE_MB + needed), SHORTEST
+    columns = _columns(config["potential"]["hyperparameters"], inputs)
+    held = min(2 * memory.MOST_EQUATIONS_MB, 2 * memory.of_frame_equations(columns, len(n_atoms)))
+    rows = min(n_atoms.sum(), 1e6 * held / (16 * columns**2) * n_atoms.max())
+    n_steps = 10 * math.log2(max(2, len(n_atoms)))
+    seconds = 60 + rows * (4e-10 * columns**2 + 1e-6 * columns) + n_steps * (1e-9 * columns**3 + 1e-3 * held)
+    return math.ceil(BASE_MB + needed + held), minutes(seconds)
+
+
+def _learning_columns(inputs, config):
+    """Return the most sparse points of a fit of the learning curves, those of pairs of species included."""
+    return _columns(config["potential"]["hyperparameters"] | config["learning_curves"]["hyperparameters"], inputs)
+
+
+def _columns(ranges, inputs):
+    """Return the most sparse points of a fit in ranges of hyperparameters; ``inputs`` holds summary."""
+    n_species = len(files.read_json(inputs.summary)["species"])
+    pairs = n_species * (n_species + 1) // 2
+    return int(n_species * bounds(ranges["n_sparse"])[1] + pairs * bounds(ranges["two_body_n_sparse"])[1])
+
+
+def tune_learning_curves(inputs, config):
+    """Return (MB, minutes) for tuning the learning curves; ``inputs`` holds table and summary."""
+    columns, n_atoms = _learning_columns(inputs, config), files.read_table(inputs.table)["n_atoms"]
+    atoms = max(config["learning_curves"]["sizes"]) * n_atoms.max()
+    numbers = memory.CLASSES * 3 * columns**2 + 4 * (3 * n_atoms.max() + 7) * columns
+    seconds = 60 + atoms * (4e-10 * columns**2 + 1e-6 * columns) + 1e-9 * columns**3 * 0.2 * SETS_TRIED
+    return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(seconds)
+
+
+def draw_learning_curves(inputs, config):
+    """Return (MB, minutes) for one division of the learning curves.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``table`` and ``summary``.
+    config : dict
+        The configuration.
+    """
+    curves, columns = config["learning_curves"], _learning_columns(inputs, config)
+    n_atoms = files.read_table(inputs.table)["n_atoms"]
+    distances = 8 * len(n_atoms) ** 2 / 1e6
+    # Strategies by variance hold a second copy of the matrices of the pool.
+    needed = 2 * memory.of_frame_equations(columns, len(n_atoms)) + 3 * distances
+    rows = n_atoms.sum() * (4e-10 * columns**2 + 1e-6 * columns)
+    n_fits = len(curves["strategies"]) * (len(curves["sizes"]) + 8 * math.log2(max(curves["sizes"])))
+    seconds = 30 + rows * (
+        1 + len(curves["strategies"]) * len(curves["sizes"]) * ("training" in curves["sparse_from"])
+    )
+    seconds += n_fits * (1e-9 * columns**3 + 2e-9 * len(n_atoms) * columns**2)
+    return math.ceil(BASE_MB + needed), minutes(seconds)
 
 
 def check_engine(inputs, config):

@@ -1,13 +1,16 @@
-"""Learning curves: groups of frames, means, verdicts, and the errors of groups."""
+"""Learning curves: groups of frames, divisions, means, paired comparisons, frames saved, and a curve of real fits."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_ind
+import small_fits
+from scipy.stats import ttest_rel
 
 from gapglass.active_learning import learning_curves
 from gapglass.base.errors import UserError
-from gapglass.potential import evaluation
+from gapglass.potential import basis, engine, evaluation
 
 
 @pytest.fixture
@@ -37,79 +40,138 @@ def test_groups_by_temperature_and_role(table):
 
 
 def results(strategy, errors, force=0.2, size=10):
-    return [
-        {
-            "strategy": strategy,
-            "n_train": size,
-            "draw": n,
-            "group": "all",
-            "rmse_energy_mev_per_atom": e,
-            "rmse_force_ev_per_angstrom": force,
-        }
-        for n, e in enumerate(errors)
-    ]
+    return pd.DataFrame(
+        [
+            {
+                "strategy": strategy,
+                "sparse_from": "pool",
+                "n_train": size,
+                "draw": n,
+                "group": "all",
+                "labels_read": size,
+                "rmse_energy_mev_per_atom": e,
+                "rmse_force_ev_per_angstrom": force,
+            }
+            for n, e in enumerate(errors, 1)
+        ]
+    )
 
 
-def test_means_error_bars_and_verdicts_by_hand():
-    rows = (
-        results("clusters", [4.0, 5.0, 6.0])
-        + results("random", [9.0, 10.0, 11.0])
-        + results("farthest_point", [5.0, 5.2, 5.4])
+def test_means_error_bars_and_paired_comparisons_by_hand():
+    found = learning_curves.collect(
+        [
+            results("clusters", [4.0, 5.0, 6.0]),
+            results("random", [8.0, 10.0, 12.5]),
+            results("farthest_point", [9.0, 9.0, 12.0]),
+        ]
     )
-    summary = learning_curves.summarise(pd.DataFrame(rows))
-    clusters = summary.set_index("strategy").loc["clusters"]
-    assert clusters["rmse_energy_mev_per_atom"] == 5.0 and clusters["n_draws"] == 3
-    assert clusters["rmse_energy_mev_per_atom_error"] == pytest.approx(1 / np.sqrt(3))
-    found = learning_curves.compare(summary).set_index(["strategy", "quantity"])
-    energy = found.loc[("clusters", "rmse_energy_mev_per_atom")]
-    assert energy["verdict"] == "better" and energy["difference_error"] == pytest.approx(np.sqrt(2 / 3))
-    assert energy["p_value"] == pytest.approx(ttest_ind([4, 5, 6], [9, 10, 11], equal_var=False).pvalue)
-    assert found.loc[("clusters", "rmse_force_ev_per_angstrom"), "verdict"] == "undecided"
-    lines = learning_curves.verdict(summary)
-    assert "energy, cluster sampling against random: better with 10 frames" in lines
-    assert "energy, cluster sampling against farthest point: no difference seen with 10 frames" in lines
-    worse = learning_curves.verdict(
-        learning_curves.summarise(pd.DataFrame(results("clusters", [9.0, 9.1]) + results("random", [4.0, 4.1])))
+    summary = learning_curves.summarise(found).set_index("strategy").loc["clusters"]
+    assert summary["rmse_energy_mev_per_atom"] == 5.0 and summary["n_draws"] == 3 and summary["labels_read"] == 10
+    assert summary["rmse_energy_mev_per_atom_error"] == pytest.approx(1 / np.sqrt(3))
+    comparison = learning_curves.compare(found)
+    rows = comparison.set_index(["strategy", "quantity"])
+    energy = rows.loc[("clusters", "rmse_energy_mev_per_atom")]
+    logs = np.log([4.0 / 8, 5.0 / 10, 6.0 / 12.5])
+    assert energy["verdict"] == "better" and energy["difference_percent"] == pytest.approx(
+        100 * (np.exp(logs.mean()) - 1)
     )
-    assert worse[0] == "energy, cluster sampling against random: worse with 10 frames"
+    assert energy["p_value"] == pytest.approx(ttest_rel(np.log([4, 5, 6]), np.log([8, 10, 12.5])).pvalue)
+    assert rows.loc[("clusters", "rmse_force_ev_per_angstrom"), "verdict"] == "undecided"
+    lines = learning_curves.verdict(comparison)
+    assert "energy, clusters against random: better with 10 frames" in lines
+    assert "energy, farthest point against random: no difference seen with 10 frames" in lines
 
 
 def test_one_draw_decides_nothing():
-    summary = learning_curves.summarise(pd.DataFrame(results("clusters", [4.0]) + results("random", [9.0, 9.1])))
-    assert set(learning_curves.compare(summary)["verdict"]) == {"undecided"}
+    found = learning_curves.collect([results("clusters", [4.0]), results("random", [9.0, 9.1])])
+    assert set(learning_curves.compare(found)["verdict"]) == {"undecided"}
 
 
 def test_equal_strategies_are_seldom_distinguished(rng):
     verdicts = []
     for _ in range(300):
-        rows = results("clusters", rng.normal(5, 0.3, 5)) + results("random", rng.normal(5, 0.3, 5))
-        verdicts.append(learning_curves.compare(learning_curves.summarise(pd.DataFrame(rows)))["verdict"].iloc[0])
-    assert 0.005 < np.mean(np.array(verdicts) != "undecided") < 0.1
+        shared = rng.normal(5, 0.5, 6)  # of the division, the same for both
+        found = learning_curves.collect(
+            [results(name, shared + rng.normal(0, 0.2, 6)) for name in ("clusters", "random")]
+        )
+        verdicts.append(learning_curves.compare(found)["verdict"].iloc[0])
+    assert 0.01 < np.mean(np.array(verdicts) != "undecided") < 0.1
 
 
-def test_errors_of_groups_follow_from_those_of_the_frames(blyp_frames, rng):
-    frames = [blyp_frames[0].copy(), blyp_frames[1].copy(), blyp_frames[2].copy()[:24]]
-    for frame in frames:
-        frame.info["REF_energy"], frame.arrays["REF_forces"] = -1.0 * len(frame), rng.normal(size=(len(frame), 3))
-    energies = np.add([frame.info["REF_energy"] for frame in frames], [0.48, -0.96, 0.24])
-    forces = [frame.arrays["REF_forces"] + rng.normal(0, 0.2, (len(frame), 3)) for frame in frames]
-    point = {
-        "strategy": "random",
-        "n_train": 5,
-        "draw": 1,
-        "status": "ok",
-        "reason": "",
-        **evaluation.frame_errors(frames, energies, forces),
-    }
-    failed = {"strategy": "clusters", "n_train": 5, "draw": 1, "status": "failed", "reason": "no memory"}
-    found = learning_curves.table(
-        [failed, point], np.array(["glass", "liquid", "liquid"]), np.array([48, 48, 24])
-    ).set_index("group")
-    assert set(found["strategy"]) == {"random"}
-    assert found.loc["glass", "rmse_energy_mev_per_atom"] == pytest.approx(10.0)
-    for group, chosen in (("all", slice(None)), ("liquid", slice(1, None))):
-        expected = evaluation.errors(frames[chosen], energies[chosen], forces[chosen])
-        for name, value in expected.items():
-            assert found.loc[group, name] == pytest.approx(value)
-    with pytest.raises(UserError, match="no memory"):
-        learning_curves.table([failed], np.array(["glass"]), np.array([48]))
+def test_frames_that_random_needs_for_the_same_error():
+    parts = [results("random", [16 / size**0.5] * 3, size=size) for size in (4, 16, 64)]
+    parts += [results(learning_curves.WHOLE_POOL, [1.0] * 3, size=256)]
+    parts += [results("residual", [4.0] * 3, size=4), results("residual", [0.5] * 3, size=64)]
+    parts += [results("variance", [16.0] * 3, size=4)]
+    found = learning_curves.savings(learning_curves.collect(parts), seed=1)
+    energy = found[found["quantity"] == "rmse_energy_mev_per_atom"].set_index(["strategy", "n_train"])
+    assert energy.loc[("residual", 4), "ratio"] == pytest.approx(4.0)  # random needs 16
+    # The pool of 256 frames does not reach 0.5.
+    assert energy.loc[("residual", 64), "ratio"] == pytest.approx(4.0)
+    assert energy.loc[("residual", 64), "bound"] == ">" and energy.loc[("variance", 4), "bound"] == "<"
+    assert (
+        energy["ratio_low"].le(energy["ratio"] + 1e-9).all() and energy["ratio_high"].ge(energy["ratio"] - 1e-9).all()
+    )
+
+
+RUN = [{"frames": list(range(20)), "edges": [0, 5, 10, 15, 20], "guard": 1}]
+
+
+def test_divisions_that_cannot_be_made_are_refused():
+    learning_curves.refuse_sizes(RUN, 0.25, 1, 3, [4, 12])
+    with pytest.raises(UserError, match=r"sizes holds 15; division 0 leaves 1[34] frames"):
+        learning_curves.refuse_sizes(RUN, 0.25, 1, 3, [4, 15])
+    with pytest.raises(UserError, match="no run has two of them"):
+        learning_curves.refuse_sizes([{"frames": [0], "edges": [0, 1], "guard": 0}], 0.25, 1, 3, [1])
+
+
+@pytest.mark.xdist_group("engine")
+def test_points_are_the_errors_of_fits_on_the_frames_chosen(tmp_path):
+    frames = small_fits.frames(20)
+    settings = SimpleNamespace(
+        species=small_fits.SPECIES, descriptor="soap_turbo", virials=True, known={}, seed=3,
+        sparse_from=["pool", "training"], objective_weights={"energy": 1.0, "force": 1.0},
+        strategies=["residual", "random", "rmsd_hdbscan"],
+    )  # fmt: skip
+    division = learning_curves.divide(RUN, 0.25, 3, 1)
+    used = {i: frames[i] for i in (*division["pool"], *division["holdout"])}
+    labels = {"rmsd": np.full(20, -1)}
+    groups = np.array(["liquid"] * 10 + ["glass"] * 10)
+    found = learning_curves.points(
+        used, division, 20, small_fits.HYPERPARAMETERS, settings, sizes=[8, 4], given={"clusters": labels},
+        groups=groups, draw=1,
+    )  # fmt: skip
+    # A strategy that cannot choose is left out.
+    assert set(found["strategy"]) == {"residual", "random", learning_curves.WHOLE_POOL}
+    whole = found[(found["strategy"] == learning_curves.WHOLE_POOL) & (found["group"] == "all")].iloc[0]
+    terms = basis.choose(
+        [frames[i] for i in division["pool"]], small_fits.HYPERPARAMETERS, small_fits.SPECIES, "soap_turbo", tmp_path
+    )
+    rows = small_fits.rows_of([frames[i] for i in division["pool"]], terms, tmp_path)
+    path = small_fits.write(tmp_path / "gap.xml", rows, terms)
+    test = [frames[i] for i in division["holdout"]]
+    expected = evaluation.errors(test, *engine.predict(path, test))
+    for name, value in expected.items():
+        assert whole[name] == pytest.approx(value, rel=1e-4)
+    again = learning_curves.points(
+        used, division, 20, small_fits.HYPERPARAMETERS, settings, sizes=[4, 8], given={"clusters": labels},
+        groups=groups, draw=1,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(found, again)
+
+
+@pytest.mark.xdist_group("engine")
+def test_hyperparameters_are_tuned_on_a_division_of_their_own():
+    frames = small_fits.frames(20)
+    division = learning_curves.divide(RUN, 0.25, 3, learning_curves.TUNING)
+    settings = SimpleNamespace(
+        species=small_fits.SPECIES, descriptor="soap_turbo", virials=True, known={},
+        objective_weights={"energy": 1.0, "force": 1.0},
+    )  # fmt: skip
+    ranges = small_fits.HYPERPARAMETERS | {"sigma_force": {"low": 0.01, "high": 1.0, "scale": "log"}}
+    pool = {i: frames[i] for i in division["pool"]}
+    found = learning_curves.tuned(pool, division["blocks"], 8, small_fits.GEOMETRY, ranges, settings, seed=3)
+    assert set(found) == {*small_fits.HYPERPARAMETERS} and 0.01 < found["sigma_force"] <= 1.0
+    assert {name: found[name] for name in small_fits.GEOMETRY} == small_fits.GEOMETRY
+    with pytest.raises(UserError, match="two blocks of time"):
+        learning_curves.tuned(pool, division["blocks"], 1, small_fits.GEOMETRY, ranges, settings, seed=3)

@@ -10,7 +10,8 @@ from test_loop import database_of, entry_of
 from gapglass.active_learning import limits, loop
 from gapglass.base.errors import UserError
 from gapglass.frames import geometry
-from gapglass.potential import basis, cost, memory
+from gapglass.potential import cost, memory
+from gapglass.potential.hyperparameters import GEOMETRY
 
 SETTINGS = HYPERPARAMETERS | {
     "cutoff": {"low": 3.5, "high": 6.0, "scale": "linear"},
@@ -43,8 +44,8 @@ def microseconds(counts, h):
 
 def test_outer_level_of_the_engine_is_the_geometry(counts):
     space = space_of(counts)
-    assert set(space.settings) == set(basis.GEOMETRY) and space.tuned == ["cutoff", "n_max", "l_max"]
-    assert all(set(h) == set(basis.GEOMETRY) for h in [*space.explore(4, 1), space.smallest()])
+    assert set(space.settings) == set(GEOMETRY) and space.tuned == ["cutoff", "n_max", "l_max"]
+    assert all(set(h) == set(GEOMETRY) for h in [*space.explore(4, 1), space.smallest()])
     # Every hyperparameter belongs to one level.
     assert set(space.settings) | set(limits.INNER) == set(HYPERPARAMETERS)
     assert not set(space.settings) & set(limits.INNER)

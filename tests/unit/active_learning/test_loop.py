@@ -45,7 +45,8 @@ def landscape(h, iteration):
 def database_of(train, test=(), holdout=(), unused=(), n_left=0, blocks=((),)):
     """Return a database as ``selection.database.describe`` makes it."""
     parts = {"train": train, "test": test, "holdout": holdout, "unused": unused}
-    return {name: list(part) for name, part in parts.items()} | {"n_left": n_left, "blocks": [*map(list, blocks)]}
+    found = {name: list(part) for name, part in parts.items()}
+    return found | {"labels_read": 100, "n_left": n_left, "blocks": [*map(list, blocks)]}
 
 
 def entry_of(iteration, number, trial, h, energy, force=0.1, objective=None, origin=None):

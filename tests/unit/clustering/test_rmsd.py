@@ -57,10 +57,11 @@ def test_rmsd_clusters_drop_noise_and_keep_trajectories_apart(rng):
     # A displacement between frames of more than half a cell may split a state, but never joins two.
     assert not set(labels[:40]) & set(labels[43:83]) - {-1}
     assert not set(labels[:83]) & set(labels[83:]) - {-1}
-    chosen = strategies.draw_regularly(np.arange(len(labels)), labels, 12, seed=1)
+    given = strategies.Given(pool=np.arange(len(labels)), seed=1, clusters={"rmsd": labels})
+    chosen = strategies.STRATEGIES["rmsd_hdbscan"](given, [], 12)
     assert len(set(chosen)) == 12 and (labels[chosen] >= 0).all()
     with pytest.raises(UserError, match="belong to clusters"):
-        strategies.draw_regularly(np.arange(len(labels)), labels, len(labels), seed=1)
+        strategies.STRATEGIES["rmsd_hdbscan"](given, [], len(labels))
 
 
 def test_short_trajectories_are_noise_and_mixed_ones_refused(rng):

@@ -108,7 +108,7 @@ def learning_summary(*strategies):
     """Return learning_curves/summary.csv of these strategies."""
     errors = {"rmse_energy_mev_per_atom": 5.0, "rmse_force_ev_per_angstrom": 0.2}
     rows = [
-        {"strategy": strategy, "n_train": n_train, "group": group, **errors}
+        {"strategy": strategy, "sparse_from": "pool", "n_train": n_train, "group": group, **errors}
         for strategy in strategies
         for n_train in (10, 20)
         for group in ("all", "liquid", "glass")
@@ -131,7 +131,7 @@ def test_figures_of_the_learning_curves_part_allocations_from_other_ways():
     }
     assert shown["learning_curves_allocation"] == catalogue.ALLOCATIONS | {"clusters", "random"}
     assert shown["learning_curves"] == set(learning_curves.STRATEGIES) - catalogue.ALLOCATIONS
-    ((name, (_, table)),) = learning_curves.drawn(["learning_curves_allocation"], learning_summary("rmsd_hdbscan"))
+    ((name, (_, table)),) = learning_curves.drawn(["learning_curves_allocation"], learning_summary("uniform_in_time"))
     assert name == "learning_curves_allocation" and table.empty
 
 

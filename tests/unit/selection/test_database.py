@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gapglass.selection import database as databases
-from gapglass.selection.database import database_size, draw_from_clusters, enlarge, order_of_drawing
+from gapglass.selection.database import database_size, enlarge, order_of_drawing
 
 
 @pytest.fixture
@@ -90,32 +90,32 @@ SETS = {"pool": [0, 1, 2, 3, 4, 5, 6, 9], "guard": [7], "holdout": [8, 10], "kno
 
 def test_database_of_an_iteration():
     drawn = {"train": [0, 3, 5], "test": [2], "rest": [1, 4, 6, 9]}
-    found = databases.describe(drawn, {"train": [0], "test": []}, SETS, np.full(11, 48))
+    found = databases.describe(drawn, {"train": [0], "test": []}, SETS, np.full(11, 48), 4)
     assert found == {
         "train": [0, 3, 5], "test": [2], "holdout": [8, 10], "unused": [1, 4, 6, 7, 9], "n_left": 4,
-        "blocks": [[2, 3, 5]],
+        "blocks": [[2, 3, 5]], "labels_read": 4,
     }  # fmt: skip
     parts = [frame for part in ("train", "test", "holdout", "unused") for frame in found[part]]
     assert sorted(parts) == list(range(11))
     # Where nothing is set aside, the frames that the loop did not take are the last test, as in the paper.
     paper = databases.describe(
         drawn | {"rest": [1, 4, 6, 7, 8, 9, 10]}, {"train": [], "test": []},
-        {"pool": list(range(11)), "guard": [], "holdout": []}, np.full(11, 48),
+        {"pool": list(range(11)), "guard": [], "holdout": []}, np.full(11, 48), 4,
     )  # fmt: skip
     assert (paper["holdout"], paper["unused"], paper["n_left"]) == ([1, 4, 6, 7, 8, 9, 10], [], 7)
     assert paper["blocks"] == [[0, 2, 3, 5]]
     # Nothing new, nothing to compute.
-    assert databases.describe(drawn, drawn, SETS, np.full(11, 48))["blocks"] == []
+    assert databases.describe(drawn, drawn, SETS, np.full(11, 48), 4)["blocks"] == []
 
 
 def test_blocks_of_a_database_are_its_new_frames_in_order():
     n_atoms = np.array([9000, 48, 15000, 9000, 2000, 30000, 48, 20000, 1, 1])
     drawn = {"train": [0, 2, 3, 4, 5, 6, 7, 9], "test": [1], "rest": []}
-    found = databases.describe(drawn, {"train": [4], "test": [1]}, SETS, n_atoms)
+    found = databases.describe(drawn, {"train": [4], "test": [1]}, SETS, n_atoms, 8)
     assert [frame for block in found["blocks"] for frame in block] == [0, 2, 3, 5, 6, 7, 9] and len(
         found["blocks"]
     ) > 2
-    found = databases.describe(drawn | {"train": [0, 3, 4, 6, 8, 9]}, {"train": [], "test": []}, SETS, n_atoms)
+    found = databases.describe(drawn | {"train": [0, 3, 4, 6, 8, 9]}, {"train": [], "test": []}, SETS, n_atoms, 8)
     assert found["blocks"] == [[0, 1], [3, 4, 6, 8, 9]]  # 20,098 atoms in two blocks
 
 
@@ -158,10 +158,6 @@ def test_medoids_begin_in_the_middle_and_stay_nested():
     members = np.arange(5)
     assert order_of_drawing(members, 1, "medoids", distances)[0] == 2
     labels = np.array([0, 0, 0, 0, 0, 1])
-    small = draw_from_clusters(np.arange(6), labels, 3, 1, draw="medoids", distances=distances)
-    large = draw_from_clusters(np.arange(6), labels, 4, 1, draw="medoids", distances=distances)
-    assert small == [0, 2, 5] and set(small) < set(large)
-    assert draw_from_clusters(np.arange(6), labels, 3, 8, draw="medoids", distances=distances) == small
     first = enlarge(
         {"train": [], "test": []}, labels, size=4, train_fraction=0.5, seed=1, draw="medoids", distances=distances
     )

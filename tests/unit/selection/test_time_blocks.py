@@ -199,3 +199,69 @@ def test_temperatures_of_a_ramp_count_as_one_plateau():
     ]
     now = time_blocks.current(time_blocks.set_aside(table, 0.2, 5), table)
     assert now["holdout"] == [16, 17, 18, 19, *range(52, 60)] and now["guard"] == [*range(12, 16), *range(47, 52)]
+
+
+def walk(n, fast, slow, seed=1):
+    """Return distances between frames of a run: vibrations that are forgotten after ``fast`` frames, and a drift."""
+    random = np.random.default_rng(seed)
+    noise = random.normal(size=(n + fast, 40))
+    vibration = np.array([noise[i : i + fast].mean(axis=0) * np.sqrt(fast) for i in range(n)])
+    drift = slow * np.cumsum(random.normal(size=(n, 40)), axis=0)
+    points = vibration + drift
+    return np.linalg.norm(points[:, None] - points, axis=2)
+
+
+def test_fast_loss_of_similarity_ends_although_the_drift_goes_on():
+    assert time_blocks.decay(walk(200, 1, 0.0)) == (1, True)
+    lag, unrelated = time_blocks.decay(walk(200, 6, 0.01))
+    assert 4 <= lag <= 8 and not unrelated
+    assert time_blocks.decay(walk(200, 6, 0.2))[1] is False
+    # Nothing but drift: a quarter of the frames at most.
+    assert time_blocks.decay(walk(40, 1, 5.0))[0] <= 10
+    assert time_blocks.decay(np.zeros((1, 1))) == (1, True)
+
+
+def frames_table(plateaus):
+    rows = [(name, temperature) for name, temperature, n in plateaus for _ in range(n)]
+    return pd.DataFrame(
+        {"frame": range(len(rows)), "trajectory": [r[0] for r in rows], "temperature_k": [r[1] for r in rows]}
+    )
+
+
+def test_runs_are_plateaus_and_short_ones_are_joined():
+    table = frames_table([("a", 2000, 40), ("a", 300, 40), ("b", 300, 3), ("b", 600, 30)])
+    assert [(run[0], len(run)) for run in time_blocks.runs(table)] == [(0, 40), (40, 40), (80, 33)]
+    ramp = pd.DataFrame({"frame": range(30), "trajectory": "a", "temperature_k": np.arange(30.0)})
+    assert [len(run) for run in time_blocks.runs(ramp)] == [30]
+    assert [len(run) for run in time_blocks.runs(frames_table([("a", 300, 2)]))] == [2]
+
+
+def test_blocks_cover_every_run_and_keep_their_distance():
+    table = frames_table([("a", 2000, 100), ("a", 300, 60)])
+    distances = walk(160, 5, 0.01)
+    runs = time_blocks.blocks(table, lambda frames: distances[np.ix_(frames, frames)])
+    assert [run["frames"] for run in runs] == [list(range(100)), list(range(100, 160))]
+    for run in runs:
+        lengths = np.diff(run["edges"])
+        assert run["edges"][0] == 0 and run["edges"][-1] == len(run["frames"]) and len(lengths) >= 4
+        assert 1 <= run["guard"] <= lengths.min() // 4
+    division = time_blocks.leave_out(runs, 0.25, seed=3)
+    pool, guard, holdout = (set(division[name]) for name in ("pool", "guard", "holdout"))
+    assert pool | guard | holdout == set(range(160)) and not pool & holdout and not pool & guard
+    # Whole blocks are held out, of every run, and no frame of the pool is nearer than the guard.
+    blocks = {}
+    for frame, block in division["blocks"].items():
+        blocks.setdefault(block, set()).add(frame)
+    assert all(frames <= holdout or not frames & holdout for frames in blocks.values())
+    assert holdout & set(range(100)) and holdout & set(range(100, 160))
+    nearest = min(abs(a - b) for a in pool for b in holdout if (a < 100) == (b < 100))
+    assert nearest > min(run["guard"] for run in runs)
+    assert time_blocks.leave_out(runs, 0.25, seed=3) == division != time_blocks.leave_out(runs, 0.25, seed=4)
+
+
+def test_unrelated_snapshots_are_blocks_of_one_frame():
+    table, distances = frames_table([("a", 2000, 24)]), walk(24, 1, 0.0)
+    (run,) = time_blocks.blocks(table, lambda frames: distances[np.ix_(frames, frames)])
+    assert run["edges"] == list(range(25)) and run["guard"] == 0
+    division = time_blocks.leave_out([run], 0.25, seed=1)
+    assert len(division["holdout"]) == 6 and division["guard"] == []

@@ -94,15 +94,17 @@ def test_models_of_the_example(example):
         assert len(unlike.replica_files(model, "gr.csv")) == count
 
 
-def test_learning_points_begin_with_the_large_fits(tiny, example):
-    assert [path.removeprefix("results/tiny/learning_curves/") for path in tiny.learning_points()] == [
-        f"{strategy}/20_{draw}.json" for draw in (1, 2) for strategy in ("clusters", "clusters_medoids", "random")
-    ]
-    points = example.learning_points()
-    settings = example.config["learning_curves"]
-    assert len(points) == len(set(points)) == len(settings["strategies"]) * 4 * 5
-    sizes = [int(Path(path).stem.split("_")[0]) for path in points]
-    assert sizes == sorted(sizes, reverse=True) and {*sizes} == {15, 30, 60, 120}
+def test_learning_curves_need_the_loop_only_where_the_geometry_is_open(tiny):
+    assert tiny.learning_draws() == [f"results/tiny/learning_curves/draws/{draw}.csv" for draw in (1, 2)]
+    assert tiny.geometry_of_learning_curves() == "results/tiny/potentials/optimal/hyperparameters.json"
+    fixed = changed(tiny, "learning_curves", hyperparameters={"n_max": 4, "n_sparse": 400.0, "cutoff": 4.5})
+    assert fixed.geometry_of_learning_curves() == []
+    ranges = fixed.ranges_of_learning_curves()
+    assert ranges["n_sparse"] == 400 and isinstance(ranges["n_sparse"], int) and ranges["cutoff"] == 4.5
+    settings = tiny.learning_settings(strategies=["random"])
+    assert settings["sizes"] == [8, 16] and settings["strategies"] == ["random"]
+    assert changed(tiny, "learning_curves", seeds=9).learning_settings() == tiny.learning_settings()
+    assert changed(tiny, "potential", core="none").learning_settings() != tiny.learning_settings()
 
 
 def test_names_of_the_loop(tiny):
@@ -127,8 +129,8 @@ def test_names_fit_the_patterns_of_the_wildcards(name, request):
     for path in study.structure_files("sq.csv")[1:]:
         assert wildcards_of(study.at("structure/{potential}_{atoms}/sq.csv"), path), path
         assert wildcards_of(study.at("structure/{model}/sq.csv"), path), path
-    for path in study.learning_points():
-        assert wildcards_of(study.at("learning_curves/{strategy}/{size}_{draw}.json"), path), path
+    for path in study.learning_draws():
+        assert wildcards_of(study.at("learning_curves/draws/{draw}.csv"), path), path
     for potential in study.variants:
         for iteration in (1, 9, 10, 123):
             folder = study.iteration_folder(potential, iteration)

@@ -11,6 +11,7 @@ from conftest import doubled
 from gapglass.base import files
 from gapglass.frames import geometry
 from gapglass.potential import agreement, basis, memory
+from gapglass.potential.hyperparameters import GEOMETRY
 from gapglass.study import resources
 
 
@@ -97,7 +98,6 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
     settings = {
         "potential": potential,
         "active_learning": {"max_fit_time": 120},
-        "learning_curves": {"hyperparameters": {"n_max": 6}},
     }
     # Snakemake shows <TBD> as the resource where a file of the input does not exist yet.
     with pytest.raises(FileNotFoundError, match=r"decision\.json"):
@@ -109,7 +109,6 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
     files.write_json(inputs.database, {"train": [0, 2, 3], "test": [1]})
     files.write_json(inputs.summary, {"virials": True})
     files.write_json(inputs.hyperparameters, hyperparameters)
-    files.write_json(inputs.sets, {"pool": [0, 1, 2, 4], "holdout": [3]})
 
     def needed(rows, changes=()):
         fit = memory.FitMemory(counts.iloc[rows], descriptor="soap_turbo", virials=True)
@@ -117,13 +116,32 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
 
     assert resources.fit_trial(inputs, 2, settings)[0] == needed([0, 2, 3], {"n_max": 8})
     assert resources.fit_all_frames(inputs, settings)[0] == needed(range(5))
-    # A strategy may choose the frame of 96 atoms.
-    assert resources.fit_learning_point(inputs, 1, settings)[0] == needed([4], {"n_max": 6})
     without = memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": False})
     assert without < memory.of_fit(counts, hyperparameters, SimpleNamespace(**potential), {"virials": True})
     # The job stops gap_fit after max_fit_time and must outlive it to report that.
     files.write_json(inputs.hyperparameters, hyperparameters | {"n_sparse": 10**7})
     assert resources.fit_all_frames(inputs, settings)[1] == 120 + resources.SHORTEST
+
+
+def test_divisions_of_the_learning_curves_hold_the_equations_of_all_frames_twice(tmp_path, hyperparameters):
+    inputs = SimpleNamespace(table=tmp_path / "table.csv", summary=tmp_path / "summary.json")
+    files.write_table(inputs.table, pd.DataFrame({"n_atoms": [48] * 500}))
+    files.write_json(inputs.summary, {"species": ["O", "Te"]})
+    curves = {
+        "hyperparameters": {"n_sparse": 300},
+        "sizes": [20, 80],
+        "strategies": ["random"],
+        "sparse_from": ["pool"],
+    }
+    settings = {
+        "potential": {"hyperparameters": hyperparameters | {"two_body_n_sparse": 20}},
+        "learning_curves": curves,
+    }
+    memory_mb, minutes = resources.draw_learning_curves(inputs, settings)
+    assert memory_mb > resources.BASE_MB + 2 * 8 * 500 * (2 * 300 + 3 * 20) ** 2 / 1e6
+    more = settings | {"learning_curves": curves | {"sparse_from": ["pool", "training"], "sizes": [20] * 50}}
+    assert resources.draw_learning_curves(inputs, more)[1] > minutes
+    assert resources.tune_learning_curves(inputs, settings)[0] > resources.BASE_MB
 
 
 def test_trials_of_the_engine_ask_for_the_largest_set_that_they_try(tmp_path, blyp_frames, hyperparameters):
@@ -138,7 +156,7 @@ def test_trials_of_the_engine_ask_for_the_largest_set_that_they_try(tmp_path, bl
     }
     counts = geometry.count_neighbours(blyp_frames[:20])
     files.write_table(inputs.neighbours, counts)
-    geometry_only = {name: hyperparameters[name] for name in basis.GEOMETRY}
+    geometry_only = {name: hyperparameters[name] for name in GEOMETRY}
     files.write_json(inputs.decision, {"proposals": [geometry_only]})
     files.write_json(inputs.database, {"train": list(range(12)), "test": []})
     files.write_json(inputs.summary, {"virials": True})

@@ -7,15 +7,19 @@ from gapglass.report.figures.style import COLUMN, PAGE
 
 # Strategy -> text of the legend, colour, marker and line.
 STRATEGIES = {
+    "residual": ("residual", "C2", "s", "-"),
+    "variance": ("variance", "C4", "P", "-"),
     "clusters": (r"clusters, chosen $\delta$", "C1", "o", "-"),
-    "clusters_soap_only": (r"clusters, $\delta$ = 0", "C2", "s", "-"),
     "random": ("random", "C0", "D", "--"),
     "uniform_in_time": ("uniform in time", "C3", "^", "-"),
     "farthest_point": ("farthest point", "C5", "v", "-"),
-    "rmsd_hdbscan": ("RMSD + HDBSCAN", "C4", "P", "-"),
-    "clusters_equal": ("clusters, the same number each", "C2", "s", "-"),
-    "clusters_energy_spread": ("clusters, by energy spread", "C3", "^", "-"),
-    "clusters_medoids": ("clusters, medoids", "C5", "v", "-"),
+    "largest_residual": ("largest residual", "C2", "s", "-"),
+    "variance_per_cluster": ("variance in every cluster", "C4", "P", "-"),
+    "rmsd_hdbscan": ("RMSD + HDBSCAN", "C6", "X", "-"),
+    "clusters_soap_only": (r"clusters, $\delta$ = 0", "C7", "<", "-"),
+    "clusters_equal": ("clusters, the same number each", "C3", "^", "-"),
+    "clusters_energy_spread": ("clusters, by energy spread", "C5", "v", "-"),
+    "clusters_medoids": ("clusters, medoids", "C8", ">", "-"),
 }
 GROUPS = ("all", "liquid", "glass", "extra")
 
@@ -48,7 +52,7 @@ def learning_curves(summary, strategies):
     strategies : list of str
         Strategies to draw, keys of ``STRATEGIES``.
     """
-    shown = summary[summary["strategy"].isin(strategies)]
+    shown = summary[summary["strategy"].isin(strategies) & (summary["sparse_from"] == "pool")]
     groups = [group for group in GROUPS if (shown["group"] == group).any()]
     if not groups:
         figure, axes = plt.subplots(figsize=(COLUMN, 1))

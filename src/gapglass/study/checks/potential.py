@@ -19,6 +19,12 @@ def problems(config):
                     f"trajectory {entry['name']} has weights or sigma_factors, which `potential.fitter: gap_fit` does "
                     "not take; remove them or use the fitter engine"
                 )
+    strategy = config["selection"]["strategy"]
+    if strategy != "clusters" and loop["validation"] == "split":
+        yield (
+            f"`selection.strategy` is {strategy}, but `active_learning.validation: split` divides frames drawn from "
+            "clusters; set strategy to clusters, or validation to cross_validation"
+        )
     if potential["prior"] == "guide" and (potential["fitter"] != "engine" or loop["validation"] != "cross_validation"):
         yield (
             "`potential.prior: guide` needs `potential.fitter: engine` and `active_learning.validation: "

@@ -1,0 +1,83 @@
+"""The database of an iteration, enlarged by the study's strategy, which may ask a fit on the database so far.
+
+The fit has the hyperparameters of the best one of the iteration before. Its equations are held for all frames that may
+train, or for evenly spaced ones where their memory would pass ``memory.MOST_EQUATIONS_MB``, so that a choice among
+20,000 frames costs no more than one among a thousand.
+"""
+
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from gapglass.potential import basis, memory
+from gapglass.potential.frame_equations import FrameEquations
+from gapglass.selection import strategies
+
+
+def candidates(pool, train, n_sparse_points):
+    """Return the frames whose equations a choice holds: the training frames and, evenly spaced, those of the pool.
+
+    Parameters
+    ----------
+    pool, train : sequence of int
+        Frames that may train, in the order of time, and those that do.
+    n_sparse_points : int
+        Of all terms.
+    """
+    others = sorted(set(pool) - set(train))
+    room = int(memory.MOST_EQUATIONS_MB / memory.of_frame_equations(n_sparse_points, 1)) - len(train)
+    if len(others) > max(room, 1):
+        others = [others[place] for place in np.linspace(0, len(others) - 1, max(room, 1)).astype(int)]
+    return sorted([*train, *dict.fromkeys(others)])
+
+
+def n_sparse_points(hyperparameters, species):
+    """Return the most sparse points that a fit has, of all its terms."""
+    h, n = hyperparameters, len(species)
+    return n * int(h["n_sparse"]) + n * (n + 1) // 2 * int(h["two_body_n_sparse"])
+
+
+def enlarge(strategy, given, before, size, *, frames=None, sparse_from=None, hyperparameters=None, settings=None):
+    """Return the database that a strategy enlarges to a number of training frames; all of its frames train.
+
+    Parameters
+    ----------
+    strategy : str
+        Key of ``strategies.STRATEGIES``.
+    given : Given
+        Without equations.
+    before : dict
+        ``train``: frames of the database so far.
+    size : int
+    frames : dict, optional
+        Frame -> ase.Atoms of the ``candidates``, from which a repulsive core has been subtracted; None where
+        ``strategies.needs_model`` is false.
+    sparse_from : list of ase.Atoms, optional
+        Where the sparse points of the fit are chosen.
+    hyperparameters : dict, optional
+        A complete set.
+    settings : object, optional
+        Attributes species, descriptor, virials, objective_weights and known.
+
+    Returns
+    -------
+    dict
+        ``train``, ``test`` (empty) and ``rest``: sorted frame numbers.
+    """
+    choose, train, pool = strategies.STRATEGIES[strategy], list(before["train"]), given.pool
+    size = max(len(train), min(size, len(pool)))
+    if frames is None and strategy in strategies.BY_MODEL:
+        choose = strategies.uniform_in_time
+    elif frames is not None:
+        with threadpool_limits(1), TemporaryDirectory(prefix="enlarge-") as folder:
+            terms = basis.choose(sparse_from, hyperparameters, settings.species, settings.descriptor, folder)
+            given.places = {frame: place for place, frame in enumerate(frames)}
+            given.equations = FrameEquations(list(frames.values()), terms, settings.species, settings.virials, folder)
+            given.hyperparameters, given.weights = hyperparameters, settings.objective_weights
+            given.known, given.pool = settings.known, np.array(sorted(set(frames) & set(pool.tolist())))
+            train = choose(given, train, min(size, len(given.pool)))
+        choose = strategies.uniform_in_time  # where the candidates are fewer than the frames asked for
+        given.pool = pool
+    train = choose(given, train, size)
+    return {"train": sorted(train), "test": [], "rest": sorted(set(pool.tolist()) - set(train))}

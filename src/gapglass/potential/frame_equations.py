@@ -1,0 +1,235 @@
+"""Normal equations of every frame by itself, from which a fit on any choice of frames is solved in milliseconds.
+
+They serve comparisons of thousands of training sets with one set of sparse points and hyperparameters: a fit adds the
+equations of its frames, and errors on other frames follow from theirs. The rows are in white coordinates, in which the
+prior is the identity (see ``cross_validation``); a potential that is delivered is solved by QR (``engine_fit``).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase.data import atomic_numbers
+from scipy import linalg
+
+from gapglass.base.progress import Progress
+from gapglass.potential import _engine, basis
+from gapglass.potential.design import VOIGT, isolated_energies
+from gapglass.potential.engine import arrays
+from gapglass.potential.factors import JITTER
+
+
+@dataclass
+class Solution:
+    """A fit.
+
+    Attributes
+    ----------
+    weights : numpy.ndarray, shape (columns,)
+        In white coordinates of terms with an energy scale of 1 eV.
+    e0 : numpy.ndarray, shape (n_species,)
+        Energies of isolated atoms (eV).
+    factor : tuple
+        Cholesky factor of the matrix of the equations in scaled coordinates, for ``scipy.linalg.cho_solve``.
+    """
+
+    weights: np.ndarray
+    e0: np.ndarray
+    factor: tuple
+
+
+class FrameEquations:
+    """The equations of frames, and fits on some of them.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        With their labels, from which a repulsive core has been subtracted.
+    terms : list of Term
+        From ``basis.choose``.
+    species : list of str
+    virials : bool
+        Whether virials train, of the frames that have them.
+    folder : path-like
+        For files that the engine reads.
+
+    Attributes
+    ----------
+    n_atoms : numpy.ndarray of int, shape (n_frames,)
+    columns : int
+        Sparse points of all terms.
+    energy_rows : numpy.ndarray, shape (n_frames, columns)
+        Rows of the energies per atom.
+
+    Raises
+    ------
+    EngineError
+        When the engine refuses a frame.
+    """
+
+    def __init__(self, frames, terms, species, virials, folder):
+        self.terms, self.species = terms, list(species)
+        numbers = {atomic_numbers[symbol]: 0.0 for symbol in species}
+        potential, evaluator = basis.compiled(terms, numbers, folder)
+        self.columns, n = potential.columns, len(frames)
+        self._roots = [
+            linalg.cholesky(term.among_points() + JITTER * np.eye(len(term.points)), lower=True) for term in terms
+        ]
+        self.n_atoms = np.array([len(frame) for frame in frames])
+        self.energy_rows = np.zeros((n, self.columns))
+        self._shares, self._energies = np.zeros((n, len(species))), np.zeros(n)
+        self._matrices = np.zeros((n, self.columns, self.columns))
+        self._vectors, self._squares = np.zeros((n, self.columns)), np.zeros(n)
+        self._virial_rows, self._virials = np.zeros((n, 6, self.columns)), np.zeros((n, 6))
+        self._factors = np.ones((n, 3))
+        progress = Progress(n, "frames taken in")
+        for i, frame in enumerate(frames):
+            rows = basis.for_frame(i + 1, n, _engine.rows, evaluator, potential, *arrays(frame))
+            self._take_in(i, frame, *rows, virials)
+            progress.update(i + 1)
+
+    def _take_in(self, i, frame, energy, forces, virial, virials):
+        """Store the equations of a frame from its rows of the design matrix."""
+        info, n_atoms, root = frame.info, len(frame), np.sqrt(len(frame))
+        self._shares[i] = [(frame.symbols == symbol).mean() for symbol in self.species]
+        self._energies[i] = info["REF_energy"] / n_atoms
+        self.energy_rows[i] = self._white(energy[None] / n_atoms)[0]
+        white, labels = self._white(forces), np.asarray(frame.arrays["REF_forces"], float).ravel()
+        self._matrices[i], self._vectors[i], self._squares[i] = white.T @ white, white.T @ labels, labels @ labels
+        if virials and "REF_virial" in info:
+            stated = np.reshape(info["REF_virial"], (3, 3))
+            self._virials[i] = [0.5 * (stated[a, b] + stated[b, a]) / root for a, b in VOIGT]
+            self._virial_rows[i] = self._white(virial) / root
+        # What the square of a row of each kind is multiplied by in a fit.
+        self._factors[i] = [
+            float(info.get("weight", 1.0)) / float(info.get(f"sigma_{kind}_factor", 1.0)) ** 2
+            for kind in ("energy", "force", "virial")
+        ]
+
+    def _white(self, rows):
+        out, first = np.empty_like(rows, dtype=float, order="F"), 0
+        for root in self._roots:
+            last = first + len(root)
+            out[:, first:last] = linalg.solve_triangular(root, rows[:, first:last].T, lower=True).T
+            first = last
+        return out
+
+    # Fits
+
+    def scale(self, hyperparameters):
+        """Return the energy scale (eV) of every column."""
+        return basis.by_column(self.terms, basis.deltas(self.terms, hyperparameters))
+
+    def part(self, frame, hyperparameters):
+        """Return what a frame adds to the matrix of the equations in scaled coordinates, shape (columns, columns)."""
+        h, scale = hyperparameters, self.scale(hyperparameters)
+        energy, force, virial = self._factors[frame]
+        matrix = self._matrices[frame] * (force / h["sigma_force"] ** 2)
+        row = self.energy_rows[frame]
+        matrix += np.outer(row, row) * (energy * self.n_atoms[frame] / h["sigma_energy"] ** 2)
+        rows = self._virial_rows[frame]
+        matrix += rows.T @ rows * (virial / h["sigma_virial"] ** 2)
+        return matrix * np.outer(scale, scale)
+
+    def prior(self, hyperparameters):
+        """Return the matrix of the equations without frames, in scaled coordinates."""
+        scale, matrix, first = self.scale(hyperparameters), np.eye(self.columns), 0
+        # The fit adds its jitter to covariances of any energy scale, these coordinates to those of 1 eV.
+        for root in self._roots:
+            here = slice(first, first + len(root))
+            inverse = linalg.solve_triangular(root, np.eye(len(root)), lower=True)
+            matrix[here, here] += JITTER * inverse @ inverse.T * (1 / scale[here] ** 2 - 1)[:, None]
+            first += len(root)
+        return matrix
+
+    def solve(self, frames, hyperparameters, known=None):
+        """Return the fit on frames.
+
+        Parameters
+        ----------
+        frames : sequence of int
+            Places in the list of frames.
+        hyperparameters : dict
+            sigma_energy (eV/atom), sigma_force (eV/Å), sigma_virial (eV/atom), delta, two_body_delta (eV).
+        known : dict, optional
+            Species -> eV of isolated atoms that are not fitted.
+
+        Returns
+        -------
+        Solution
+        """
+        frames, h = np.asarray(frames, int), hyperparameters
+        e0, scale = self._isolated(frames, known), self.scale(h)
+        energy, force, virial = self._factors[frames].T
+        weights = energy * self.n_atoms[frames] / h["sigma_energy"] ** 2
+        rows = self.energy_rows[frames]
+        matrix, vector = (
+            rows.T @ (rows * weights[:, None]),
+            rows.T @ (weights * (self._energies - self._shares @ e0)[frames]),
+        )
+        for i, of_force, of_virial in zip(frames, force, virial, strict=True):
+            matrix += self._matrices[i] * (of_force / h["sigma_force"] ** 2)
+            vector += self._vectors[i] * (of_force / h["sigma_force"] ** 2)
+            rows = self._virial_rows[i]
+            matrix += rows.T @ rows * (of_virial / h["sigma_virial"] ** 2)
+            vector += rows.T @ self._virials[i] * (of_virial / h["sigma_virial"] ** 2)
+        factor = linalg.cho_factor(matrix * np.outer(scale, scale) + self.prior(h))
+        return Solution(scale * linalg.cho_solve(factor, scale * vector), e0, factor)
+
+    def _isolated(self, frames, known):
+        root = np.sqrt(self.n_atoms[frames] * self._factors[frames, 0])
+        counts = self._shares[frames] * root[:, None]
+        return isolated_energies(counts, self._energies[frames] * root, self.species, known)
+
+    # Errors
+
+    def energy_errors(self, solution, frames):
+        """Return label minus prediction of the energies of frames, shape (n,), eV/atom."""
+        frames = np.asarray(frames, int)
+        predicted = self.energy_rows[frames] @ solution.weights + self._shares[frames] @ solution.e0
+        return self._energies[frames] - predicted
+
+    def force_squares(self, solution, frames):
+        """Return the sums of the squared errors of the force components of frames, shape (n,), (eV/Å)²."""
+        x = solution.weights
+        return np.array(
+            [max(self._squares[i] - 2 * x @ self._vectors[i] + x @ self._matrices[i] @ x, 0.0) for i in frames]
+        )
+
+    def slopes(self, solution, frames, hyperparameters, weights):
+        """Return the slopes of the objective and of the fit's own function of frames, in scaled coordinates.
+
+        Parameters
+        ----------
+        weights : dict
+            ``energy`` and ``force`` in the objective, the weighted geometric mean of their errors.
+
+        Returns
+        -------
+        objective : numpy.ndarray, shape (columns,)
+            By how much the logarithm of the objective over the frames falls with the weights.
+        of_frame : numpy.ndarray, shape (n, columns)
+            K^T Sigma^-1 r of every frame, of energies and forces.
+        """
+        frames, h, scale = np.asarray(frames, int), hyperparameters, self.scale(hyperparameters)
+        errors, squares = self.energy_errors(solution, frames), self.force_squares(solution, frames)
+        energies = self.energy_rows[frames] * errors[:, None] * scale
+        forces = np.array([self._vectors[i] - self._matrices[i] @ solution.weights for i in frames]) * scale
+        objective = weights["energy"] * energies.sum(axis=0) / max(errors @ errors, 1e-300)
+        objective += weights["force"] * forces.sum(axis=0) / max(squares.sum(), 1e-300)
+        of_energy, of_force, _ = self._factors[frames].T
+        of_energy = of_energy * self.n_atoms[frames] / h["sigma_energy"] ** 2
+        return objective, energies * of_energy[:, None] + forces * (of_force / h["sigma_force"] ** 2)[:, None]
+
+    def scatter(self, frames, hyperparameters):
+        """Return K^T K of the energies per atom and of the force components of frames, in scaled coordinates."""
+        scale, frames = np.outer(*[self.scale(hyperparameters)] * 2), np.asarray(frames, int)
+        rows, forces = self.energy_rows[frames], np.zeros((self.columns, self.columns))
+        for i in frames:
+            forces += self._matrices[i]
+        return rows.T @ rows * scale, forces * scale
+
+    def rmse(self, solution, frames):
+        """Return the RMSE of the energies (meV/atom) and of the force components (eV/Å) of frames."""
+        energy, force = self.energy_errors(solution, frames), self.force_squares(solution, frames)
+        n_components = 3 * self.n_atoms[np.asarray(frames, int)].sum()
+        return 1000 * float(np.sqrt(np.mean(energy**2))), float(np.sqrt(force.sum() / n_components))

@@ -1,0 +1,98 @@
+"""Fits from the equations of single frames against fits by QR, and their errors and slopes."""
+
+import numpy as np
+import pytest
+import small_fits
+
+from gapglass.potential import engine, evaluation, memory
+from gapglass.potential.frame_equations import FrameEquations, Solution
+
+pytestmark = pytest.mark.xdist_group("engine")
+
+H = small_fits.HYPERPARAMETERS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("frame_equations")
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Twelve frames: one has no virial, one lacks two atoms, two have weights."""
+    found = small_fits.frames(12)
+    del found[1].info["REF_virial"]
+    del found[4][[0, 17]]
+    found[2].info["weight"] = 3.0
+    found[6].info["sigma_force_factor"] = 2.0
+    return found
+
+
+@pytest.fixture(scope="module")
+def terms(frames, folder):
+    return small_fits.terms_of(frames, folder)
+
+
+@pytest.fixture(scope="module")
+def equations(frames, terms, folder):
+    return FrameEquations(frames, terms, small_fits.SPECIES, True, folder)
+
+
+@pytest.mark.parametrize("changes", [{}, {"delta": 2.0, "two_body_delta": 0.5, "sigma_energy": 0.02}])
+@pytest.mark.parametrize("known", [{}, {"Te": -222.7}])
+def test_errors_are_those_of_the_potential_that_the_fit_writes(frames, terms, equations, tmp_path, changes, known):
+    train, test = [0, 1, 2, 4, 6, 7, 9], [3, 5, 8, 10]
+    rows = small_fits.rows_of([frames[i] for i in train], terms, tmp_path)
+    path = small_fits.write(tmp_path / "gap.xml", rows, terms, rows.e0(rows.classes, known), **changes)
+    energies, forces = engine.predict(path, [frames[i] for i in test])
+    solution = equations.solve(train, H | changes, known)
+    found = equations.energy_errors(solution, test)
+    labels = np.array([frames[i].info["REF_energy"] for i in test])
+    np.testing.assert_allclose(found, (labels - energies) / [len(frames[i]) for i in test], atol=2e-7)
+    squares = [((frames[i].arrays["REF_forces"] - force) ** 2).sum() for i, force in zip(test, forces, strict=True)]
+    np.testing.assert_allclose(equations.force_squares(solution, test), squares, rtol=1e-5)
+    expected = evaluation.errors([frames[i] for i in test], energies, forces)
+    assert equations.rmse(solution, test) == pytest.approx(tuple(expected.values()), rel=1e-4)
+
+
+def test_matrix_of_a_fit_is_the_sum_of_the_parts(equations):
+    solution = equations.solve([0, 2, 5], H)
+    lower = np.tril(solution.factor[0]) if solution.factor[1] else np.triu(solution.factor[0]).T
+    whole = equations.prior(H) + sum(equations.part(i, H) for i in (0, 2, 5))
+    np.testing.assert_allclose(lower @ lower.T, whole, rtol=1e-9, atol=1e-9 * np.abs(whole).max())
+
+
+def test_slopes_are_the_derivatives_of_the_objective(equations, rng):
+    frames, weights = [3, 5, 8], {"energy": 2.0, "force": 1.0}
+    solution, scale = equations.solve([0, 1, 2], H), equations.scale(H)
+    objective, of_frame = equations.slopes(solution, frames, H, weights)
+    step = 1e-6 * rng.normal(size=equations.columns)
+
+    def logarithm(sign):
+        moved = Solution(solution.weights + sign * scale * step, solution.e0, solution.factor)
+        energy = (equations.energy_errors(moved, frames) ** 2).sum()
+        return -0.5 * (2.0 * np.log(energy) + np.log(equations.force_squares(moved, frames).sum()))
+
+    assert objective @ step == pytest.approx((logarithm(1) - logarithm(-1)) / 2, rel=1e-4)
+
+    def function(frame, sign):
+        moved = Solution(solution.weights + sign * scale * step, solution.e0, solution.factor)
+        energy = equations.energy_errors(moved, [frame])[0] ** 2 * equations.n_atoms[frame] / H["sigma_energy"] ** 2
+        return -0.5 * (energy + equations.force_squares(moved, [frame])[0] / H["sigma_force"] ** 2)
+
+    for frame, slope in zip(frames, of_frame, strict=True):
+        assert slope @ step == pytest.approx((function(frame, 1) - function(frame, -1)) / 2, rel=1e-4)
+
+
+def test_scatter_is_the_sum_of_squares_without_sigmas(equations):
+    energies, forces = equations.scatter([3], H)
+    row = equations.energy_rows[3] * equations.scale(H)
+    np.testing.assert_allclose(energies, np.outer(row, row))
+    without = H | {"sigma_virial": 1e9}
+    wanted = equations.part(3, without) - energies * equations.n_atoms[3] / H["sigma_energy"] ** 2
+    np.testing.assert_allclose(forces / H["sigma_force"] ** 2, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
+
+
+def test_memory_is_that_of_the_matrices(equations):
+    matrices = equations._matrices.nbytes / 1e6
+    assert matrices < memory.of_frame_equations(equations.columns, 12) < 2 * matrices

@@ -1,0 +1,88 @@
+"""Choices by predicted variances and by errors, with small fits on frames of TeO2."""
+
+import numpy as np
+import pytest
+import small_fits
+from scipy import linalg
+
+from gapglass.potential.frame_equations import FrameEquations
+from gapglass.selection import by_model
+
+pytestmark = pytest.mark.xdist_group("engine")
+
+H = small_fits.HYPERPARAMETERS | {"sigma_force": 0.3, "sigma_energy": 0.01}
+WEIGHTS = {"energy": 1.0, "force": 1.0}
+POOL = list(range(48))
+
+
+@pytest.fixture(scope="module")
+def equations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("by_model")
+    frames = small_fits.frames(48)
+    return FrameEquations(frames, small_fits.terms_of(frames, folder), small_fits.SPECIES, False, folder)
+
+
+def objective(equations, chosen):
+    return np.prod(equations.rmse(equations.solve(chosen, H), POOL))
+
+
+def random_ones(size, count=30):
+    return [np.random.default_rng(seed).choice(48, size, replace=False).tolist() for seed in range(count)]
+
+
+def test_frames_that_lower_the_errors_of_the_pool_do_so_better_than_chance(equations):
+    start = [0, 12, 24, 36]
+    chosen = by_model.error_reduction(equations, H, POOL, start, 12, WEIGHTS)
+    assert chosen[:4] == start and len(set(chosen)) == 12
+    others = []
+    for seed in range(30):
+        left = np.setdiff1d(POOL, start)
+        others.append([*start, *np.random.default_rng(seed).choice(left, 8, replace=False).tolist()])
+    found = objective(equations, chosen)
+    assert np.mean([found < objective(equations, other) for other in others]) > 0.9
+    # A larger choice begins with the smaller one, and all frames are no more than all frames.
+    assert by_model.error_reduction(equations, H, POOL, start, 8, WEIGHTS) == chosen[:8]
+    assert sorted(by_model.error_reduction(equations, H, POOL, start, 99, WEIGHTS)) == POOL
+
+
+def test_weights_of_the_objective_decide_what_is_lowered(equations):
+    start = [0, 12, 24, 36]
+    of = {
+        name: by_model.error_reduction(equations, H, POOL, start, 10, weights)
+        for name, weights in {
+            "energy": {"energy": 1.0, "force": 0.0},
+            "force": {"energy": 0.0, "force": 1.0},
+        }.items()
+    }
+    errors = {name: equations.rmse(equations.solve(chosen, H), POOL) for name, chosen in of.items()}
+    assert errors["energy"][0] < errors["force"][0] and errors["force"][1] < errors["energy"][1]
+
+
+def test_largest_errors_are_added_with_some_at_random(equations):
+    chosen = by_model.largest_errors(equations, H, POOL, [0, 12, 24, 36], 12, {"energy": 1.0, "force": 0.0}, seed=1)
+    solution = equations.solve([0, 12, 24, 36], H)
+    energy = np.abs(equations.energy_errors(solution, POOL))
+    energy[[0, 12, 24, 36]] = 0
+    worst = np.argsort(-energy)[:6].tolist()
+    assert chosen[:10] == [0, 12, 24, 36, *worst] and len(set(chosen)) == 12
+    other = by_model.largest_errors(equations, H, POOL, [0, 12, 24, 36], 12, {"energy": 1.0, "force": 0.0}, seed=2)
+    assert other[:10] == chosen[:10] and other != chosen
+
+
+def variance(equations, chosen):
+    matrix = equations.prior(H) + sum(equations.part(i, H) for i in chosen)
+    energies, forces = equations.scatter(POOL, H)
+    inverse = linalg.inv(matrix)
+    return np.vdot(inverse, energies) * np.vdot(inverse, forces)
+
+
+def test_variances_fall_faster_than_by_chance_and_no_label_is_read(equations, monkeypatch):
+    chosen = by_model.variance_reduction(equations, H, POOL, 8, WEIGHTS)
+    assert len(set(chosen)) == 8
+    found = variance(equations, chosen)
+    assert np.mean([found < variance(equations, other) for other in random_ones(8)]) > 0.9
+    assert by_model.variance_reduction(equations, H, POOL, 5, WEIGHTS) == chosen[:5]
+    assert by_model.variance_reduction(equations, H, POOL, 8, WEIGHTS, chosen[:5]) == chosen
+    for name in ("_energies", "_vectors", "_squares", "_virials"):
+        monkeypatch.setattr(equations, name, np.full_like(getattr(equations, name), np.nan))
+    assert by_model.variance_reduction(equations, H, POOL, 8, WEIGHTS) == chosen
