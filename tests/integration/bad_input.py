@@ -1247,6 +1247,14 @@ CASES = [
     ),
     Case(
         P,
+        "a choice by errors without a cross-validation",
+        "check",
+        keys(selection__strategy="residual", active_learning__validation="split"),
+        "`selection.strategy` is residual, but `active_learning.validation: split` divides frames drawn from clusters",
+        "set strategy to clusters",
+    ),
+    Case(
+        P,
         "guide without a cross-validation",
         "check",
         keys(potential__prior="guide", active_learning__validation="split"),
