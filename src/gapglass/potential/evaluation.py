@@ -186,26 +186,3 @@ def compare(predictions, forces):
         "trained_on_them",
     ]
     return pd.DataFrame(rows, columns=columns)
-
-
-def frame_errors(frames, energies, forces):
-    """Return the error of every frame, from which the errors of any group of frames follow.
-
-    Parameters
-    ----------
-    frames : list of ase.Atoms
-        With labels.
-    energies : numpy.ndarray, shape (n_frames,), eV
-    forces : list of numpy.ndarray, eV/Å
-
-    Returns
-    -------
-    dict
-        energy_error_mev_per_atom (signed) and rmse_force_ev_per_angstrom, lists of n_frames.
-    """
-    energy = [1000 * (e - f.info["REF_energy"]) / len(f) for e, f in zip(energies, frames, strict=True)]
-    force = [rmse(g - f.arrays["REF_forces"]) for g, f in zip(forces, frames, strict=True)]
-    return {
-        "energy_error_mev_per_atom": list(map(float, energy)),
-        "rmse_force_ev_per_angstrom": list(map(float, force)),
-    }
