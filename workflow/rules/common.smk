@@ -16,7 +16,7 @@ try:
     from gapglass.frames import readers
     from gapglass.potential import build
     from gapglass.report import catalogue
-    from gapglass.selection import strategies
+    from gapglass.selection import kinds
     from gapglass.selection.database import cut
     from gapglass.similarity import blocks
     from gapglass.study import (

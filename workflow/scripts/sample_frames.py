@@ -6,7 +6,7 @@ from gapglass.active_learning import enlargement
 from gapglass.base import files, log, seeds
 from gapglass.frames import store
 from gapglass.potential import core, fit
-from gapglass.selection import strategies, time_blocks
+from gapglass.selection import kinds, strategies, time_blocks
 from gapglass.selection.database import database_size, describe, enlarge
 from gapglass.similarity import kernels
 
@@ -55,7 +55,7 @@ else:
     enlarged = enlargement.enlarge(settings.strategy, given, before, size, **more)
 n_chosen = len(enlarged["train"]) + len(enlarged["test"])
 drawn_by_soap = (settings.strategy, snakemake.wildcards.potential) == ("clusters", "soap_only")
-read = strategies.labels_read(
+read = kinds.labels_read(
     "clusters_soap_only" if drawn_by_soap else settings.strategy, n_chosen, len(sets["pool"]), len(table), iteration
 )
 database = describe(enlarged, before, sets, table["n_atoms"].to_numpy(), read)

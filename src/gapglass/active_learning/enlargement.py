@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from gapglass.potential import basis, memory
 from gapglass.potential.frame_equations import FrameEquations
-from gapglass.selection import strategies
+from gapglass.selection import kinds, strategies
 
 
 def candidates(pool, train, n_sparse_points):
@@ -52,7 +52,7 @@ def enlarge(strategy, given, before, size, *, frames=None, sparse_from=None, hyp
     size : int
     frames : dict, optional
         Frame -> ase.Atoms of the ``candidates``, from which a repulsive core has been subtracted; None where
-        ``strategies.needs_model`` is false.
+        ``kinds.needs_model`` is false.
     sparse_from : list of ase.Atoms, optional
         Where the sparse points of the fit are chosen.
     hyperparameters : dict, optional
@@ -67,7 +67,7 @@ def enlarge(strategy, given, before, size, *, frames=None, sparse_from=None, hyp
     """
     choose, train, pool = strategies.STRATEGIES[strategy], list(before["train"]), given.pool
     size = max(len(train), min(size, len(pool)))
-    if frames is None and strategy in strategies.BY_MODEL:
+    if frames is None and strategy in kinds.BY_MODEL:
         choose = strategies.uniform_in_time
     elif frames is not None:
         with threadpool_limits(1), TemporaryDirectory(prefix="enlarge-") as folder:

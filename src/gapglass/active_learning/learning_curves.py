@@ -18,7 +18,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.seeds import derive
 from gapglass.potential import basis, design, frame_equations
 from gapglass.potential.cross_validation import CrossValidation
-from gapglass.selection import strategies, time_blocks
+from gapglass.selection import kinds, strategies, time_blocks
 from gapglass.selection.strategies import Given
 
 log = logging.getLogger("gapglass")
@@ -161,7 +161,7 @@ def points(frames, division, n_frames, hyperparameters, settings, *, sizes, give
         for group in ("all", *sorted(set(groups[holdout]))):
             tested = [places[i] for i in holdout if group in ("all", groups[i])]
             errors = dict(zip(QUANTITIES, equations.rmse(solution, tested), strict=True))
-            read = strategies.labels_read(strategy, len(chosen), n_pool, n_frames)
+            read = kinds.labels_read(strategy, len(chosen), n_pool, n_frames)
             of = {"strategy": strategy, "sparse_from": sparse_from, "n_train": len(chosen), "draw": draw}
             rows.append({**of, "group": group, "labels_read": read, **errors})
 

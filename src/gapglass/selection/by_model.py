@@ -2,11 +2,11 @@
 
 Each function returns frames in an order whose beginnings are smaller choices. The model is
 ``potential.frame_equations.FrameEquations`` with fixed sparse points and hyperparameters; its frames are the
-candidates, numbered by their places. SciPy is imported by the functions that use it, because rules import the room for
-the names of the strategies.
+candidates, numbered by their places.
 """
 
 import numpy as np
+from scipy import linalg
 
 MOST_AT_ONCE = 0.15  # share of the frames chosen so far that is added before the fit is solved again
 RANDOM_SHARE = 0.25  # of the frames that ``largest_errors`` adds
@@ -43,8 +43,6 @@ def error_reduction(equations, hyperparameters, candidates, chosen, size, weight
     list of int
         ``chosen`` and the frames added, in the order in which they were added.
     """
-    from scipy import linalg
-
     order, candidates = list(chosen), np.asarray(candidates, int)
     size = min(size, len(set(order) | set(candidates.tolist())))
     while len(order) < size:
@@ -104,8 +102,6 @@ def variance_reduction(equations, hyperparameters, candidates, size, weights, ch
     list of int
         ``chosen`` and the frames added.
     """
-    from scipy import linalg
-
     candidates, order = np.asarray(candidates, int), list(chosen)
     matrix = equations.prior(hyperparameters)
     for frame in order:

@@ -158,7 +158,7 @@ def describe(database, before, sets, n_atoms, labels_read):
         pool, guard and holdout, from ``time_blocks.current``.
     n_atoms : numpy.ndarray of int, shape (n_frames,)
     labels_read : int
-        Frames whose labels the choice has read, see ``strategies.labels_read``.
+        Frames whose labels the choice has read, see ``kinds.labels_read``.
 
     Returns
     -------

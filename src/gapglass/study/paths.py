@@ -11,7 +11,7 @@ from pathlib import Path
 from gapglass.base.versions import versions
 from gapglass.glass.quip_plugin import SOURCE
 from gapglass.potential.hyperparameters import GEOMETRY, bounds
-from gapglass.selection.strategies import BY_MODEL
+from gapglass.selection.kinds import BY_MODEL
 from gapglass.study import models
 
 LOOPS = ("optimal", "soap_only")  # the potentials that an active-learning loop makes

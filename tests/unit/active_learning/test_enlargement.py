@@ -8,7 +8,7 @@ import small_fits
 
 from gapglass.active_learning import enlargement
 from gapglass.potential import memory
-from gapglass.selection import strategies
+from gapglass.selection import kinds, strategies
 from gapglass.selection.strategies import Given
 
 SETTINGS = SimpleNamespace(
@@ -27,9 +27,9 @@ def test_only_model_strategies_ask_a_fit_and_not_in_the_first_iteration():
         (name, iteration)
         for name in strategies.STRATEGIES
         for iteration in (1, 2)
-        if strategies.needs_model(name, iteration)
+        if kinds.needs_model(name, iteration)
     }
-    assert asked == {(name, 2) for name in strategies.BY_MODEL}
+    assert asked == {(name, 2) for name in kinds.BY_MODEL}
 
 
 @pytest.mark.parametrize("strategy", ["residual", "variance", "uniform_in_time"])

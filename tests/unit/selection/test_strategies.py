@@ -5,7 +5,7 @@ import pytest
 from conftest import ROOT
 
 from gapglass.base.errors import UserError
-from gapglass.selection import spread, strategies
+from gapglass.selection import kinds, spread, strategies
 from gapglass.study.schema import load_schema
 
 
@@ -69,7 +69,7 @@ def given():
     return of
 
 
-WITHOUT_MODEL = sorted(set(strategies.STRATEGIES) - set(strategies.BY_MODEL))
+WITHOUT_MODEL = sorted(set(strategies.STRATEGIES) - set(kinds.BY_MODEL))
 
 
 @pytest.mark.parametrize("strategy", [*WITHOUT_MODEL, "largest_residual"])
@@ -108,6 +108,6 @@ def test_configuration_knows_the_strategies():
 
 
 def test_labels_that_a_choice_reads():
-    read = {name: strategies.labels_read(name, 20, 60, 120) for name in strategies.STRATEGIES}
+    read = {name: kinds.labels_read(name, 20, 60, 120) for name in strategies.STRATEGIES}
     assert read["random"] == read["variance"] == 20 and read["residual"] == 60 and read["clusters"] == 120
     assert read["clusters_soap_only"] == 20

@@ -99,7 +99,7 @@ def closing(potential):
 def model_of_iteration_before(wildcards):
     """Return the decision that closed the iteration before, where its best fit helps to choose frames, else nothing."""
     before = int(wildcards.iteration) - 1
-    if not strategies.needs_model(config["selection"]["strategy"], before + 1):
+    if not kinds.needs_model(config["selection"]["strategy"], before + 1):
         return []
     decision = next(d for d in closing(wildcards.potential) if d["iteration"] == before)
     return study.decision_file(wildcards.potential, decision) if decision["best"] else []
