@@ -5,14 +5,18 @@ train, or for evenly spaced ones where their memory would pass ``memory.MOST_EQU
 20,000 frames costs no more than one among a thousand.
 """
 
+import logging
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gapglass.potential import basis, memory
+from gapglass.potential.failures import FitFailed
 from gapglass.potential.frame_equations import FrameEquations
 from gapglass.selection import kinds, strategies
+
+log = logging.getLogger("gapglass")
 
 
 def candidates(pool, train, n_sparse_points):
@@ -76,7 +80,10 @@ def enlarge(strategy, given, before, size, *, frames=None, sparse_from=None, hyp
             given.equations = FrameEquations(list(frames.values()), terms, settings.species, settings.virials, folder)
             given.hyperparameters, given.weights = hyperparameters, settings.objective_weights
             given.known, given.pool = settings.known, np.array(sorted(set(frames) & set(pool.tolist())))
-            train = choose(given, train, min(size, len(given.pool)))
+            try:
+                train = choose(given, train, min(size, len(given.pool)))
+            except FitFailed as error:
+                log.warning("frames are taken at even steps in time, because %s", error)
         choose = strategies.uniform_in_time  # where the candidates are fewer than the frames asked for
         given.pool = pool
     train = choose(given, train, size)

@@ -18,6 +18,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.seeds import derive
 from gapglass.potential import basis, design, frame_equations
 from gapglass.potential.cross_validation import CrossValidation
+from gapglass.potential.failures import FitFailed
 from gapglass.selection import kinds, strategies, time_blocks
 from gapglass.selection.strategies import Given
 
@@ -176,15 +177,15 @@ def points(frames, division, n_frames, hyperparameters, settings, *, sizes, give
             for size in sorted(sizes):
                 try:
                     chosen = strategies.STRATEGIES[strategy](known, chosen, size)
-                except UserError as error:
-                    log.info("%s cannot choose %d frames: %s", strategy, size, error)
+                    if "pool" in settings.sparse_from:
+                        record(strategy, "pool", chosen, equations, place)
+                    if "training" in settings.sparse_from:
+                        others = [*chosen, *holdout]
+                        own = equations_of(sorted(chosen), others)
+                        record(strategy, "training", chosen, own, {frame: i for i, frame in enumerate(others)})
+                except (UserError, FitFailed) as error:
+                    log.info("%s, %d frames: %s", strategy, size, error)
                     break
-                if "pool" in settings.sparse_from:
-                    record(strategy, "pool", chosen, equations, place)
-                if "training" in settings.sparse_from:
-                    others = [*chosen, *holdout]
-                    own = equations_of(sorted(chosen), others)
-                    record(strategy, "training", chosen, own, {frame: i for i, frame in enumerate(others)})
         record(WHOLE_POOL, "pool", pool, equations, place)
     return pd.DataFrame(rows)
 

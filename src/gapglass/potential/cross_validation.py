@@ -44,9 +44,39 @@ class Normal:
         self.vector += other.vector
         self.square += other.square
 
+
+@dataclass
+class Tested:
+    """Rows K with labels y that test a fit, or the triangles of such rows.
+
+    The errors are summed from K x - y. From normal equations they would be the difference of three large numbers where
+    weights are large, as those of a two-body term are, and could come out as zero.
+
+    Attributes
+    ----------
+    parts : list of (numpy.ndarray, numpy.ndarray)
+        Rows, shape (n, m), and labels, shape (n,).
+    """
+
+    parts: list
+
     def residual(self, x):
         """Return |K x - y|²."""
-        return max(float(x @ self.matrix @ x - 2 * x @ self.vector + self.square), 0.0)
+        return float(sum(np.square(rows @ x - labels).sum() for rows, labels in self.parts))
+
+    def less(self, x):
+        """Return the rows with labels y - K x."""
+        return Tested([(rows, labels - rows @ x) for rows, labels in self.parts])
+
+    @property
+    def square(self):
+        """Return y^T y."""
+        return float(sum(labels @ labels for _, labels in self.parts))
+
+    @property
+    def matrix(self):
+        """Return K^T K."""
+        return sum(rows.T @ rows for rows, _ in self.parts)
 
 
 @dataclass
@@ -56,7 +86,7 @@ class Fold:
     Attributes
     ----------
     train : list of Normal
-    energy, forces : Normal
+    energy, forces : Tested
         Of energies per atom (eV/atom) and of forces (eV/Å).
     n_energy, n_force : float
         Sums of the weights of the rows that test.
@@ -69,14 +99,15 @@ class Fold:
     number : int
         Place of the fold in the list of folds.
     rows : tuple
-        Rows of the energies that train and that test, see ``CrossValidation._energies``.
+        Rows of the energies that train (rows, numbers of atoms of each species, labels), see
+        ``CrossValidation._energies``, and numbers of atoms of each species in the rows that test.
     guide : numpy.ndarray, shape (m,), optional
         Weights of the guide's fit without this fold; labels are then what it leaves.
     """
 
     train: list
-    energy: Normal
-    forces: Normal
+    energy: Tested
+    forces: Tested
     n_energy: float
     n_force: float
     noise: list
@@ -128,13 +159,15 @@ class CrossValidation:
         ]
         # One class at a time is added to every fold, because the equations of all classes together are large.
         for name in design.classes:
-            forces, virials = (self._normal(kind[name]) for kind in (design.forces, design.virials))
+            forces, labels = design.forces[name].parts()
+            tested = self._whiten(forces), labels
+            forces, virials = Normal.of(*tested), self._normal(design.virials[name])
             for fold, (trains, tests) in zip(self.folds, folds.values(), strict=True):
                 if name in trains:
                     fold.train[1].add(forces)
                     fold.train[2].add(virials)
                 if name in tests:
-                    fold.forces.add(forces)
+                    fold.forces.parts.append(tested)
                     fold.n_force += design.weights[name]
                     fold.noise[1] += design.forces[name].n_rows
 
@@ -180,14 +213,14 @@ class CrossValidation:
                 Normal.nothing(self.columns),
                 Normal.nothing(self.columns),
             ],
-            energy=Normal.of(of_test, labels),
-            forces=Normal.nothing(self.columns),
+            energy=Tested([(of_test, labels)]),
+            forces=Tested([]),
             n_energy=float(weights.sum()),
             n_force=0.0,
             noise=[float((scales**2).sum()), 0.0],
             spread=float(((labels - mean * np.sqrt(weights)) ** 2).sum()),
             number=number,
-            rows=(of_train, (of_test, counts, labels)),
+            rows=(of_train, counts),
         )
 
     def weights_of_folds(self, hyperparameters):
@@ -304,7 +337,7 @@ class _Guided(CrossValidation):
 
     def _left(self, fold, guide):
         """Return a fold whose labels are what a guide leaves, energies of isolated atoms fitted to it."""
-        (rows, counts, labels), (test_rows, test_counts, test_labels) = fold.rows
+        (rows, counts, labels), test_counts = fold.rows
         free = [i for i in range(counts.shape[1]) if i not in self.known]
         left = labels - rows @ guide
         shift = np.zeros(counts.shape[1])
@@ -315,16 +348,13 @@ class _Guided(CrossValidation):
             square = normal.square - 2 * guide @ normal.vector + guide @ product
             return Normal(normal.matrix, normal.vector - product, float(square))
 
-        def of_energies(normal, some_rows, some_labels):
-            return Normal(normal.matrix, some_rows.T @ some_labels, float(some_labels @ some_labels))
-
-        energies = of_energies(fold.train[0], rows, left - counts @ shift)
-        of_test = of_energies(fold.energy, test_rows, test_labels - test_rows @ guide - test_counts @ shift)
+        energies = Normal.of(rows, left - counts @ shift)
+        ((test_rows, test_labels),) = fold.energy.less(guide).parts
         return replace(
             fold,
             train=[energies, *(rest(normal) for normal in fold.train[1:])],
-            energy=of_test,
-            forces=rest(fold.forces),
+            energy=Tested([(test_rows, test_labels - test_counts @ shift)]),
+            forces=fold.forces.less(guide),
             guide=guide,
         )
 

@@ -16,6 +16,13 @@ from gapglass.potential import _engine, basis
 from gapglass.potential.design import VOIGT, isolated_energies
 from gapglass.potential.engine import arrays
 from gapglass.potential.factors import JITTER
+from gapglass.potential.failures import FitFailed
+
+LOST = 1e-10  # share of its terms below which the difference of a sum of squares is rounding
+ILL_CONDITIONED = (
+    "the normal equations of single frames are conditioned too badly for these hyperparameters; lower two_body_delta, "
+    "or raise sigma_force and sigma_energy"
+)
 
 
 @dataclass
@@ -156,6 +163,11 @@ class FrameEquations:
         Returns
         -------
         Solution
+
+        Raises
+        ------
+        FitFailed
+            When the equations cannot be solved in double precision.
         """
         frames, h = np.asarray(frames, int), hyperparameters
         e0, scale = self._isolated(frames, known), self.scale(h)
@@ -172,7 +184,10 @@ class FrameEquations:
             rows = self._virial_rows[i]
             matrix += rows.T @ rows * (of_virial / h["sigma_virial"] ** 2)
             vector += rows.T @ self._virials[i] * (of_virial / h["sigma_virial"] ** 2)
-        factor = linalg.cho_factor(matrix * np.outer(scale, scale) + self.prior(h))
+        try:
+            factor = linalg.cho_factor(matrix * np.outer(scale, scale) + self.prior(h))
+        except linalg.LinAlgError:
+            raise FitFailed(ILL_CONDITIONED) from None
         return Solution(scale * linalg.cho_solve(factor, scale * vector), e0, factor)
 
     def _isolated(self, frames, known):
@@ -189,11 +204,20 @@ class FrameEquations:
         return self._energies[frames] - predicted
 
     def force_squares(self, solution, frames):
-        """Return the sums of the squared errors of the force components of frames, shape (n,), (eV/Å)²."""
-        x = solution.weights
-        return np.array(
-            [max(self._squares[i] - 2 * x @ self._vectors[i] + x @ self._matrices[i] @ x, 0.0) for i in frames]
-        )
+        """Return the sums of the squared errors of the force components of frames, shape (n,), (eV/Å)².
+
+        Raises
+        ------
+        FitFailed
+            When a sum is lost in the rounding of its terms.
+        """
+        x, found = solution.weights, []
+        for i in frames:
+            predicted = x @ self._matrices[i] @ x
+            found.append(self._squares[i] - 2 * x @ self._vectors[i] + predicted)
+            if found[-1] < LOST * (self._squares[i] + predicted):
+                raise FitFailed(ILL_CONDITIONED)
+        return np.array(found)
 
     def slopes(self, solution, frames, hyperparameters, weights):
         """Return the slopes of the objective and of the fit's own function of frames, in scaled coordinates.

@@ -25,7 +25,7 @@ SOLVER_MB = 52.0  # program and arrays that stay allocated while gap_fit solves 
 REMAINS = 0.85  # share of the vectors whose memory the allocator does not return, because they are small
 REMAINS_MB = 50.0  # upper bound of that memory
 ENGINE_MB = 170.0  # a Python process with the engine, measured
-CLASSES = 20  # of training frames in a cross-validation, each with a triangle for its forces and its virials
+CLASSES = 20  # of training frames in a cross-validation, each with triangles for its forces, twice, and its virials
 ENGINE_SQUARES = 35  # matrices of sparse points by sparse points: equations of five folds, solution, work space
 ENGINE_ROWS = 4  # copies of the rows of one frame, from the engine to LAPACK
 MARGIN = 1.04  # with this factor, none of some hundred fits needed more than 1 % above the prediction
@@ -105,7 +105,7 @@ class FitMemory:
         columns = self._sparse_points(h) + 1
         candidates = min(int(self.atoms_of_species.max()), MOST_CANDIDATES)
         numbers = (
-            min(2 * CLASSES * columns, self.n_targets) * columns
+            min(3 * CLASSES * columns, self.n_targets) * columns
             + ENGINE_SQUARES * columns**2
             + ENGINE_ROWS * 3 * self.largest[0] * columns
             + 2 * self.n_atoms * length

@@ -6,7 +6,7 @@ import small_fits
 
 from gapglass.frames import isolated
 from gapglass.potential import engine, evaluation
-from gapglass.potential.cross_validation import CrossValidation
+from gapglass.potential.cross_validation import CrossValidation, Tested
 from gapglass.potential.failures import FitFailed
 from gapglass.selection import time_blocks
 
@@ -151,3 +151,16 @@ def test_equations_that_cannot_be_solved_are_infinite_errors(validation):
     """Fewer energies than sparse points, each trusted beyond rounding: the equations lose the prior."""
     trusted = {"sigma_energy": 1e-15, "sigma_force": 1e9, "sigma_virial": 1e9}
     assert validation.errors(small_fits.HYPERPARAMETERS | trusted) == (np.inf, np.inf)
+
+
+def test_errors_of_large_weights_are_not_the_difference_of_large_numbers():
+    """From normal equations, the error of these weights would be zero or negative by rounding."""
+    rows, x = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-12]]), np.array([1e9, -1e9 + 1.0])
+    tested = Tested([(rows[:1], np.array([0.999])), (rows[1:], np.array([1.0]))])
+    assert (
+        tested.residual(x) == pytest.approx(((rows @ x - [0.999, 1.0]) ** 2).sum(), rel=1e-6)
+        and tested.residual(x) > 1e-7
+    )
+    matrix, vector = tested.matrix, rows.T @ [0.999, 1.0]
+    assert abs(x @ matrix @ x - 2 * x @ vector + tested.square - tested.residual(x)) > tested.residual(x)
+    assert tested.less(x).square == pytest.approx(tested.residual(x), rel=1e-3)

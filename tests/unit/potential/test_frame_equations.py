@@ -5,6 +5,7 @@ import pytest
 import small_fits
 
 from gapglass.potential import engine, evaluation, memory
+from gapglass.potential.failures import FitFailed
 from gapglass.potential.frame_equations import FrameEquations, Solution
 
 pytestmark = pytest.mark.xdist_group("engine")
@@ -96,3 +97,15 @@ def test_scatter_is_the_sum_of_squares_without_sigmas(equations):
 def test_memory_is_that_of_the_matrices(equations):
     matrices = equations._matrices.nbytes / 1e6
     assert matrices < memory.of_frame_equations(equations.columns, 12) < 2 * matrices
+
+
+def test_errors_that_rounding_would_swallow_are_a_failure(equations, monkeypatch):
+    solution = equations.solve([0, 1, 2], H)
+    x, squares = solution.weights, equations._squares.copy()
+    squares[3] = 2 * x @ equations._vectors[3] - x @ equations._matrices[3] @ x
+    monkeypatch.setattr(equations, "_squares", squares)
+    with pytest.raises(FitFailed, match="two_body_delta"):
+        equations.force_squares(solution, [3])
+    monkeypatch.setattr(equations, "prior", lambda h: -1e12 * np.eye(equations.columns))
+    with pytest.raises(FitFailed, match="conditioned too badly"):
+        equations.solve([0, 1, 2], H)
