@@ -266,6 +266,14 @@ def test_a_loop_judged_by_cross_validation_shows_its_errors():
     assert set(table["set"]) == {"train", "holdout", "cross_validation"}
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "cross-validation, best fit" in labels and not [label for label in labels if label.startswith("test")]
+    # Of two loops with one axis, the second may have larger errors than the first.
+    worse = history.assign(rmse_energy_mev_per_atom_holdout=99.0)
+    loops = {
+        "optimal": (history, ledger, summary | {"n_test": 0}),
+        "soap_only": (worse, ledger, summary | {"n_test": 0}),
+    }
+    figure, _ = potentials.active_learning(loops)
+    assert all(axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 99.0 for axes in figure.axes)
 
 
 def test_parity_leaves_out_a_set_without_frames():

@@ -57,6 +57,8 @@ def active_learning(loops):
         numbers += _loop(axes, name, *loop)
         if len(loops) > 1:
             axes.set_title(name)
+    # The panels share this axis. A limit that is set before the last one is drawn would cut off its points.
+    panels[0, 0].set_ylim(bottom=0)
     panels[0, 0].set_ylabel("energy RMSE (meV/atom)")
     columns = 2 if len(loops) == 1 else 4
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
@@ -88,7 +90,6 @@ def _loop(axes, name, history, ledger, summary):
     place = (1, summary["energy_tolerance"])
     axes.annotate("$E_{tol}$", place, xycoords=("axes fraction", "data"), va="bottom", ha="right", fontsize=8)
     axes.set_xlabel("training frames")
-    axes.set_ylim(bottom=0)
     axes.margins(x=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     return numbers
