@@ -74,7 +74,7 @@ def deltas(table):
             "mean spread (meV/atom)": number(row["mean_sigma_energy_mev_per_atom"], 1),
             "weighted by size (meV/atom)": number(row["weighted_sigma_energy_mev_per_atom"], 1),
             "single-frame clusters": int(row["n_singletons"]),
-            "share of the Coulomb kernel": f"{row['coulomb_share']:.0%}",
+            "share of the Coulomb kernel": f"{100 * row['coulomb_share']:.0f} %",
             "d_tol met": "yes" if row["converged"] else "no, cap taken",
         }
         for _, row in table.iterrows()
