@@ -20,7 +20,7 @@ ENERGY, FORCE = "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"
 MARK = {"better": " **better**", "worse": " *worse*", "undecided": ""}
 HEAD = """# Evidence: do chosen frames beat random ones?
 
-This page is written by `benchmarks/evidence/write_page.py` from the learning curves of the studies in `benchmarks/evidence`.
+This page is written by `benchmarks/evidence/write_page.py` from the learning curves of the studies beside it.
 [Choosing frames](explanation/selection.md) explains the strategies, the blocks of time and the comparison.
 
 Every number is a mean over divisions of the frames into a pool and whole blocks of time that test. All fits of a set
