@@ -26,23 +26,7 @@ from gapglass.glass import lammps, packing, quip_plugin, thermo
 from gapglass.potential import gap_fit, gap_xml
 from gapglass.potential.quip import load_potential
 
-HYPERPARAMETERS = {
-    "cutoff": 4.5,
-    "cutoff_width": 0.5,
-    "n_max": 6,
-    "l_max": 4,
-    "atom_sigma": 0.5,
-    "zeta": 4,
-    "delta": 0.5,
-    "n_sparse": 300,
-    "two_body_cutoff": 4.5,
-    "two_body_delta": 2.0,
-    "two_body_theta": 1.0,
-    "two_body_n_sparse": 20,
-    "sigma_energy": 0.002,
-    "sigma_force": 0.1,
-    "sigma_virial": 0.05,
-}
+HYPERPARAMETERS = {**common.HYPERPARAMETERS, "n_max": 6, "l_max": 4, "n_sparse": 300}
 TEMPERATURE = 1000  # K
 PEER = "ASE + quippy, 1 core"
 # The neighbour settings are those of gapglass/glass/templates/stage.in.j2.

@@ -36,8 +36,8 @@ if settings.guide:
 if first:
     atoms = isolated.frames(imported.get("isolated_atom_energies", {}))
     frames, classes = [*frames, *atoms], [*classes, *[isolated.CLASS] * len(atoms)]
-if tables := core.of_setting(settings.core, sets["closest_distance_angstrom"], imported["species"]):
-    frames = core.subtract(frames, tables)
+tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], imported["species"])
+frames = core.subtract(frames, tables)
 virials = settings.virials and imported["virials"]
 with threadpool_limits(1), TemporaryDirectory(prefix="rows-") as folder:
     terms = basis.read(snakemake.input.points)

@@ -15,8 +15,8 @@ settings.virials = settings.virials and imported["virials"]
 division = learning_curves.divide(files.read_json(snakemake.input.blocks), settings.fraction, settings.seed, draw)
 chosen = sorted([*division["pool"], *division["holdout"]])
 frames = store.read_frames(snakemake.input.frames, chosen, table["offset_bytes"])
-if tables := core.of_setting(settings.core, sets["closest_distance_angstrom"], settings.species):
-    frames = core.subtract(frames, tables)
+tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], settings.species)
+frames = core.subtract(frames, tables)
 clusterings = {
     "best": snakemake.input.labels,
     "soap_only": snakemake.input.labels_soap_only,

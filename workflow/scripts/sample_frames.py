@@ -5,7 +5,7 @@ import numpy as np
 from gapglass.active_learning import enlargement
 from gapglass.base import files, log, seeds
 from gapglass.frames import store
-from gapglass.potential import core, fit
+from gapglass.potential import core, fit, memory
 from gapglass.selection import kinds, strategies, time_blocks
 from gapglass.selection.database import database_size, describe, enlarge
 from gapglass.similarity import kernels
@@ -35,11 +35,11 @@ else:
         hyperparameters = files.read_json(snakemake.input.decision)["best"]["hyperparameters"]
         settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
         settings.virials = settings.virials and imported["virials"]
-        n_points = enlargement.n_sparse_points(hyperparameters, settings.species)
+        n_points = memory.most_sparse_points(hyperparameters, len(settings.species))
         candidates = enlargement.candidates(sets["pool"], before["train"], n_points)
         frames = store.read_frames(snakemake.input.frames, candidates, table["offset_bytes"])
-        if tables := core.of_setting(settings.core, stored["closest_distance_angstrom"], settings.species):
-            frames = core.subtract(frames, tables)
+        tables = core.of_setting(settings.core, stored["closest_distance_angstrom"], settings.species)
+        frames = core.subtract(frames, tables)
         more = {
             "frames": dict(zip(candidates, frames, strict=True)),
             "sparse_from": store.read_frames(snakemake.input.frames, sets["known"], table["offset_bytes"]),

@@ -14,8 +14,8 @@ division = learning_curves.divide(
     files.read_json(snakemake.input.blocks), settings.fraction, settings.seed, learning_curves.TUNING
 )
 frames = store.read_frames(snakemake.input.frames, division["pool"], table["offset_bytes"])
-if tables := core.of_setting(settings.core, sets["closest_distance_angstrom"], settings.species):
-    frames = core.subtract(frames, tables)
+tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], settings.species)
+frames = core.subtract(frames, tables)
 known = settings.ranges | (files.read_json(snakemake.input.geometry) if snakemake.input.geometry else {})
 found = learning_curves.tuned(
     dict(zip(division["pool"], frames, strict=True)),

@@ -36,12 +36,6 @@ def candidates(pool, train, n_sparse_points):
     return sorted([*train, *dict.fromkeys(others)])
 
 
-def n_sparse_points(hyperparameters, species):
-    """Return the most sparse points that a fit has, of all its terms."""
-    h, n = hyperparameters, len(species)
-    return n * int(h["n_sparse"]) + n * (n + 1) // 2 * int(h["two_body_n_sparse"])
-
-
 def enlarge(strategy, given, before, size, *, frames=None, sparse_from=None, hyperparameters=None, settings=None):
     """Return the database that a strategy enlarges to a number of training frames; all of its frames train.
 

@@ -47,6 +47,18 @@ def of_frame(entry, info):
     return {name: value for name, value in stated.items() if value != 1.0}, reasons
 
 
+def multipliers(info):
+    """Return what the rows of a frame are multiplied by in a fit: energy, force and virial -> number.
+
+    Parameters
+    ----------
+    info : dict
+        Keys of a canonical frame; those that ``of_frame`` leaves out are 1.
+    """
+    root = math.sqrt(float(info.get("weight", 1.0)))
+    return {kind: root / float(info.get(name, 1.0)) for kind, name in SIGMA_FACTORS.items()}
+
+
 def _number(value):
     """Return a value as float, NaN for what is no number."""
     try:

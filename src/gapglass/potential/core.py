@@ -177,14 +177,16 @@ def subtract(frames, tables):
     ----------
     frames : list of ase.Atoms
         With REF_energy, REF_forces and REF_virial, where present.
-    tables : dict
-        From ``tables``.
+    tables : dict or None
+        From ``of_setting``; None, where there is no core, leaves the frames as they are.
 
     Raises
     ------
     EngineError
         As for ``energy_forces_virial``, with the number of the frame.
     """
+    if tables is None:
+        return frames
     compiled, out = _compiled(tables), []
     for number, frame in enumerate(frames, 1):
         try:

@@ -13,8 +13,8 @@ from scipy import linalg
 
 from gapglass.frames import isolated
 from gapglass.potential import basis
-from gapglass.potential.factors import JITTER
 from gapglass.potential.failures import FitFailed
+from gapglass.potential.white import White
 
 GUIDE_SCALE = 0.3  # expected deviation of the factor on a guide from 1
 SIGMAS = ("sigma_energy", "sigma_force", "sigma_virial")
@@ -138,10 +138,8 @@ class CrossValidation:
 
     def __init__(self, design, terms, folds, known=None):
         self.terms, self.columns = terms, design.columns
-        self._roots = [
-            linalg.cholesky(term.among_points() + JITTER * np.eye(len(term.points)), lower=True) for term in terms
-        ]
-        self.jitter = self._in_white_coordinates()
+        self._white = White(terms)
+        self.jitter = self._white.jitter
         folds = [tuple([name for name in names if name in design.energies] for names in fold) for fold in folds]
         # A fold that trains on isolated atoms alone tells nothing of a potential.
         folds = {
@@ -152,7 +150,7 @@ class CrossValidation:
         if not folds:
             raise FitFailed("no training frames are left where others test; raise active_learning.increment")
         rows = {name: design.energy_rows([name]) for name in design.classes}
-        white = {name: self._whiten(rows[name][:, : self.columns]) for name in design.classes}
+        white = {name: self._white.rows(rows[name][:, : self.columns]) for name in design.classes}
         self.known = {design.species.index(symbol) for symbol in known or {} if symbol in design.species}
         self.folds = [
             self._energies(number, design, *classes, known, rows, white) for number, classes in folds.items()
@@ -160,7 +158,7 @@ class CrossValidation:
         # One class at a time is added to every fold, because the equations of all classes together are large.
         for name in design.classes:
             forces, labels = design.forces[name].parts()
-            tested = self._whiten(forces), labels
+            tested = self._white.rows(forces), labels
             forces, virials = Normal.of(*tested), self._normal(design.virials[name])
             for fold, (trains, tests) in zip(self.folds, folds.values(), strict=True):
                 if name in trains:
@@ -171,27 +169,9 @@ class CrossValidation:
                     fold.n_force += design.weights[name]
                     fold.noise[1] += design.forces[name].n_rows
 
-    def _in_white_coordinates(self):
-        """Return the unit matrix times ``JITTER`` in white coordinates, block by block of the terms."""
-        matrix, first = np.zeros((self.columns, self.columns)), 0
-        for root in self._roots:
-            inverse = linalg.solve_triangular(root, np.eye(len(root)), lower=True)
-            here = slice(first, first + len(root))
-            matrix[here, here] = JITTER * inverse @ inverse.T
-            first += len(root)
-        return matrix
-
-    def _whiten(self, rows):
-        out, first = np.empty_like(rows, order="F"), 0
-        for root in self._roots:
-            last = first + len(root)
-            out[:, first:last] = linalg.solve_triangular(root, rows[:, first:last].T, lower=True).T
-            first = last
-        return out
-
     def _normal(self, factor):
         rows, labels = factor.parts()
-        return Normal.of(self._whiten(rows), labels)
+        return Normal.of(self._white.rows(rows), labels)
 
     def _energies(self, number, design, trains, tests, known, rows, white):
         """Return a fold with its energies: rows in white coordinates, numbers of atoms of each species, and labels."""

@@ -14,6 +14,7 @@ from ase.data import atomic_numbers
 from gapglass.base.errors import UserError
 from gapglass.base.files import whole_file
 from gapglass.base.progress import Progress
+from gapglass.frames import weights
 from gapglass.potential import _engine, basis
 from gapglass.potential.engine import arrays
 from gapglass.potential.factors import Factor
@@ -77,22 +78,17 @@ class Design:
             When a label is not a finite number.
         """
         self._open(name)
-        weight, root = float(frame.info.get("weight", 1.0)), np.sqrt(len(frame))
-        of = {
-            kind: np.sqrt(weight) / float(frame.info.get(f"sigma_{kind}_factor", 1.0))
-            for kind in ("energy", "force", "virial")
-        }
+        root, of = np.sqrt(len(frame)), weights.multipliers(frame.info)
         counts = [float((frame.symbols == symbol).sum()) for symbol in self.species]
         row = np.concatenate([energy, counts, [frame.info["REF_energy"]]]) * (of["energy"] / root)
         force = np.asarray(frame.arrays["REF_forces"], float).ravel()
-        stated = np.reshape(frame.info["REF_virial"], (3, 3)) if virials and "REF_virial" in frame.info else None
-        if not (np.isfinite(row).all() and np.isfinite(force).all() and (stated is None or np.isfinite(stated).all())):
+        label = virial_label(frame) if virials and "REF_virial" in frame.info else None
+        if not (np.isfinite(row).all() and np.isfinite(force).all() and (label is None or np.isfinite(label).all())):
             raise FitFailed("a label of a training frame is not a finite number")
         self.energies[name].append(np.concatenate([row, [len(frame), of["energy"] ** 2]]))
         self.forces[name].add(forces * of["force"], force * of["force"])
         self.weights[name] += len(force) * of["force"] ** 2
-        if stated is not None:
-            label = np.array([0.5 * (stated[i, j] + stated[j, i]) for i, j in VOIGT])
+        if label is not None:
             self.virials[name].add(virial * (of["virial"] / root), label * (of["virial"] / root))
 
     def keep(self, names):
@@ -232,6 +228,12 @@ def compute(frames, classes, terms, species, virials, folder, deadline=None):
             raise FitFailed(f"a label of training frame {count} of {len(frames)} is not a finite number") from None
         progress.update(count)
     return design
+
+
+def virial_label(frame):
+    """Return the virial of a frame (eV), symmetrised, in the order of ``VOIGT``, shape (6,)."""
+    stated = np.reshape(frame.info["REF_virial"], (3, 3))
+    return np.array([0.5 * (stated[i, j] + stated[j, i]) for i, j in VOIGT])
 
 
 def isolated_energies(counts, energies, species, known=None):

@@ -174,7 +174,7 @@ def run_fit(
     with threadpool_limits(1), TemporaryDirectory(prefix="engine_fit-") as folder:
         terms = basis.choose(points_from or frames, hyperparameters, species, descriptor, folder)
         rows = design.compute(
-            core.subtract(frames, tables) if tables else frames, ["train"] * len(frames), terms, species, virials,
+            core.subtract(frames, tables), ["train"] * len(frames), terms, species, virials,
             folder, start + max_seconds,
         )  # fmt: skip
     given = np.array([e0[symbol] for symbol in species])

@@ -59,7 +59,7 @@ def compare(frames, hyperparameters, *, descriptor, e0, virials, tables, seed, m
         )  # fmt: skip
         judged = read_terms(judge)
         wanted, terms = np.concatenate([term.alpha for term in judged]), basis.unscaled(judged)
-        fitted = core.subtract(train, tables) if tables else train
+        fitted = core.subtract(train, tables)
         rows = design.compute(fitted, ["train"] * len(fitted), terms, species, virials, folder)
         given = np.array([e0[symbol] for symbol in species])
         alpha, _, _ = engine_fit.solution(rows, terms, small, given)

@@ -12,11 +12,12 @@ from ase.data import atomic_numbers
 from scipy import linalg
 
 from gapglass.base.progress import Progress
+from gapglass.frames import weights
 from gapglass.potential import _engine, basis
-from gapglass.potential.design import VOIGT, isolated_energies
+from gapglass.potential.design import isolated_energies, virial_label
 from gapglass.potential.engine import arrays
-from gapglass.potential.factors import JITTER
 from gapglass.potential.failures import FitFailed
+from gapglass.potential.white import White
 
 LOST = 1e-10  # share of its terms below which the difference of a sum of squares is rounding
 ILL_CONDITIONED = (
@@ -78,9 +79,7 @@ class FrameEquations:
         numbers = {atomic_numbers[symbol]: 0.0 for symbol in species}
         potential, evaluator = basis.compiled(terms, numbers, folder)
         self.columns, n = potential.columns, len(frames)
-        self._roots = [
-            linalg.cholesky(term.among_points() + JITTER * np.eye(len(term.points)), lower=True) for term in terms
-        ]
+        self._white = White(terms)
         self.n_atoms = np.array([len(frame) for frame in frames])
         self.energy_rows = np.zeros((n, self.columns))
         self._shares, self._energies = np.zeros((n, len(species))), np.zeros(n)
@@ -99,26 +98,14 @@ class FrameEquations:
         info, n_atoms, root = frame.info, len(frame), np.sqrt(len(frame))
         self._shares[i] = [(frame.symbols == symbol).mean() for symbol in self.species]
         self._energies[i] = info["REF_energy"] / n_atoms
-        self.energy_rows[i] = self._white(energy[None] / n_atoms)[0]
-        white, labels = self._white(forces), np.asarray(frame.arrays["REF_forces"], float).ravel()
+        self.energy_rows[i] = self._white.rows(energy[None] / n_atoms)[0]
+        white, labels = self._white.rows(forces), np.asarray(frame.arrays["REF_forces"], float).ravel()
         self._matrices[i], self._vectors[i], self._squares[i] = white.T @ white, white.T @ labels, labels @ labels
         if virials and "REF_virial" in info:
-            stated = np.reshape(info["REF_virial"], (3, 3))
-            self._virials[i] = [0.5 * (stated[a, b] + stated[b, a]) / root for a, b in VOIGT]
-            self._virial_rows[i] = self._white(virial) / root
+            self._virials[i] = virial_label(frame) / root
+            self._virial_rows[i] = self._white.rows(virial) / root
         # What the square of a row of each kind is multiplied by in a fit.
-        self._factors[i] = [
-            float(info.get("weight", 1.0)) / float(info.get(f"sigma_{kind}_factor", 1.0)) ** 2
-            for kind in ("energy", "force", "virial")
-        ]
-
-    def _white(self, rows):
-        out, first = np.empty_like(rows, dtype=float, order="F"), 0
-        for root in self._roots:
-            last = first + len(root)
-            out[:, first:last] = linalg.solve_triangular(root, rows[:, first:last].T, lower=True).T
-            first = last
-        return out
+        self._factors[i] = [multiplier**2 for multiplier in weights.multipliers(info).values()]
 
     # Fits
 
@@ -139,14 +126,7 @@ class FrameEquations:
 
     def prior(self, hyperparameters):
         """Return the matrix of the equations without frames, in scaled coordinates."""
-        scale, matrix, first = self.scale(hyperparameters), np.eye(self.columns), 0
-        # The fit adds its jitter to covariances of any energy scale, these coordinates to those of 1 eV.
-        for root in self._roots:
-            here = slice(first, first + len(root))
-            inverse = linalg.solve_triangular(root, np.eye(len(root)), lower=True)
-            matrix[here, here] += JITTER * inverse @ inverse.T * (1 / scale[here] ** 2 - 1)[:, None]
-            first += len(root)
-        return matrix
+        return np.eye(self.columns) + self._white.jitter * (1 / self.scale(hyperparameters) ** 2 - 1)[:, None]
 
     def solve(self, frames, hyperparameters, known=None):
         """Return the fit on frames.
@@ -211,9 +191,17 @@ class FrameEquations:
         FitFailed
             When a sum is lost in the rounding of its terms.
         """
+        return self._squares_of(solution, frames, self._products(solution, frames))
+
+    def _products(self, solution, frames):
+        """Return the product of the matrix of each frame's forces with the weights, shape (n, columns)."""
+        return np.array([self._matrices[i] @ solution.weights for i in frames])
+
+    def _squares_of(self, solution, frames, products):
+        """Return ``force_squares`` from ``_products``."""
         x, found = solution.weights, []
-        for i in frames:
-            predicted = x @ self._matrices[i] @ x
+        for i, product in zip(frames, products, strict=True):
+            predicted = x @ product
             found.append(self._squares[i] - 2 * x @ self._vectors[i] + predicted)
             if found[-1] < LOST * (self._squares[i] + predicted):
                 raise FitFailed(ILL_CONDITIONED)
@@ -235,9 +223,10 @@ class FrameEquations:
             K^T Sigma^-1 r of every frame, of energies and forces.
         """
         frames, h, scale = np.asarray(frames, int), hyperparameters, self.scale(hyperparameters)
-        errors, squares = self.energy_errors(solution, frames), self.force_squares(solution, frames)
+        products = self._products(solution, frames)
+        errors, squares = self.energy_errors(solution, frames), self._squares_of(solution, frames, products)
         energies = self.energy_rows[frames] * errors[:, None] * scale
-        forces = np.array([self._vectors[i] - self._matrices[i] @ solution.weights for i in frames]) * scale
+        forces = (self._vectors[frames] - products) * scale
         objective = weights["energy"] * energies.sum(axis=0) / max(errors @ errors, 1e-300)
         objective += weights["force"] * forces.sum(axis=0) / max(squares.sum(), 1e-300)
         of_energy, of_force, _ = self._factors[frames].T

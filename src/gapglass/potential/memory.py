@@ -209,6 +209,12 @@ def too_much(predicted, settings):
 MOST_EQUATIONS_MB = 3000  # of the frames among which a strategy chooses
 
 
+def most_sparse_points(hyperparameters, n_species):
+    """Return the most sparse points that a fit has, of all its terms."""
+    h, n = hyperparameters, n_species
+    return n * int(h["n_sparse"]) + n * (n + 1) // 2 * int(h["two_body_n_sparse"])
+
+
 def of_frame_equations(columns, n_frames):
     """Return the memory (MB of 10**6 bytes) of ``FrameEquations``, most of which are a matrix for every frame."""
     return 8 * n_frames * columns * (columns + 16) / 1e6

@@ -69,17 +69,15 @@ def largest_errors(equations, hyperparameters, candidates, chosen, size, weights
     -------
     list of int
     """
-    candidates = np.asarray(candidates, int)
+    candidates, taken = np.asarray(candidates, int), set(chosen)
     solution = equations.solve(chosen, hyperparameters, known)
     energy = np.square(equations.energy_errors(solution, candidates))
     force = equations.force_squares(solution, candidates) / equations.n_atoms[candidates]
     score = weights["energy"] * np.sqrt(energy / energy.mean()) + weights["force"] * np.sqrt(force / force.mean())
-    free = ~np.isin(candidates, list(chosen))
-    ranked = [int(frame) for frame in candidates[np.argsort(-score, kind="stable")] if frame not in set(chosen)]
-    count = min(size - len(chosen), int(free.sum()))
+    ranked = [int(frame) for frame in candidates[np.argsort(-score, kind="stable")] if frame not in taken]
+    count = min(size - len(chosen), len(ranked))
     n_random = round(RANDOM_SHARE * count)
-    added = ranked[: count - n_random]
-    others = np.setdiff1d(candidates[free], added)
+    added, others = ranked[: count - n_random], sorted(ranked[count - n_random :])
     return [*chosen, *added, *np.random.default_rng(seed).choice(others, n_random, replace=False).tolist()]
 
 
@@ -107,18 +105,22 @@ def variance_reduction(equations, hyperparameters, candidates, size, weights, ch
     for frame in order:
         matrix = matrix + equations.part(frame, hyperparameters)
     energies, forces = equations.scatter(candidates, hyperparameters)
-    parts = {int(frame): equations.part(frame, hyperparameters) for frame in candidates}
-    n_rows = {int(frame): 1 + 3 * equations.n_atoms[frame] for frame in candidates}
-    while len(order) < min(size, len(set(order) | set(candidates.tolist()))):
+    taken = set(order)
+    left = {int(frame): equations.part(frame, hyperparameters) for frame in candidates if frame not in taken}
+    size = min(size, len(order) + len(left))
+    while len(order) < size:
         factor = linalg.cho_factor(matrix)
         inverse = linalg.cho_solve(factor, np.eye(len(matrix)))
         target = weights["energy"] * energies / np.vdot(inverse, energies)
         target += weights["force"] * forces / np.vdot(inverse, forces)
         gain = inverse @ target @ inverse
-        left = [frame for frame in parts if frame not in set(order)]
-        score = [np.vdot(gain, parts[frame]) / (1 + np.vdot(inverse, parts[frame]) / n_rows[frame]) for frame in left]
+        score = [
+            np.vdot(gain, part) / (1 + np.vdot(inverse, part) / (1 + 3 * equations.n_atoms[frame]))
+            for frame, part in left.items()
+        ]
         count = min(max(1, int(MOST_AT_ONCE * len(order))), size - len(order))
+        names = list(left)
         for place in np.argsort(-np.array(score), kind="stable")[:count]:
-            order.append(left[place])
-            matrix = matrix + parts[left[place]]
+            order.append(names[place])
+            matrix = matrix + left.pop(names[place])
     return order

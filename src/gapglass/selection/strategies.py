@@ -66,7 +66,7 @@ def from_clusters(clusters="best", **how):
             {"train": list(chosen), "test": []}, labels, size=size, train_fraction=1, seed=given.seed,
             energies=given.energies, distances=given.distances, pool=pool, **how,
         )  # fmt: skip
-        return [*chosen, *(frame for frame in grown["train"] if frame not in set(chosen))]
+        return _first(grown["train"], chosen, None)
 
     return strategy
 
@@ -108,7 +108,7 @@ def variance_per_cluster(given, chosen, size):
         found = by_model.variance_reduction(
             given.equations, given.hyperparameters, _places(given, members), int(count), given.weights
         )
-        order += [frame for frame in _frames(given, found) if frame not in set(order)]
+        order = _first(_frames(given, found), order, None)
     return order[:size]
 
 
@@ -135,8 +135,9 @@ def largest_residual(given, chosen, size):
 
 
 def _first(order, chosen, size):
-    """Return the chosen frames and the first others of an order, ``size`` together."""
-    return [*chosen, *(frame for frame in order if frame not in set(chosen))][:size]
+    """Return the chosen frames and the first others of an order, ``size`` together, or all of them with None."""
+    taken = set(chosen)
+    return [*chosen, *(frame for frame in order if frame not in taken)][:size]
 
 
 def _places(given, frames):

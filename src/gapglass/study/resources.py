@@ -146,6 +146,11 @@ def choose_sparse_points(inputs, config):
     return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(seconds)
 
 
+def _rows_seconds(n_atoms, columns):
+    """Return the seconds for the rows of atoms for so many sparse points, and their factors."""
+    return n_atoms * (4e-10 * columns**2 + 1e-6 * columns)
+
+
 def compute_rows(inputs):
     """Return (MB, minutes) for the rows of one block of frames.
 
@@ -158,7 +163,7 @@ def compute_rows(inputs):
     columns = basis_columns(inputs.points)
     atoms = min(n_atoms.sum(), BLOCK_ATOMS + n_atoms.max())
     numbers = memory.CLASSES * 2 * columns**2 + 4 * (3 * n_atoms.max() + 7) * columns
-    return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(10 + atoms * (4e-10 * columns**2 + 1e-6 * columns))
+    return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(10 + _rows_seconds(atoms, columns))
 
 
 def _fit(counts, hyperparameters, inputs, config, n_tried=0):
@@ -223,9 +228,9 @@ def sample_frames(inputs, config):
         return math.ceil(BASE_MB + needed), SHORTEST
     columns = _columns(config["potential"]["hyperparameters"], inputs)
     held = min(2 * memory.MOST_EQUATIONS_MB, 2 * memory.of_frame_equations(columns, len(n_atoms)))
-    rows = min(n_atoms.sum(), 1e6 * held / (16 * columns**2) * n_atoms.max())
+    atoms = min(n_atoms.sum(), 1e6 * held / (16 * columns**2) * n_atoms.max())
     n_steps = 10 * math.log2(max(2, len(n_atoms)))
-    seconds = 60 + rows * (4e-10 * columns**2 + 1e-6 * columns) + n_steps * (1e-9 * columns**3 + 1e-3 * held)
+    seconds = 60 + _rows_seconds(atoms, columns) + n_steps * (1e-9 * columns**3 + 1e-3 * held)
     return math.ceil(BASE_MB + needed + held), minutes(seconds)
 
 
@@ -236,9 +241,8 @@ def _learning_columns(inputs, config):
 
 def _columns(ranges, inputs):
     """Return the most sparse points of a fit in ranges of hyperparameters; ``inputs`` holds summary."""
-    n_species = len(files.read_json(inputs.summary)["species"])
-    pairs = n_species * (n_species + 1) // 2
-    return int(n_species * bounds(ranges["n_sparse"])[1] + pairs * bounds(ranges["two_body_n_sparse"])[1])
+    largest = {name: bounds(ranges[name])[1] for name in ("n_sparse", "two_body_n_sparse")}
+    return memory.most_sparse_points(largest, len(files.read_json(inputs.summary)["species"]))
 
 
 def tune_learning_curves(inputs, config):
@@ -246,7 +250,7 @@ def tune_learning_curves(inputs, config):
     columns, n_atoms = _learning_columns(inputs, config), files.read_table(inputs.table)["n_atoms"]
     atoms = max(config["learning_curves"]["sizes"]) * n_atoms.max()
     numbers = memory.CLASSES * 3 * columns**2 + 4 * (3 * n_atoms.max() + 7) * columns
-    seconds = 60 + atoms * (4e-10 * columns**2 + 1e-6 * columns) + 1e-9 * columns**3 * 0.2 * SETS_TRIED
+    seconds = 60 + _rows_seconds(atoms, columns) + 1e-9 * columns**3 * 0.2 * SETS_TRIED
     return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(seconds)
 
 
@@ -265,7 +269,7 @@ def draw_learning_curves(inputs, config):
     distances = 8 * len(n_atoms) ** 2 / 1e6
     # Strategies by variance hold a second copy of the matrices of the pool.
     needed = 2 * memory.of_frame_equations(columns, len(n_atoms)) + 3 * distances
-    rows = n_atoms.sum() * (4e-10 * columns**2 + 1e-6 * columns)
+    rows = _rows_seconds(n_atoms.sum(), columns)
     n_fits = len(curves["strategies"]) * (len(curves["sizes"]) + 8 * math.log2(max(curves["sizes"])))
     seconds = 30 + rows * (
         1 + len(curves["strategies"]) * len(curves["sizes"]) * ("training" in curves["sparse_from"])

@@ -72,4 +72,4 @@ def test_candidates_are_even_in_time_where_memory_ends(monkeypatch):
 
 def test_sparse_points_of_a_fit():
     h = {"n_sparse": 300, "two_body_n_sparse": 20}
-    assert enlargement.n_sparse_points(h, ["O", "Te"]) == 660
+    assert memory.most_sparse_points(h, 2) == 660

@@ -1,6 +1,6 @@
 """Write docs/evidence.md: do chosen frames beat random ones? From finished learning curves of several studies.
 
-    .venv/bin/python benchmarks/evidence/write_page.py results/gete results/b2o3 ...
+    .venv/bin/python benchmarks/generate_evidence.py results/gete results/b2o3 ...
 
 The studies are those of benchmarks/evidence, each run with ``snakemake learning_curves``. The data of most of them are
 not in this repository; the head of each configuration names their source.
@@ -9,18 +9,19 @@ not in this repository; the head of each configuration names their source.
 import argparse
 from pathlib import Path
 
+import collect
 import pandas as pd
 
 from gapglass.base import files
 from gapglass.study import config
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/evidence.md"
 ENERGY, FORCE = "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"
 MARK = {"better": " **better**", "worse": " *worse*", "undecided": ""}
 HEAD = """# Evidence: do chosen frames beat random ones?
 
-This page is written by `benchmarks/evidence/write_page.py` from the learning curves of the studies beside it.
+`benchmarks/generate_evidence.py` writes this page from the learning curves of the studies in `benchmarks/evidence`.
 [Choosing frames](explanation/selection.md) explains the strategies, the blocks of time and the comparison.
 
 Every number is a mean over divisions of the frames into a pool and whole blocks of time that test. All fits of a set
@@ -79,10 +80,9 @@ def ratios(curves):
 
 def table(rows):
     """Return rows as a table of Markdown; numbers of frames ascend."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    columns = ["strategy", *sorted(columns[1:], key=lambda name: int(name.split()[0]))]
-    lines = ["| " + " | ".join(columns) + " |", "| --- |" + " --- |" * (len(columns) - 1)]
-    return "\n".join([*lines, *("| " + " | ".join(row.get(name, "") for name in columns) + " |" for row in rows)])
+    found = pd.DataFrame(rows).fillna("")
+    sizes = sorted(found.columns[1:], key=lambda name: int(name.split()[0]))
+    return "\n".join(collect.markdown(found[["strategy", *sizes]]))
 
 
 def section(results):
