@@ -90,7 +90,7 @@ def section(results):
     results = Path(results)
     what, settings = described(ROOT / f"benchmarks/evidence/{results.name}.yaml")
     curves = results / "learning_curves"
-    runs, tuned = files.read_json(curves / "blocks.json"), files.read_json(curves / "hyperparameters.json")
+    runs, tuned = files.read_json(results / "frames/blocks.json"), files.read_json(curves / "hyperparameters.json")
     draws = pd.unique(files.read_table(curves / "results.csv")["draw"])
     blocks, guards = sum(len(run["edges"]) - 1 for run in runs), [run["guard"] for run in runs]
     sigmas = ", ".join(

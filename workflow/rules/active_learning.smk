@@ -2,6 +2,26 @@
 # Iterations and rounds are counted from 1; round 0 opens an iteration.
 
 
+rule cut_blocks:
+    input:
+        table=at("frames/table.csv"),
+        soap=at("kernels/soap.npy"),
+        coulomb=at("kernels/coulomb.npy"),
+        scales=at("kernels/kernels.json"),
+    output:
+        at("frames/blocks.json"),
+    log:
+        at("logs/cut_blocks.log"),
+    benchmark:
+        at("benchmarks/cut_blocks.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    message:
+        "Cutting the trajectories into blocks of time"
+    script:
+        "../scripts/cut_blocks.py"
+
+
 # The division is made once: frames that come later do not move it, the closest distances, or the sparse points. To make
 # it anew, run with --forcerun set_aside_frames.
 rule set_aside_frames:
@@ -39,6 +59,7 @@ rule sample_frames:
             wildcards.potential, int(wildcards.iteration)
         ),
         decision=model_of_iteration_before,
+        blocks=(at("frames/blocks.json") if config["selection"]["strategy"] == "residual" else []),
     output:
         database=f"{study.iteration}/database.json",
         train=f"{study.iteration}/train.extxyz",

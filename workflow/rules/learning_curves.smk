@@ -1,31 +1,6 @@
 # Learning curves: fits on frames that different strategies choose, tested on blocks of time that none of them may use.
 
 
-rule cut_blocks:
-    input:
-        table=at("frames/table.csv"),
-        soap=at("kernels/soap.npy"),
-        coulomb=at("kernels/coulomb.npy"),
-        scales=at("kernels/kernels.json"),
-    output:
-        at("learning_curves/blocks.json"),
-    log:
-        at("logs/cut_blocks.log"),
-    benchmark:
-        at("benchmarks/cut_blocks.jsonl")
-    conda:
-        "../../envs/gapglass.yaml"
-    params:
-        fraction=config["learning_curves"]["holdout_fraction"],
-        draws=config["learning_curves"]["seeds"],
-        sizes=config["learning_curves"]["sizes"],
-        seed=config["seed"],
-    message:
-        "Cutting the trajectories into blocks of time"
-    script:
-        "../scripts/cut_blocks.py"
-
-
 rule cluster_by_rmsd:
     input:
         frames=at("frames/frames.extxyz"),
@@ -53,7 +28,7 @@ rule tune_learning_curves:
         table=at("frames/table.csv"),
         summary=at("frames/import.json"),
         sets=at("frames/sets.json"),
-        blocks=at("learning_curves/blocks.json"),
+        blocks=at("frames/blocks.json"),
         geometry=study.geometry_of_learning_curves(),
     output:
         at("learning_curves/hyperparameters.json"),
@@ -66,7 +41,10 @@ rule tune_learning_curves:
     resources:
         **asking(lambda wildcards, input: resources.tune_learning_curves(input, config)),
     params:
-        **study.learning_settings(ranges=study.ranges_of_learning_curves()),
+        **study.learning_settings(
+            ranges=study.ranges_of_learning_curves(),
+            draws=config["learning_curves"]["seeds"],
+        ),
     message:
         "Hyperparameters of all fits of the learning curves"
     script:
@@ -79,7 +57,7 @@ rule draw_learning_curves:
         table=at("frames/table.csv"),
         summary=at("frames/import.json"),
         sets=at("frames/sets.json"),
-        blocks=at("learning_curves/blocks.json"),
+        blocks=at("frames/blocks.json"),
         best=at("clusters/best.json"),
         labels=at("clusters/best_labels.csv"),
         labels_soap_only=at("clusters/delta_0/labels.csv"),

@@ -1,14 +1,13 @@
-"""Cut the trajectories into blocks of time, the unit of the hold-outs of learning curves."""
+"""Cut the trajectories into blocks of time, the unit of every test."""
 
 import numpy as np
 
-from gapglass.active_learning import learning_curves
 from gapglass.base import files, log
 from gapglass.selection import time_blocks
 from gapglass.similarity import kernels
 
-log.configure(snakemake.log[0], "learning curves", snakemake.params)
-params, table = snakemake.params, files.read_table(snakemake.input.table)
+log.configure(snakemake.log[0], "blocks of time", snakemake.params)
+table = files.read_table(snakemake.input.table)
 soap, coulomb = (np.load(snakemake.input[name], mmap_mode="r") for name in ("soap", "coulomb"))
 medians = files.read_json(snakemake.input.scales)["medians"]
 
@@ -28,5 +27,4 @@ for run in runs:
         len(run["edges"]) - 1,
         run["guard"],
     )
-learning_curves.refuse_sizes(runs, params.fraction, params.seed, params.draws, params.sizes)
 files.write_json(snakemake.output[0], runs)

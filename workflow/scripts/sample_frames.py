@@ -51,6 +51,7 @@ else:
         seed=seeds.derive(settings.seed, "sampling"),
         clusters={"best": labels},
         distances=distances,
+        blocks=time_blocks.block_of_frame(files.read_json(snakemake.input.blocks)) if snakemake.input.blocks else {},
     )
     enlarged = enlargement.enlarge(settings.strategy, given, before, size, **more)
 n_chosen = len(enlarged["train"]) + len(enlarged["test"])

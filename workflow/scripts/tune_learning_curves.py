@@ -10,9 +10,9 @@ settings, table = snakemake.params, files.read_table(snakemake.input.table)
 imported, sets = files.read_json(snakemake.input.summary), files.read_json(snakemake.input.sets)
 settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
 settings.virials = settings.virials and imported["virials"]
-division = learning_curves.divide(
-    files.read_json(snakemake.input.blocks), settings.fraction, settings.seed, learning_curves.TUNING
-)
+runs = files.read_json(snakemake.input.blocks)
+learning_curves.refuse_sizes(runs, settings.fraction, settings.seed, settings.draws, settings.sizes)
+division = learning_curves.divide(runs, settings.fraction, settings.seed, learning_curves.TUNING)
 frames = store.read_frames(snakemake.input.frames, division["pool"], table["offset_bytes"])
 tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], settings.species)
 frames = core.subtract(frames, tables)

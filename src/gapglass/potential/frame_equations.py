@@ -115,20 +115,37 @@ class FrameEquations:
 
     def part(self, frame, hyperparameters):
         """Return what a frame adds to the matrix of the equations in scaled coordinates, shape (columns, columns)."""
-        h, scale = hyperparameters, self.scale(hyperparameters)
-        energy, force, virial = self._factors[frame]
-        matrix = self._matrices[frame] * (force / h["sigma_force"] ** 2)
-        row = self.energy_rows[frame]
-        matrix += np.outer(row, row) * (energy * self.n_atoms[frame] / h["sigma_energy"] ** 2)
-        rows = self._virial_rows[frame]
-        matrix += rows.T @ rows * (virial / h["sigma_virial"] ** 2)
-        return matrix * np.outer(scale, scale)
+        scale = self.scale(hyperparameters)
+        return self.sums([frame], hyperparameters)[0] * np.outer(scale, scale)
 
     def prior(self, hyperparameters):
         """Return the matrix of the equations without frames, in scaled coordinates."""
         return np.eye(self.columns) + self._white.jitter * (1 / self.scale(hyperparameters) ** 2 - 1)[:, None]
 
-    def solve(self, frames, hyperparameters, known=None):
+    def sums(self, frames, hyperparameters):
+        """Return what frames add to the equations, so that those of more frames follow by addition.
+
+        Returns
+        -------
+        matrix : numpy.ndarray, shape (columns, columns)
+        vector : numpy.ndarray, shape (columns,)
+            With energies that hold those of isolated atoms.
+        of_e0 : numpy.ndarray, shape (columns, n_species)
+            Its product with the energies of isolated atoms (eV) is to be subtracted from the vector.
+        """
+        frames, h = np.asarray(frames, int), hyperparameters
+        energy, force, virial = self._factors[frames].T
+        weighted = self.energy_rows[frames] * (energy * self.n_atoms[frames] / h["sigma_energy"] ** 2)[:, None]
+        matrix, vector = weighted.T @ self.energy_rows[frames], weighted.T @ self._energies[frames]
+        for i, of_force, of_virial in zip(frames, force, virial, strict=True):
+            matrix += self._matrices[i] * (of_force / h["sigma_force"] ** 2)
+            vector += self._vectors[i] * (of_force / h["sigma_force"] ** 2)
+            rows = self._virial_rows[i]
+            matrix += rows.T @ rows * (of_virial / h["sigma_virial"] ** 2)
+            vector += rows.T @ self._virials[i] * (of_virial / h["sigma_virial"] ** 2)
+        return matrix, vector, weighted.T @ self._shares[frames]
+
+    def solve(self, frames, hyperparameters, known=None, sums=None):
         """Return the fit on frames.
 
         Parameters
@@ -139,6 +156,8 @@ class FrameEquations:
             sigma_energy (eV/atom), sigma_force (eV/Å), sigma_virial (eV/atom), delta, two_body_delta (eV).
         known : dict, optional
             Species -> eV of isolated atoms that are not fitted.
+        sums : tuple, optional
+            From ``sums`` of these frames, where they are known.
 
         Returns
         -------
@@ -151,19 +170,8 @@ class FrameEquations:
         """
         frames, h = np.asarray(frames, int), hyperparameters
         e0, scale = self._isolated(frames, known), self.scale(h)
-        energy, force, virial = self._factors[frames].T
-        weights = energy * self.n_atoms[frames] / h["sigma_energy"] ** 2
-        rows = self.energy_rows[frames]
-        matrix, vector = (
-            rows.T @ (rows * weights[:, None]),
-            rows.T @ (weights * (self._energies - self._shares @ e0)[frames]),
-        )
-        for i, of_force, of_virial in zip(frames, force, virial, strict=True):
-            matrix += self._matrices[i] * (of_force / h["sigma_force"] ** 2)
-            vector += self._vectors[i] * (of_force / h["sigma_force"] ** 2)
-            rows = self._virial_rows[i]
-            matrix += rows.T @ rows * (of_virial / h["sigma_virial"] ** 2)
-            vector += rows.T @ self._virials[i] * (of_virial / h["sigma_virial"] ** 2)
+        matrix, vector, of_e0 = self.sums(frames, h) if sums is None else sums
+        vector = vector - of_e0 @ e0
         try:
             factor = linalg.cho_factor(matrix * np.outer(scale, scale) + self.prior(h))
         except linalg.LinAlgError:
@@ -208,7 +216,7 @@ class FrameEquations:
         return np.array(found)
 
     def slopes(self, solution, frames, hyperparameters, weights):
-        """Return the slopes of the objective and of the fit's own function of frames, in scaled coordinates.
+        """Return what every frame adds to the slopes of the objective and of the fit's own function.
 
         Parameters
         ----------
@@ -217,29 +225,58 @@ class FrameEquations:
 
         Returns
         -------
-        objective : numpy.ndarray, shape (columns,)
-            By how much the logarithm of the objective over the frames falls with the weights.
-        of_frame : numpy.ndarray, shape (n, columns)
-            K^T Sigma^-1 r of every frame, of energies and forces.
+        objective : numpy.ndarray, shape (n, columns)
+            The sum is by how much the logarithm of the objective over the frames falls with the weights, in scaled
+            coordinates.
+        of_fit : numpy.ndarray, shape (n, columns)
+            K^T Sigma^-1 r of every frame, of energies and forces, in scaled coordinates.
         """
         frames, h, scale = np.asarray(frames, int), hyperparameters, self.scale(hyperparameters)
         products = self._products(solution, frames)
         errors, squares = self.energy_errors(solution, frames), self._squares_of(solution, frames, products)
         energies = self.energy_rows[frames] * errors[:, None] * scale
         forces = (self._vectors[frames] - products) * scale
-        objective = weights["energy"] * energies.sum(axis=0) / max(errors @ errors, 1e-300)
-        objective += weights["force"] * forces.sum(axis=0) / max(squares.sum(), 1e-300)
+        objective = energies * (weights["energy"] / max(errors @ errors, 1e-300))
+        objective += forces * (weights["force"] / max(squares.sum(), 1e-300))
         of_energy, of_force, _ = self._factors[frames].T
         of_energy = of_energy * self.n_atoms[frames] / h["sigma_energy"] ** 2
         return objective, energies * of_energy[:, None] + forces * (of_force / h["sigma_force"] ** 2)[:, None]
 
+    def forces_together(self, frames):
+        """Return the sums over frames of K^T K, of K^T y and of y^T y of their forces, for ``log_objective``."""
+        frames = np.asarray(frames, int)
+        matrix = np.zeros((self.columns, self.columns))
+        for i in frames:
+            matrix += self._matrices[i]
+        return matrix, self._vectors[frames].sum(axis=0), float(self._squares[frames].sum())
+
+    def log_objective(self, solution, frames, together, weights):
+        """Return the logarithm of the weighted geometric mean of the errors of frames, up to a constant.
+
+        Parameters
+        ----------
+        together : tuple
+            From ``forces_together`` of the frames.
+        weights : dict
+            ``energy`` and ``force``.
+
+        Raises
+        ------
+        FitFailed
+            When the sum of squares is lost in the rounding of its terms.
+        """
+        (matrix, vector, square), x = together, solution.weights
+        errors, predicted = self.energy_errors(solution, frames), x @ matrix @ x
+        found = square - 2 * x @ vector + predicted
+        if found < LOST * (square + predicted):
+            raise FitFailed(ILL_CONDITIONED)
+        energy = 0.5 * np.log(max(errors @ errors, 1e-300))
+        return weights["energy"] * energy + weights["force"] * 0.5 * np.log(max(found, 1e-300))
+
     def scatter(self, frames, hyperparameters):
         """Return K^T K of the energies per atom and of the force components of frames, in scaled coordinates."""
-        scale, frames = np.outer(*[self.scale(hyperparameters)] * 2), np.asarray(frames, int)
-        rows, forces = self.energy_rows[frames], np.zeros((self.columns, self.columns))
-        for i in frames:
-            forces += self._matrices[i]
-        return rows.T @ rows * scale, forces * scale
+        scale, rows = np.outer(*[self.scale(hyperparameters)] * 2), self.energy_rows[np.asarray(frames, int)]
+        return rows.T @ rows * scale, self.forces_together(frames)[0] * scale
 
     def rmse(self, solution, frames):
         """Return the RMSE of the energies (meV/atom) and of the force components (eV/Å) of frames."""

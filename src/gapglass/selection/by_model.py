@@ -9,19 +9,21 @@ import numpy as np
 from scipy import linalg
 
 MOST_AT_ONCE = 0.15  # share of the frames chosen so far that is added before the fit is solved again
+TRIED = 8  # frames at a time whose fit is solved
 RANDOM_SHARE = 0.25  # of the frames that ``largest_errors`` adds
 
 
-def error_reduction(equations, hyperparameters, candidates, chosen, size, weights, known=None):
-    """Add the frames whose errors, once they are fitted, lower the errors of all candidates most.
+def error_reduction(equations, hyperparameters, candidates, chosen, size, weights, blocks, known=None):
+    """Add the frames that, once they are fitted, lower the errors on other blocks of time most.
 
     A frame n changes the weights of the fit by A^-1 h_n to first order, where A is the matrix of the equations and h_n
     = K_n^T Sigma^-1 r_n the product of its rows with its errors. The logarithm of the objective, the weighted
-    geometric mean of the errors of energies and forces over all candidates, falls with it by g . A^-1 h_n, where g is
-    its gradient. Frames with the largest product are added, at most ``MOST_AT_ONCE`` of those chosen before at a time.
-    A frame with large errors that resembles no others changes the objective little, so that representation counts too;
-    gradients of training sets are matched in the same spirit by Killamsetty and others, Proc. Mach. Learn. Res. 139,
-    5464 (2021).
+    geometric mean of the errors of energies and forces, falls with it by g . A^-1 h_n, where g is the gradient of the
+    candidates in other blocks than that of the frame. For the ``TRIED`` frames with the largest products the fit with
+    the frame is solved, and those whose objective over other blocks falls most are added, at most ``MOST_AT_ONCE`` of
+    the frames chosen before at a time. A frame with large errors that resembles no others thus gains nothing; without
+    its own block it would gain by its own errors, and the frames chosen would fit themselves. Gradients of training
+    sets are matched in the same spirit by Killamsetty and others, Proc. Mach. Learn. Res. 139, 5464 (2021).
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ def error_reduction(equations, hyperparameters, candidates, chosen, size, weight
         Frames of the enlarged database.
     weights : dict
         ``energy`` and ``force`` in the objective.
+    blocks : sequence of int
+        Block of time of every candidate.
     known : dict, optional
         Species -> eV of isolated atoms that are not fitted.
 
@@ -43,15 +47,44 @@ def error_reduction(equations, hyperparameters, candidates, chosen, size, weight
     list of int
         ``chosen`` and the frames added, in the order in which they were added.
     """
-    order, candidates = list(chosen), np.asarray(candidates, int)
+    h, order, candidates, blocks = hyperparameters, list(chosen), np.asarray(candidates, int), np.asarray(blocks)
     size = min(size, len(set(order) | set(candidates.tolist())))
+    everything, sums = equations.forces_together(candidates), equations.sums(order, h)
+
+    def gains(solution):
+        objective, of_fit = equations.slopes(solution, candidates, h, weights)
+        change = linalg.cho_solve(solution.factor, of_fit.T).T
+        found = change @ objective.sum(axis=0)
+        for block in np.unique(blocks):
+            here = blocks == block
+            found[here] -= change[here] @ objective[here].sum(axis=0)
+        return found
+
+    def fall(solution, place):
+        """Return by how much the objective over other blocks falls if a candidate is fitted."""
+        here = blocks == blocks[place]
+        own = equations.forces_together(candidates[here])
+        others = [total - part for total, part in zip(everything, own, strict=True)]
+        added = equations.sums([candidates[place]], h)
+        more = [total + part for total, part in zip(sums, added, strict=True)]
+        enlarged = equations.solve([*order, candidates[place]], h, known, more)
+        before, after = (
+            equations.log_objective(fit, candidates[~here], others, weights) for fit in (solution, enlarged)
+        )
+        return before - after
+
+    several = len(np.unique(blocks)) > 1
     while len(order) < size:
-        solution = equations.solve(order, hyperparameters, known)
-        objective, of_frame = equations.slopes(solution, candidates, hyperparameters, weights)
-        gains = of_frame @ linalg.cho_solve(solution.factor, objective)
-        gains[np.isin(candidates, order)] = -np.inf
+        solution = equations.solve(order, h, known, sums)
+        score = gains(solution)
+        score[np.isin(candidates, order)] = -np.inf
         count = min(max(1, int(MOST_AT_ONCE * len(order))), size - len(order))
-        order += candidates[np.argsort(-gains, kind="stable")[:count]].tolist()
+        first = np.argsort(-score, kind="stable")[: min(max(count, TRIED), int(np.isfinite(score).sum()))]
+        if several:
+            first = first[np.argsort([-fall(solution, place) for place in first], kind="stable")]
+        added = candidates[first[:count]]
+        order += added.tolist()
+        sums = [total + part for total, part in zip(sums, equations.sums(added, h), strict=True)]
     return order
 
 

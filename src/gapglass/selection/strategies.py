@@ -31,8 +31,8 @@ class Given:
         For the chosen delta.
     equations : FrameEquations, optional
         Of the frames of ``places``.
-    places : dict
-        Frame -> place in the equations.
+    places, blocks : dict
+        Frame -> place in the equations, and block of time.
     hyperparameters, weights : dict
         Of the fits, and of energy and force in the objective.
     known : dict
@@ -46,6 +46,7 @@ class Given:
     distances: np.ndarray | None = None
     equations: object = None
     places: dict = field(default_factory=dict)
+    blocks: dict = field(default_factory=dict)
     hyperparameters: dict = field(default_factory=dict)
     weights: dict = field(default_factory=dict)
     known: dict = field(default_factory=dict)
@@ -113,12 +114,12 @@ def variance_per_cluster(given, chosen, size):
 
 
 def residual(given, chosen, size):
-    """Add the frames whose errors, once fitted, lower the errors of the pool most; begin evenly in time."""
+    """Add the frames that, once fitted, lower the errors on other blocks of the pool most; begin evenly in time."""
     if not chosen:
         return uniform_in_time(given, chosen, size)
     found = by_model.error_reduction(
         given.equations, given.hyperparameters, _places(given, given.pool), _places(given, chosen), size,
-        given.weights, given.known,
+        given.weights, [given.blocks[int(frame)] for frame in given.pool], given.known,
     )  # fmt: skip
     return _frames(given, found)
 

@@ -15,6 +15,7 @@ from gapglass.frames.plateaus import MIN_PLATEAU_FRAMES
 N_FOLDS = 5
 PARTS = ("pool", "guard", "holdout")
 LEAST_BLOCKS = 4  # of a run
+LEAST_FRAMES = 4  # of a block, so that its guard is a frame at least
 SETTLED = 0.1
 TRAIN, TEST = "train", "test"  # classes of the paper's division of a database
 
@@ -273,8 +274,8 @@ def runs(table):
 def blocks(table, distances):
     """Cut every run into blocks, which are the unit of a test: frames of one block resemble each other.
 
-    A block is four times as long as the fast loss of similarity (``decay``), and a run has at least four of them. Of
-    unrelated snapshots each is a block.
+    A block is twice as long as the fast loss of similarity (``decay``), has four frames at least, and a run has at
+    least four of them. Of unrelated snapshots each is a block.
 
     Parameters
     ----------
@@ -292,7 +293,7 @@ def blocks(table, distances):
     found = []
     for frames in runs(table):
         lag, unrelated = decay(distances(frames))
-        n_blocks = len(frames) if unrelated else max(LEAST_BLOCKS, round(len(frames) / (4 * lag)))
+        n_blocks = len(frames) if unrelated else max(LEAST_BLOCKS, round(len(frames) / max(LEAST_FRAMES, 2 * lag)))
         n_blocks = min(n_blocks, len(frames))
         edges = np.round(np.linspace(0, len(frames), n_blocks + 1)).astype(int)
         guard = 0 if unrelated else min(lag, int(np.diff(edges).min()) // 4)
@@ -316,7 +317,7 @@ def leave_out(runs_of_blocks, fraction, seed):
     dict
         ``pool``, ``guard`` and ``holdout``: sorted frame numbers; ``blocks``: frame -> number of its block.
     """
-    random, parts, number, block_of = np.random.default_rng(seed), {name: [] for name in PARTS}, 0, {}
+    random, parts = np.random.default_rng(seed), {name: [] for name in PARTS}
     for run in runs_of_blocks:
         frames, edges = np.asarray(run["frames"]), run["edges"]
         n_blocks = len(edges) - 1
@@ -330,9 +331,15 @@ def leave_out(runs_of_blocks, fraction, seed):
             part[first:last] = PARTS.index("holdout")
         for index, name in enumerate(PARTS):
             parts[name] += frames[part == index].tolist()
-        for block in range(n_blocks):
-            block_of |= dict.fromkeys(frames[edges[block] : edges[block + 1]].tolist(), number + block)
-        number += n_blocks
-    return {name: sorted(int(frame) for frame in frames) for name, frames in parts.items()} | {
-        "blocks": {int(frame): int(block) for frame, block in block_of.items()}
-    }
+    divided = {name: sorted(int(frame) for frame in frames) for name, frames in parts.items()}
+    return divided | {"blocks": block_of_frame(runs_of_blocks)}
+
+
+def block_of_frame(runs_of_blocks):
+    """Return frame -> number of its block, counted over all runs from ``blocks``."""
+    found, number = {}, 0
+    for run in runs_of_blocks:
+        for first, last in zip(run["edges"][:-1], run["edges"][1:], strict=True):
+            found |= dict.fromkeys(run["frames"][first:last], number)
+            number += 1
+    return found

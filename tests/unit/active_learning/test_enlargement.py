@@ -19,7 +19,7 @@ POOL = np.arange(0, 24)
 
 
 def given():
-    return Given(pool=POOL, seed=1)
+    return Given(pool=POOL, seed=1, blocks={frame: frame // 4 for frame in POOL.tolist()})
 
 
 def test_only_model_strategies_ask_a_fit_and_not_in_the_first_iteration():

@@ -66,7 +66,8 @@ def test_matrix_of_a_fit_is_the_sum_of_the_parts(equations):
 def test_slopes_are_the_derivatives_of_the_objective(equations, rng):
     frames, weights = [3, 5, 8], {"energy": 2.0, "force": 1.0}
     solution, scale = equations.solve([0, 1, 2], H), equations.scale(H)
-    objective, of_frame = equations.slopes(solution, frames, H, weights)
+    parts, of_frame = equations.slopes(solution, frames, H, weights)
+    objective = parts.sum(axis=0)
     step = 1e-6 * rng.normal(size=equations.columns)
 
     def logarithm(sign):
@@ -83,6 +84,26 @@ def test_slopes_are_the_derivatives_of_the_objective(equations, rng):
 
     for frame, slope in zip(frames, of_frame, strict=True):
         assert slope @ step == pytest.approx((function(frame, 1) - function(frame, -1)) / 2, rel=1e-4)
+
+
+def test_objective_of_frames_together_is_that_of_their_errors(equations):
+    frames, weights = [3, 5, 8], {"energy": 2.0, "force": 1.0}
+    together = equations.forces_together(frames)
+
+    def expected(solution):
+        energy = (equations.energy_errors(solution, frames) ** 2).sum()
+        return 0.5 * (2.0 * np.log(energy) + np.log(equations.force_squares(solution, frames).sum()))
+
+    for chosen in ([0, 1, 2], [0, 1, 2, 7]):
+        solution = equations.solve(chosen, H)
+        assert equations.log_objective(solution, frames, together, weights) == pytest.approx(expected(solution))
+
+
+def test_sums_of_frames_add_up_to_a_fit_on_them(equations):
+    sums = [a + b for a, b in zip(equations.sums([0, 2], H), equations.sums([5], H), strict=True)]
+    grown, whole = equations.solve([0, 2, 5], H, sums=sums), equations.solve([0, 2, 5], H)
+    np.testing.assert_allclose(grown.weights, whole.weights, rtol=1e-4, atol=1e-6 * np.abs(whole.weights).max())
+    np.testing.assert_array_equal(grown.e0, whole.e0)
 
 
 def test_scatter_is_the_sum_of_squares_without_sigmas(equations):
