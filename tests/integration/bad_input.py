@@ -1255,6 +1255,14 @@ CASES = [
     ),
     Case(
         P,
+        "two potentials whose frames are the same",
+        "check",
+        keys(selection__strategy="residual", potential__variants=["optimal", "soap_only"]),
+        "`selection.strategy` is residual, so no frame is drawn from clusters, and soap_only would equal optimal",
+        "take soap_only out of potential.variants",
+    ),
+    Case(
+        P,
         "guide without a cross-validation",
         "check",
         keys(potential__prior="guide", active_learning__validation="split"),

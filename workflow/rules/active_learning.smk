@@ -16,6 +16,8 @@ rule cut_blocks:
         at("benchmarks/cut_blocks.jsonl")
     conda:
         "../../envs/gapglass.yaml"
+    params:
+        guard=config["active_learning"]["holdout_guard"],
     message:
         "Cutting the trajectories into blocks of time"
     script:
@@ -28,6 +30,7 @@ rule set_aside_frames:
     input:
         frames=ancient(at("frames/frames.extxyz")),
         table=ancient(at("frames/table.csv")),
+        blocks=ancient(at("frames/blocks.json")),
     output:
         at("frames/sets.json"),
     log:
@@ -39,10 +42,11 @@ rule set_aside_frames:
     resources:
         **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-4)),
     params:
-        fraction=config["active_learning"]["holdout_fraction"],
-        guard=config["active_learning"]["holdout_guard"],
+        validation=study.validation_fraction(),
+        holdout=config["active_learning"]["holdout_fraction"],
+        seed=config["seed"],
     message:
-        "Setting frames aside for the last test"
+        "Setting frames aside for the stop and the last test"
     script:
         "../scripts/set_aside_frames.py"
 
@@ -198,6 +202,8 @@ checkpoint decide:
         previous=previous_decision,
         neighbours=at("frames/neighbours.csv"),
         summary=at("frames/import.json"),
+        validation=frames_that_decide(),
+        potentials=potentials_of_iteration,
     output:
         decision=f"{study.iteration}/round_{{round}}/decision.json",
         ledger=f"{study.iteration}/round_{{round}}/ledger.jsonl",
@@ -214,6 +220,7 @@ checkpoint decide:
             key: config["potential"][key]
             for key in ("descriptor", "fitter", "virials", "cost_limit", "hyperparameters")
         },
+        engine=study.engine_of_stop(),
         seed=config["seed"],
     message:
         "Deciding after round {wildcards.round} of iteration {wildcards.iteration} of {wildcards.potential}"
@@ -224,6 +231,8 @@ checkpoint decide:
 rule evaluate_iteration:
     input:
         frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        sets=at("frames/sets.json"),
         database=f"{study.iteration}/database.json",
         potential=best_of_iteration,
     output:

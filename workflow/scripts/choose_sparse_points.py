@@ -15,7 +15,7 @@ if "trial" in dict(snakemake.wildcards.items()):
 else:
     geometry = files.read_json(snakemake.input.geometry)
 if settings.sparse_from == "pool" or not snakemake.input.database:
-    chosen = time_blocks.current(files.read_json(snakemake.input.sets)["trajectories"], table)["known"]
+    chosen = time_blocks.current(files.read_json(snakemake.input.sets)["runs"], table)["known"]
 else:
     chosen = files.read_json(snakemake.input.database)["train"]
 with TemporaryDirectory(prefix="sparse_points-") as folder:

@@ -18,7 +18,8 @@ def distances(frames):
     return kernels.hybrid_distance(soap[part], coulomb[part], 0.5, medians)
 
 
-runs = time_blocks.blocks(table, distances)
+guard = snakemake.params.guard
+runs = time_blocks.blocks(table, distances, None if guard == "auto" else guard)
 for run in runs:
     log.notice(
         "%d frames from frame %d on: %d blocks, guard of %d frames",

@@ -2,29 +2,49 @@
 
 from pathlib import Path
 
-from gapglass.active_learning import limits, loop
+from gapglass.active_learning import limits, loop, stop
 from gapglass.base import files, log
+from gapglass.frames import store
+from gapglass.selection import time_blocks
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 database, params = files.read_json(snakemake.input.database), snakemake.params
+folder, iteration = Path(snakemake.output.decision).parents[2], int(snakemake.wildcards.iteration)
 space = limits.search_space(
     params.potential,
     files.read_table(snakemake.input.neighbours).iloc[database["train"]],
     files.read_json(snakemake.input.summary),
     params.max_fit_memory,
 )
+
+
+def validate(entry):
+    """Return the errors of a fit on the frames that decide the stop."""
+    frames, table, sets = snakemake.input.validation
+    table = files.read_table(table)
+    now = time_blocks.current(files.read_json(sets)["runs"], table)
+    return stop.validate(
+        folder / f"iteration_{iteration:02d}/round_{entry['round']}/trial_{entry['trial']}/gap.xml",
+        dict(zip(now["validation"], store.read_frames(frames, now["validation"], table["offset_bytes"]), strict=True)),
+        now["blocks"]["validation"],
+        params.settings["max_iterations"],
+        iteration,
+    )
+
+
 ledger = [files.read_json(path) for path in snakemake.input.results]
 decision = loop.decide(
-    int(snakemake.wildcards.iteration),
+    iteration,
     int(snakemake.wildcards.round),
     [loop.ledger_entry(result) for result in ledger],
     database,
     params.settings,
     space,
     params.seed,
+    validate,
 )
 loop.announce(decision, params.settings["energy_tolerance"])
 files.write_json_lines(snakemake.output.ledger, ledger)
 files.write_json(snakemake.output.decision, decision)
 if decision["action"] != "fit":
-    loop.remove_factors(Path(snakemake.output.decision).parents[2], decision)
+    loop.remove_factors(folder, decision)

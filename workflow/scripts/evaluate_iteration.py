@@ -1,14 +1,18 @@
-"""Evaluate the best potential of an iteration on training, test and hold-out frames."""
+"""Evaluate the best potential of an iteration on every frame."""
 
 import numpy as np
 
 from gapglass.base import files, log
 from gapglass.frames import store
 from gapglass.potential import evaluation
+from gapglass.selection import time_blocks
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 frames, database = store.read_frames(snakemake.input.frames), files.read_json(snakemake.input.database)
-errors, predictions, forces = evaluation.evaluate(snakemake.input.potential, frames, database)
+sets, table = files.read_json(snakemake.input.sets), files.read_table(snakemake.input.table)
+errors, predictions, forces = evaluation.evaluate(
+    snakemake.input.potential, frames, database, time_blocks.current(sets["runs"], table)["blocks"]
+)
 if database["holdout"]:
     log.notice(
         "iteration %d: hold-out RMSE %.2f meV/atom, %.3f eV/Å on %d frames outside the database",

@@ -17,7 +17,8 @@ frames, settings = store.read_frames(snakemake.input.frames), snakemake.params
 hyperparameters, sets = files.read_json(snakemake.input.hyperparameters), files.read_json(snakemake.input.sets)
 imported, table = files.read_json(snakemake.input.summary), files.read_table(snakemake.input.table)
 counts = files.read_table(snakemake.input.neighbours)
-database = of_all(time_blocks.current(sets["trajectories"], table))
+now = time_blocks.current(sets["runs"], table)
+database = of_all(now)
 train = [frames[number] for number in database["train"]]
 store.write_frames(snakemake.output.train, train)
 tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], imported["species"])
@@ -51,7 +52,7 @@ if fitted.pop("status") != "ok":
         "raise the limit that it names, or allow smaller n_max, l_max or cutoff in potential.hyperparameters"
     )
 del fitted["reason"]
-errors, predictions, forces = evaluation.evaluate(snakemake.output.potential, frames, database)
+errors, predictions, forces = evaluation.evaluate(snakemake.output.potential, frames, database, now["blocks"])
 log.notice(
     "%d frames fitted in %s, peak memory %.1f GB (%.1f predicted): training RMSE %.2f meV/atom, %.3f eV/Å",
     len(train),
@@ -62,7 +63,7 @@ log.notice(
     errors["train"]["rmse_force_ev_per_angstrom"],
 )
 summary, rows = history.summarise_all_frames(
-    hyperparameters, errors, len(train), len(database["holdout"]), len(frames)
+    hyperparameters, errors, {part: len(chosen) for part, chosen in database.items()}
 )
 microseconds = cost.of_potential(hyperparameters, counts, len(imported["species"]), settings.descriptor)
 summary["cost_us_per_atom_step"] = round(microseconds, 3)

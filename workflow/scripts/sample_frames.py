@@ -20,7 +20,7 @@ if snakemake.input.kernels:
     distances = kernels.read_distance(soap, coulomb, delta, medians)
 before = files.read_json(snakemake.input.previous) if snakemake.input.previous else {"train": [], "test": []}
 stored = files.read_json(snakemake.input.sets)
-sets = time_blocks.current(stored["trajectories"], table)
+sets = time_blocks.current(stored["runs"], table)
 labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
 size = database_size(iteration, settings.increment, len(table))
 if settings.strategy == "clusters":

@@ -5,12 +5,13 @@ Source: section 2.4 of doi:10.1111/jace.20128.
 
 import pandas as pd
 
-PARTS = ("train", "test", "holdout")
+PARTS = ("train", "test", "validation", "holdout")
+BOUND = "upper_energy_mev_per_atom"
 JUDGED = "cross_validation"  # where no frames are kept for the test, the errors of the folds
 ERRORS = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
 
 
-def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
+def summarise_all_frames(hyperparameters, errors, sizes):
     """Return summary and history of the potential trained on every frame, in the form of ``summarise``.
 
     Parameters
@@ -18,9 +19,9 @@ def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
     hyperparameters : dict
         Those of the optimal potential.
     errors : dict
-        train, test, holdout -> RMSE of energy and force; those of an empty set are None.
-    n_train, n_holdout, n_frames : int
-        Frames that train, frames set aside for the last test, and all frames.
+        From ``evaluation.evaluate``.
+    sizes : dict
+        Set -> number of frames.
 
     Returns
     -------
@@ -28,6 +29,7 @@ def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
     history : pandas.DataFrame
         One row.
     """
+    n_train, n_frames = sizes["train"], sum(sizes.values())
     summary = {
         "converged": True,
         "reason": "every frame that may train is in the training set, there is nothing to enlarge",
@@ -36,10 +38,12 @@ def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
         "n_train": n_train,
         "n_test": 0,
         "n_labels_read": n_train,
-        "n_holdout": n_holdout,
+        "n_validation": sizes["validation"],
+        "n_holdout": sizes["holdout"],
         "fraction": n_train / n_frames,
         "fraction_database": n_train / n_frames,
         **_by_quantity(errors),
+        "validation": None,
         "energy_tolerance": None,
         "hyperparameters": hyperparameters,
         "n_fits": 1,
@@ -48,7 +52,7 @@ def summarise_all_frames(hyperparameters, errors, n_train, n_holdout, n_frames):
     }
     row = {"iteration": 1, "n_train": n_train, "n_test": 0, "n_labels_read": n_train}
     row |= {"fraction": n_train / n_frames, "n_fits_so_far": 1}
-    row |= {f"{name}_{part}": errors[part][name] for part in PARTS for name in ERRORS}
+    row |= {f"{name}_{part}": errors[part][name] for part in PARTS for name in ERRORS} | {BOUND: None}
     return summary, pd.DataFrame([row])
 
 
@@ -60,7 +64,7 @@ def summarise(decisions, evaluations):
     decisions : list of dict
         The one that closed each iteration, in order.
     evaluations : list of dict
-        Errors on train, test and holdout of the best potential of each iteration that has one.
+        Errors by set of the best potential of each iteration that has one.
 
     Returns
     -------
@@ -82,10 +86,12 @@ def summarise(decisions, evaluations):
         "n_train": source["n_train"],
         "n_test": source["n_test"],
         "n_labels_read": source["n_labels_read"],
+        "n_validation": source.get("validation", {}).get("n_frames", 0),
         "n_holdout": source["n_holdout"],
         "fraction": source["n_train"] / source["n_frames_reference"],
         "fraction_database": (source["n_train"] + source["n_test"]) / source["n_frames_reference"],
         **_by_quantity(evaluated[delivered["iteration"]] | _judged(source)),
+        "validation": source.get("validation"),
         "objective": delivered["objective"],
         "cost_us_per_atom_step": delivered["cost_us_per_atom_step"],
         "energy_tolerance": last["energy_tolerance"],
@@ -121,8 +127,10 @@ def prior_of(ledger, delivered):
 
 
 def _by_quantity(errors):
-    """Return errors that are grouped by set (train, test, holdout) grouped by quantity instead."""
-    return {name: {part: errors[part][name] for part in (*PARTS, JUDGED) if part in errors} for name in ERRORS}
+    """Return errors that are grouped by set grouped by quantity instead, with their intervals."""
+    found = {name: {part: errors[part][name] for part in (*PARTS, JUDGED) if part in errors} for name in ERRORS}
+    known = {part: errors[part]["intervals"] for part in PARTS if "intervals" in errors.get(part, {})}
+    return found | {"intervals": {name: {part: of_part[name] for part, of_part in known.items()} for name in ERRORS}}
 
 
 def _judged(decision):
@@ -143,4 +151,5 @@ def _history_row(decision, errors):
         "n_fits_so_far": decision["n_fits"],
     }
     parts = {part: errors[part] for part in PARTS} | _judged(decision)
-    return row | {f"{name}_{part}": value for part, found in parts.items() for name, value in found.items()}
+    row |= {f"{name}_{part}": found[name] for part, found in parts.items() for name in ERRORS}
+    return row | {BOUND: decision.get("validation", {}).get(BOUND)}

@@ -170,7 +170,8 @@ def points(frames, division, n_frames, hyperparameters, settings, *, sizes, give
         equations = equations_of(pool, sorted(frames))
         known = Given(
             pool=np.array(pool), seed=derive(settings.seed, "learning curves", "choice", draw), equations=equations,
-            places=place, blocks=division["blocks"], hyperparameters=h, weights=settings.objective_weights, known=settings.known, **given,
+            places=place, blocks=division["blocks"], hyperparameters=h, weights=settings.objective_weights,
+            known=settings.known, **given,
         )  # fmt: skip
         for strategy in settings.strategies:
             chosen = []

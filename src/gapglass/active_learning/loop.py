@@ -12,6 +12,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.log import notice
 
 FACTORS = ("points.npz", "rows_*.npz", "guide_*.npz")  # in the folder of a fit, what its solution is made of
+MET = "energy tolerance met"
 
 
 def walk(read_decision):
@@ -60,7 +61,7 @@ def trials(decisions):
     ]
 
 
-def decide(iteration, number, ledger, database, settings, space, seed):
+def decide(iteration, number, ledger, database, settings, space, seed, validate=None):
     """Close a round and choose what comes next.
 
     Parameters
@@ -70,11 +71,14 @@ def decide(iteration, number, ledger, database, settings, space, seed):
     ledger : list of dict
         Every fit so far: iteration, round, trial, hyperparameters, status, rmse_energy_mev_per_atom, reason.
     database : dict
-        train, test, holdout, unused, n_left and blocks of this iteration, see ``selection.database``.
+        train, test, holdout, n_frames, n_left and blocks of this iteration, see ``selection.database``.
     settings : dict
         Section ``active_learning``, and ``shared_points``: whether all iterations have the same sparse points.
     space : SearchSpace
     seed : int
+    validate : callable, optional
+        Entry of the ledger -> its errors on the frames that decide the stop, see ``stop.validate``; called once, when
+        an iteration closes, with ``stop: validation``.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def decide(iteration, number, ledger, database, settings, space, seed):
         "n_test": len(database["test"]),
         "n_labels_read": database["labels_read"],
         "n_holdout": len(database["holdout"]),
-        "n_frames_reference": sum(len(database[part]) for part in ("train", "test", "holdout", "unused")),
+        "n_frames_reference": database["n_frames"],
         "n_fits": len(ledger),
         "best": best,
         "proposals": [],
@@ -106,8 +110,9 @@ def decide(iteration, number, ledger, database, settings, space, seed):
     possible = space.allows(space.smallest())
     if not possible and not successes(ledger):
         raise UserError(space.limit.refusal(space.smallest()))
-    if best and best["rmse_energy_mev_per_atom"] <= settings["energy_tolerance"]:
-        decision |= {"action": "stop", "reason": "energy tolerance met"}
+    by_point = settings["stop"] == "point_estimate"
+    if by_point and best and best["rmse_energy_mev_per_atom"] <= settings["energy_tolerance"]:
+        decision |= {"action": "stop", "reason": MET}
     else:
         if possible and number < rounds_of(iteration, settings):
             decision["proposals"] = propose(iteration, number + 1, ledger, settings, space, seed)
@@ -117,7 +122,9 @@ def decide(iteration, number, ledger, database, settings, space, seed):
                 decision["proposals"], iteration, number + 1, ledger, space, settings["shared_points"]
             )
         else:
-            decision |= _close_iteration(iteration, ledger, database, settings, possible)
+            if best and not by_point:
+                decision["validation"] = validate(best)
+            decision |= _close_iteration(iteration, ledger, database, settings, possible, decision.get("validation"))
     if decision["action"] != "fit":
         # A decision that fits depend on does not hold the tolerance, so another tolerance does not repeat those fits.
         decision["energy_tolerance"] = settings["energy_tolerance"]
@@ -127,8 +134,8 @@ def decide(iteration, number, ledger, database, settings, space, seed):
     return decision
 
 
-def _close_iteration(iteration, ledger, database, settings, possible):
-    """Return action and reason where an iteration has spent its proposals without meeting the energy tolerance.
+def _close_iteration(iteration, ledger, database, settings, possible, validation):
+    """Return action and reason where an iteration has spent its proposals.
 
     ``possible`` tells whether the memory limit allows any fit on this database. Raise ``UserError`` when no fit of the
     loop succeeded.
@@ -139,7 +146,9 @@ def _close_iteration(iteration, ledger, database, settings, possible):
         raise UserError(
             f"all {len(here)} fits of iteration {iteration} failed:\n{reasons}\nMend potential.hyperparameters."
         )
-    if not possible:
+    if validation and met(validation, settings["energy_tolerance"]):
+        reason = MET
+    elif not possible:
         reason = "a fit on more frames needs more than max_fit_memory, energy tolerance not met"
     elif not database["n_left"]:
         reason = "every frame that may train is in the database and the energy tolerance is not met"
@@ -148,6 +157,12 @@ def _close_iteration(iteration, ledger, database, settings, possible):
     else:
         return {"action": "enlarge", "reason": "budget of the iteration spent, energy tolerance not met"}
     return {"action": "stop", "reason": reason}
+
+
+def met(validation, tolerance):
+    """Return whether the bound of ``stop.validate``, or the error itself where there is none, meets the tolerance."""
+    bound = validation["upper_energy_mev_per_atom"]
+    return (validation["rmse_energy_mev_per_atom"] if bound is None else bound) <= tolerance
 
 
 def _delivered(ledger):
@@ -181,6 +196,11 @@ def announce(decision, energy_tolerance):
     error = f"best {best['rmse_energy_mev_per_atom']:.2f} meV/atom" if best else "no fit yet"
     if best:
         error += f", {best['rmse_force_ev_per_angstrom']:.3f} eV/Å"
+    if "validation" in decision:
+        found = decision["validation"]
+        error += f"; on {found['n_blocks']} blocks that decide {found['rmse_energy_mev_per_atom']:.2f} meV/atom"
+        if found["upper_energy_mev_per_atom"] is not None:
+            error += f", at most {found['upper_energy_mev_per_atom']:.2f}"
     next_step = {
         "fit": f"fit {len(decision['proposals'])} proposals",
         "enlarge": "enlarge the database",

@@ -8,11 +8,11 @@ import logging
 import numpy as np
 import pandas as pd
 
-from gapglass.potential import engine
+from gapglass.potential import confidence, engine
 
 log = logging.getLogger("gapglass")
 
-SETS = ("train", "test", "holdout", "unused")
+SETS = ("train", "test", "validation", "holdout", "unused")
 
 
 def rmse(differences, weights=None):
@@ -74,7 +74,35 @@ def predict(potential, frames):
     return engine.predict(potential, frames)
 
 
-def evaluate(potential, frames, database):
+def in_blocks(frames, energies, forces, blocks):
+    """Return the errors of energy and force by blocks of time.
+
+    Parameters
+    ----------
+    frames : dict
+        Frame -> ase.Atoms with labels.
+    energies, forces : sequence
+        Of these frames, eV and eV/Å.
+    blocks : list of dict
+        ``run`` and ``frames`` of each.
+
+    Returns
+    -------
+    dict of confidence.Blocks
+        The quantities of ``errors``.
+    """
+    squares, weights = {"energy": {}, "force": {}}, {}
+    for (number, frame), energy, force in zip(frames.items(), energies, forces, strict=True):
+        squares["energy"][number] = (1000 * (energy - frame.info["REF_energy"]) / len(frame)) ** 2
+        squares["force"][number] = float(np.sum(np.square(force - frame.arrays["REF_forces"])))
+        weights[number] = 3 * len(frame)
+    return {
+        "rmse_energy_mev_per_atom": confidence.of_blocks(squares["energy"], dict.fromkeys(frames, 1), blocks),
+        "rmse_force_ev_per_angstrom": confidence.of_blocks(squares["force"], weights, blocks),
+    }
+
+
+def evaluate(potential, frames, database, blocks):
     """Evaluate a potential on every frame.
 
     Parameters
@@ -84,12 +112,15 @@ def evaluate(potential, frames, database):
     frames : list of ase.Atoms
         All canonical frames.
     database : dict
-        ``train``, ``test`` and ``holdout``: frame numbers.
+        Frame numbers by set.
+    blocks : dict
+        Of validation and holdout, a list of blocks, see ``in_blocks``.
 
     Returns
     -------
     errors : dict
-        train, test, holdout -> RMSE of energy and force, see ``errors``.
+        Set -> RMSE of energy and force, see ``errors``, and, where the frames of the set lie in blocks of time,
+        ``intervals`` of both at 95 % and ``n_blocks``.
     predictions : pandas.DataFrame
         A row per frame: frame, set, temperature_k, trajectory, energy_reference_ev_per_atom, energy_gap_ev_per_atom.
     forces : dict of numpy.ndarray
@@ -100,18 +131,18 @@ def evaluate(potential, frames, database):
     FitFailed, UserError
         As for ``predict``.
     """
-    return tabulate(frames, database, *predict(potential, frames))
+    return tabulate(frames, database, *predict(potential, frames), blocks)
 
 
-def tabulate(frames, database, energies, forces):
+def tabulate(frames, database, energies, forces, blocks):
     """Return errors, predictions and forces, in the form of ``evaluate``, from energies and forces on every frame.
 
     Parameters
     ----------
     frames : list of ase.Atoms
         All canonical frames.
-    database : dict
-        ``train``, ``test`` and ``holdout``: frame numbers.
+    database, blocks : dict
+        As for ``evaluate``.
     energies : numpy.ndarray, shape (n_frames,), eV
     forces : list of numpy.ndarray, shape (n_atoms, 3), eV/Å
     """
@@ -119,7 +150,14 @@ def tabulate(frames, database, energies, forces):
     of_set = {}
     for part in SETS:
         chosen = [index for index in parts if parts[index] == part]
-        of_set[part] = errors([frames[i] for i in chosen], energies[chosen], [forces[i] for i in chosen])
+        own, of_own = [frames[i] for i in chosen], [forces[i] for i in chosen]
+        of_set[part] = errors(own, energies[chosen], of_own)
+        # Where nothing is set aside for the last test, it is made of frames between those of the database.
+        here = [block for block in blocks.get(part, []) if set(block["frames"]) <= set(chosen)]
+        if here:
+            found = in_blocks(dict(zip(chosen, own, strict=True)), energies[chosen], of_own, here)
+            of_set[part]["intervals"] = {name: of_blocks.interval() for name, of_blocks in found.items()}
+            of_set[part]["n_blocks"] = len(here)
     sizes = np.array([len(frame) for frame in frames])
     predictions = pd.DataFrame(
         {

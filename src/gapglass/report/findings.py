@@ -33,7 +33,17 @@ def facts(best, summary, r_x, main, doubted=()):
         (f"{summary['n_train']} of {summary['n_frames_reference']}", "frames train the potential"),
         (f"δ = {best['delta']:g}", f"{best['n_clusters']} clusters"),
     ]
-    if energy["test"] is not None:
+    if summary["validation"]:
+        of_stop, bound = summary["validation"], summary["validation"]["upper_energy_mev_per_atom"]
+        found.append(
+            (
+                f"{of_stop['rmse_energy_mev_per_atom']:.2f} meV/atom",
+                f"energy error on the {of_stop['n_blocks']} blocks that decide the stop, "
+                + ("unproven" if bound is None else f"at most {bound:.2f}")
+                + f" (E_tol {summary['energy_tolerance']:g})",
+            )
+        )
+    elif energy["test"] is not None:
         tolerance = f"energy error on test frames (E_tol {summary['energy_tolerance']:g})"
         found.append((f"{energy['test']:.2f} meV/atom", tolerance))
     elif energy.get("cross_validation") is not None:
@@ -50,6 +60,15 @@ def facts(best, summary, r_x, main, doubted=()):
         mark = NOT_TO_BE_BELIEVED if label in doubted else ""
         found.append((f"{row['r_x_percent']:.0f} %", f"R_X, {label}{mark}"))
     return found
+
+
+def unproven(summaries):
+    """Return the potentials whose stop has too few blocks of time for an upper bound, with their number of blocks."""
+    return {
+        name: summary["validation"]["n_blocks"]
+        for name, summary in summaries.items()
+        if summary["validation"] and summary["validation"]["upper_energy_mev_per_atom"] is None
+    }
 
 
 def decides_alone(best):

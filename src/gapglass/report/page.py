@@ -103,6 +103,7 @@ def _potentials(settings, files, tables, best, doubted):
         "disagreements": findings.disagreements(potentials),
         "pair_styles": rows.pair_styles(reading.by_folder(files.pair_styles, read_json)),
         "not_repulsive": findings.not_repulsive(potentials),
+        "unproven": findings.unproven(potentials),
         "on_bounds": {
             name: lines
             for name, summary in potentials.items()

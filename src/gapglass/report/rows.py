@@ -17,6 +17,7 @@ from gapglass.report.figures.style import model_label
 FRAMES = {
     "train": "training",
     "test": "test",
+    "validation": "validation (decides the stop)",
     "holdout": "hold-out",
     "cross_validation": "training, each left out once (cross-validation)",
 }
@@ -30,6 +31,13 @@ def number(value, digits=2):
 def with_error(value, error, digits=2):
     """Return a number with its standard error where it has one."""
     return number(value, digits) + ("" if error is None or pd.isna(error) else f" ± {error:.{digits}f}")
+
+
+def with_interval(row, name, digits=2):
+    """Return a number of a row with the interval of its columns ``{name}_low`` and ``{name}_high``, if any."""
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    interval = "" if low is None or pd.isna(low) else f" ({low:.{digits}f} to {high:.{digits}f})"
+    return number(row[name], digits) + interval
 
 
 def _pair(row):
@@ -112,6 +120,7 @@ def history(paths):
                     "database": f"{100 * row['fraction']:.0f} %",
                     "fits so far": int(row["n_fits_so_far"]),
                     **_judged(row),
+                    **_validated(row),
                     "hold-out RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_holdout"]),
                     "hold-out force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom_holdout"], 3),
                 }
@@ -129,6 +138,16 @@ def _judged(row):
     }
 
 
+def _validated(row):
+    """Return the error that decided the stop and its upper bound, nothing where a point estimate did."""
+    if not np.isfinite(row["rmse_energy_mev_per_atom_validation"]):
+        return {}
+    return {
+        "validation RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_validation"]),
+        "upper bound (meV/atom)": number(row["upper_energy_mev_per_atom"]),
+    }
+
+
 def errors(table):
     """Return the errors of every potential, from tables/errors.csv."""
     return [
@@ -136,8 +155,8 @@ def errors(table):
             "potential": row["potential"],
             "frames": FRAMES.get(row["frames"], row["frames"]),
             "number": int(row["n_frames"]),
-            "energy RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom"]),
-            "force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom"], 3),
+            "energy RMSE (meV/atom)": with_interval(row, "rmse_energy_mev_per_atom"),
+            "force RMSE (eV/Å)": with_interval(row, "rmse_force_ev_per_angstrom", 3),
         }
         for _, row in table.iterrows()
     ]

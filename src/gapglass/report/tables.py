@@ -1,5 +1,6 @@
 """The paper's tables as data frames, for CSV files and the report; ``catalogue.TABLES`` lists them."""
 
+import numpy as np
 import pandas as pd
 
 from gapglass.potential.hyperparameters import setting_text
@@ -132,6 +133,8 @@ def r_x(results):
 def errors(summaries, comparison):
     """Return sizes and errors of every potential on its own sets and on the frames outside the databases of all loops.
 
+    Errors on blocks of time that were set aside have an interval of 95 %, in columns that end with low and high.
+
     Parameters
     ----------
     summaries : dict
@@ -142,12 +145,15 @@ def errors(summaries, comparison):
     quantities = ["rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"]
     rows = []
     for name, summary in summaries.items():
-        sizes = {"train": summary["n_train"], "test": summary["n_test"], "holdout": summary["n_holdout"]}
+        sizes = {part: summary[f"n_{part}"] for part in ("train", "test", "validation", "holdout")}
         if "cross_validation" in summary[quantities[0]]:
             sizes["cross_validation"] = summary["n_train"]
         for part, size in sizes.items():
             if size:
                 found = {quantity: summary[quantity][part] for quantity in quantities}
+                for quantity in quantities:
+                    low, high = summary["intervals"][quantity].get(part) or (np.nan, np.nan)
+                    found |= {f"{quantity}_low": low, f"{quantity}_high": high}
                 rows.append({"potential": name, "frames": part, "n_frames": size, **found})
         # Rows without a temperature hold the errors over all temperatures.
         of_all = comparison[(comparison["potential"] == name) & comparison["temperature_k"].isna()]

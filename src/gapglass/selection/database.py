@@ -8,6 +8,7 @@ import numpy as np
 from gapglass.base.seeds import derive
 from gapglass.selection.allocation import allocate, allocation_weights
 from gapglass.selection.spread import farthest_points, in_time
+from gapglass.selection.time_blocks import TESTS
 
 BLOCK_ATOMS = 20_000  # of the frames whose rows of a fit one job computes; some tens of seconds
 
@@ -155,7 +156,7 @@ def describe(database, before, sets, n_atoms, labels_read):
     before : dict
         That of the iteration before; its train and test are empty at the start.
     sets : dict
-        pool, guard and holdout, from ``time_blocks.current``.
+        pool, guard, validation and holdout, from ``time_blocks.current``.
     n_atoms : numpy.ndarray of int, shape (n_frames,)
     labels_read : int
         Frames whose labels the choice has read, see ``kinds.labels_read``.
@@ -163,9 +164,9 @@ def describe(database, before, sets, n_atoms, labels_read):
     Returns
     -------
     dict
-        ``labels_read``, ``train``, ``test``, ``holdout`` (frames set aside, or all others where none are), ``unused``
-        (the other frames), ``n_left`` (frames that may still be drawn), and ``blocks``: the frames that are new, block
-        by block.
+        ``labels_read``, ``train``, ``test``, ``validation``, ``holdout`` (frames set aside for the last test, or all
+        that were not drawn where none are), ``unused`` (the other frames), ``n_frames`` (of the study), ``n_left``
+        (frames that may still be drawn), and ``blocks``: the frames that are new, block by block.
     """
     rest = database["rest"]
     aside = bool(sets["holdout"])
@@ -175,7 +176,9 @@ def describe(database, before, sets, n_atoms, labels_read):
         "train": database["train"],
         "test": database["test"],
         "holdout": sets["holdout"] if aside else rest,
-        "unused": sorted([*rest, *sets["guard"]]) if aside else [],
+        "validation": sets["validation"],
+        "unused": sorted([*rest, *sets["guard"]]) if aside else sets["guard"],
+        "n_frames": len(n_atoms),
         "n_left": len(rest),
         "blocks": [new[part] for part in cut(n_atoms[new])],
     }
@@ -187,6 +190,6 @@ def of_all(sets):
     Parameters
     ----------
     sets : dict
-        pool, guard and holdout, from ``time_blocks.current``.
+        pool, guard, validation and holdout, from ``time_blocks.current``.
     """
-    return {"train": sets["pool"], "test": [], "holdout": sets["holdout"], "unused": sets["guard"]}
+    return {"test": [], "train": sets["pool"], "unused": sets["guard"]} | {part: sets[part] for part in TESTS}

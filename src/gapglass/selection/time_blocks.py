@@ -1,8 +1,8 @@
-"""Frames set aside for the last test, and stretches of time for a cross-validation inside the training frames.
+"""Frames set aside for the stop and for the last test, and stretches of time for a cross-validation.
 
 Frames that follow each other in time resemble each other, so a test on frames between training frames is too kind. All
-divisions here take whole stretches of every plateau, and leave out the frames beside a stretch as its guard. A plateau
-is the frames of a trajectory at one temperature. Reference: Roberts et al., Ecography 40, 913 (2017),
+divisions here take whole stretches of time, and leave out the frames beside a stretch as its guard. A plateau is the
+frames of a trajectory at one temperature. Reference: Roberts et al., Ecography 40, 913 (2017),
 doi:10.1111/ecog.02881 (blocked cross-validation).
 """
 
@@ -13,7 +13,8 @@ from gapglass.frames import isolated
 from gapglass.frames.plateaus import MIN_PLATEAU_FRAMES
 
 N_FOLDS = 5
-PARTS = ("pool", "guard", "holdout")
+TESTS = ("validation", "holdout")
+PARTS = ("pool", "guard", *TESTS)
 LEAST_BLOCKS = 4  # of a run
 LEAST_FRAMES = 4  # of a block, so that its guard is a frame at least
 SETTLED = 0.1
@@ -45,37 +46,36 @@ def plateaus(table):
     return found
 
 
-def set_aside(table, fraction, guard):
-    """Divide the frames of a study: the last share of every plateau is the hold-out, a guard lies before it.
+def set_aside(runs, table, fractions, seed):
+    """Divide the frames of a study into those that may train, those that decide the stop, and the last test.
 
     The division is made once, when a study begins. It names frames by trajectory and place in their file, because the
     frames of a trajectory that grows get other numbers, and so that frames which come later are not set aside.
 
     Parameters
     ----------
+    runs : list of dict
+        From ``blocks``.
     table : pandas.DataFrame
-        frames/table.csv: frame, trajectory, source_index, temperature_k; in the order of time in each trajectory.
-    fraction : float
-        Share of every plateau that is set aside; 0 sets nothing aside.
-    guard : int
-        Frames before the hold-out that are not used at all; at most as many as the plateau sets aside.
+        frames/table.csv: frame, trajectory, source_index.
+    fractions : dict
+        ``validation`` and ``holdout``: shares of the blocks of every run.
+    seed : int
 
     Returns
     -------
-    dict
-        Trajectory -> ``pool``, ``guard`` and ``holdout``, sorted places in the file.
+    list of dict
+        For every run ``trajectory``, ``reach`` (frames on which a frame leaves its mark, for guards), the places
+        in the file of ``pool`` and ``guard``, and for ``validation`` and ``holdout`` a list of blocks of places.
     """
-    sets = {}
-    for part in plateaus(table):
-        trajectory = part["trajectory"].iloc[0]
-        places = part["source_index"].to_numpy()
-        n_holdout = round(fraction * len(places))
-        n_guard = min(guard, n_holdout)
-        edges = len(places) - n_holdout - n_guard, len(places) - n_holdout
-        of_trajectory = sets.setdefault(str(trajectory), {name: [] for name in PARTS})
-        for name, some in zip(PARTS, np.split(places, edges), strict=True):
-            of_trajectory[name] = sorted(of_trajectory[name] + some.tolist())
-    return sets
+    place = table.set_index("frame")["source_index"]
+    found = []
+    for run, (parts, tests) in zip(runs, _leave_out(runs, fractions, seed), strict=True):
+        of_run = {"trajectory": str(table.set_index("frame")["trajectory"][run["frames"][0]]), "reach": run["reach"]}
+        of_run |= {name: [int(place[frame]) for frame in parts[name]] for name in ("pool", "guard")}
+        of_run |= {name: [[int(place[i]) for i in block] for block in tests[name]] for name in TESTS}
+        found.append(of_run)
+    return found
 
 
 def current(sets, table):
@@ -83,7 +83,7 @@ def current(sets, table):
 
     Parameters
     ----------
-    sets : dict
+    sets : list of dict
         From ``set_aside``.
     table : pandas.DataFrame
         frames/table.csv as it is now.
@@ -91,22 +91,34 @@ def current(sets, table):
     Returns
     -------
     dict
-        ``pool``, ``guard`` and ``holdout``, sorted frame numbers, and ``known``, the frames of the pool that were
-        there when the study began. Frames that came later are in the pool.
+        ``pool``, ``guard``, ``validation`` and ``holdout``, sorted frame numbers; ``known``, the frames of the pool
+        that were there when the study began (frames that came later are in the pool); ``blocks``: of validation and
+        holdout, a list of ``run`` and ``frames``; ``reach``: trajectory -> frames, for ``classes``.
     """
-    part_of = {
-        (trajectory, place): name for trajectory, parts in sets.items() for name in PARTS for place in parts[name]
-    }
+    keys = zip(table["trajectory"].astype(str), table["source_index"], strict=True)
+    pairs = zip(keys, table["frame"], strict=True)
+    frame_of = {(trajectory, int(place)): int(frame) for (trajectory, place), frame in pairs}
     found = {name: [] for name in (*PARTS, "known")}
-    for frame, trajectory, place in zip(table["frame"], table["trajectory"], table["source_index"], strict=True):
-        name = part_of.get((str(trajectory), int(place)))
-        found[name or "pool"].append(int(frame))
-        if name == "pool":
-            found["known"].append(int(frame))
-    return {name: sorted(frames) for name, frames in found.items()}
+    found["blocks"], found["reach"] = {name: [] for name in TESTS}, {}
+
+    def here(trajectory, places):
+        return [frame_of[trajectory, place] for place in places if (trajectory, place) in frame_of]
+
+    for number, run in enumerate(sets):
+        name = run["trajectory"]
+        found["known"] += here(name, run["pool"])
+        found["guard"] += here(name, run["guard"])
+        found["reach"][name] = max(run["reach"], found["reach"].get(name, 0))
+        for part in TESTS:
+            blocks = [frames for frames in (here(name, block) for block in run[part]) if frames]
+            found["blocks"][part] += [{"run": number, "frames": frames} for frames in blocks]
+            found[part] += [frame for frames in blocks for frame in frames]
+    apart = {frame for name in ("guard", *TESTS) for frame in found[name]}
+    found["pool"] = [int(frame) for frame in table["frame"] if frame not in apart]
+    return found | {name: sorted(found[name]) for name in (*PARTS, "known")}
 
 
-def classes(table, pool, guard, n_folds=N_FOLDS):
+def classes(table, pool, reach, n_folds=N_FOLDS):
     """Return the class of every frame of a pool: its stretch, and whether it lies beside another one.
 
     Every plateau is cut into ``n_folds`` stretches of equal length. The first stretch of each plateau has another
@@ -118,8 +130,9 @@ def classes(table, pool, guard, n_folds=N_FOLDS):
         frames/table.csv.
     pool : sequence of int
         Frames that may train.
-    guard : int
-        Frames within this number of places of another stretch lie beside it; at most a quarter of a stretch.
+    reach : dict
+        Trajectory -> frames within this number of places of another stretch lie beside it; at most a quarter of a
+        stretch. The largest one holds for trajectories that it lacks.
     n_folds : int
 
     Returns
@@ -127,19 +140,19 @@ def classes(table, pool, guard, n_folds=N_FOLDS):
     dict of int to str
         Frame -> class, for example ``3``, ``3<`` (beside stretch 2), ``3>`` (beside stretch 4) or ``3<>``.
     """
-    here = table[table["frame"].isin(set(pool))]
+    here, most = table[table["frame"].isin(set(pool))], max(reach.values(), default=0)
     found = {}
     for number, part in enumerate(plateaus(here)):
         frames = part["frame"].to_numpy()
         edges = np.round(np.linspace(0, len(frames), n_folds + 1)).astype(int)
         for stretch in range(n_folds):
             first, last = edges[stretch], edges[stretch + 1]
-            reach = min(guard, (last - first) // 4)
+            beside = min(reach.get(str(part["trajectory"].iloc[0]), most), (last - first) // 4)
             for place in range(first, last):
                 name = str((stretch + number) % n_folds)
-                if stretch > 0 and place - first < reach:
+                if stretch > 0 and place - first < beside:
                     name += "<"
-                if stretch < n_folds - 1 and last - 1 - place < reach:
+                if stretch < n_folds - 1 and last - 1 - place < beside:
                     name += ">"
                 found[int(frames[place])] = name
     return found
@@ -166,7 +179,7 @@ def folds(n_folds=N_FOLDS):
     return found
 
 
-def classes_of(frames, database, table, pool, guard, validation):
+def classes_of(frames, database, table, pool, reach, validation):
     """Return the classes of frames of a database.
 
     Parameters
@@ -174,7 +187,7 @@ def classes_of(frames, database, table, pool, guard, validation):
     frames : list of int
     database : dict
         train and test.
-    table, pool, guard
+    table, pool, reach
         As for ``classes``.
     validation : {"cross_validation", "split"}
 
@@ -186,7 +199,7 @@ def classes_of(frames, database, table, pool, guard, validation):
     if validation == "split":
         train = set(database["train"])
         return [TRAIN if frame in train else TEST for frame in frames]
-    found = classes(table, pool, guard)
+    found = classes(table, pool, reach)
     refuse_one_fold([found[frame] for frame in database["train"]])
     return [found[frame] for frame in frames]
 
@@ -271,7 +284,7 @@ def runs(table):
     return [frames for _, frames in found]
 
 
-def blocks(table, distances):
+def blocks(table, distances, guard=None):
     """Cut every run into blocks, which are the unit of a test: frames of one block resemble each other.
 
     A block is twice as long as the fast loss of similarity (``decay``), has four frames at least, and a run has at
@@ -283,12 +296,14 @@ def blocks(table, distances):
         frames/table.csv.
     distances : callable
         Frame numbers of a run -> numpy.ndarray, distances between them.
+    guard : int, optional
+        Frames beside a block that is left out; by default, as many as the fast loss of similarity lasts.
 
     Returns
     -------
     list of dict
         A run each: ``frames`` (in the order of time), ``edges`` (place of the first frame of every block, and the
-        number of frames) and ``guard`` (frames beside a block that is left out, at most a quarter of a block).
+        number of frames), ``reach`` (the guard that is asked for) and ``guard`` (at most a quarter of a block).
     """
     found = []
     for frames in runs(table):
@@ -296,17 +311,24 @@ def blocks(table, distances):
         n_blocks = len(frames) if unrelated else max(LEAST_BLOCKS, round(len(frames) / max(LEAST_FRAMES, 2 * lag)))
         n_blocks = min(n_blocks, len(frames))
         edges = np.round(np.linspace(0, len(frames), n_blocks + 1)).astype(int)
-        guard = 0 if unrelated else min(lag, int(np.diff(edges).min()) // 4)
-        found.append({"frames": frames.tolist(), "edges": edges.tolist(), "guard": int(guard)})
+        reach = (0 if unrelated else lag) if guard is None else guard
+        found.append(
+            {
+                "frames": frames.tolist(),
+                "edges": edges.tolist(),
+                "reach": int(reach),
+                "guard": int(min(reach, np.diff(edges).min() // 4)),
+            }
+        )
     return found
 
 
-def leave_out(runs_of_blocks, fraction, seed):
-    """Divide frames by blocks that are drawn at random from every run.
+def leave_out(runs, fraction, seed):
+    """Divide frames into a pool and a hold-out of blocks that are drawn at random from every run.
 
     Parameters
     ----------
-    runs_of_blocks : list of dict
+    runs : list of dict
         From ``blocks``.
     fraction : float
         Share of the blocks of every run that is held out, at least one block of a run that has two.
@@ -317,22 +339,33 @@ def leave_out(runs_of_blocks, fraction, seed):
     dict
         ``pool``, ``guard`` and ``holdout``: sorted frame numbers; ``blocks``: frame -> number of its block.
     """
-    random, parts = np.random.default_rng(seed), {name: [] for name in PARTS}
-    for run in runs_of_blocks:
+    divided = [parts for parts, _ in _leave_out(runs, {"holdout": fraction}, seed)]
+    names = ("pool", "guard", "holdout")
+    found = {name: sorted(frame for parts in divided for frame in parts[name]) for name in names}
+    return found | {"blocks": block_of_frame(runs)}
+
+
+def _leave_out(runs, fractions, seed):
+    """Return for every run its frames by part, and by test a list of the frames of its blocks."""
+    random, found = np.random.default_rng(seed), []
+    for run in runs:
         frames, edges = np.asarray(run["frames"]), run["edges"]
         n_blocks = len(edges) - 1
-        count = min(max(1, round(fraction * n_blocks)), n_blocks - 1)
-        part = np.full(len(frames), PARTS.index("pool"))
-        for block in random.choice(n_blocks, count, replace=False):
-            first, last = edges[block], edges[block + 1]
-            for place in range(max(0, first - run["guard"]), min(len(frames), last + run["guard"])):
-                if part[place] != PARTS.index("holdout"):
-                    part[place] = PARTS.index("guard")
-            part[first:last] = PARTS.index("holdout")
-        for index, name in enumerate(PARTS):
-            parts[name] += frames[part == index].tolist()
-    divided = {name: sorted(int(frame) for frame in frames) for name, frames in parts.items()}
-    return divided | {"blocks": block_of_frame(runs_of_blocks)}
+        left, part = np.arange(n_blocks), np.full(len(frames), "pool", dtype=object)
+        tests = {name: [] for name in TESTS}
+        for name in reversed(TESTS):  # where a run has two blocks, one is for the last test
+            share = fractions.get(name, 0)
+            count = min(max(1, round(share * n_blocks)), len(left) - 1) if share else 0
+            taken = np.sort(random.choice(left, count, replace=False))
+            left = np.setdiff1d(left, taken)
+            for block in taken:
+                part[edges[block] : edges[block + 1]] = name
+                tests[name].append(frames[edges[block] : edges[block + 1]].tolist())
+        for place in np.flatnonzero(np.isin(part, TESTS)):
+            beside = slice(max(0, place - run["guard"]), place + run["guard"] + 1)
+            part[beside] = np.where(part[beside] == "pool", "guard", part[beside])
+        found.append(({name: frames[part == name].tolist() for name in PARTS}, tests))
+    return found
 
 
 def block_of_frame(runs_of_blocks):

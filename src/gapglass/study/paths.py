@@ -166,6 +166,15 @@ class Study:
         """Return the database of the iteration before, nothing for the first."""
         return [] if iteration == 1 else f"{self.iteration_folder(potential, iteration - 1)}/database.json"
 
+    def validation_fraction(self):
+        """Return the share of the blocks whose errors decide the stop: none where the point estimate does."""
+        settings = self.config["active_learning"]
+        return settings["validation_fraction"] if settings["stop"] == "validation" else 0.0
+
+    def engine_of_stop(self):
+        """Return the digest of the engine's sources where it evaluates the frames that decide the stop, else None."""
+        return self.engine if self.config["active_learning"]["stop"] == "validation" else None
+
     def train_fraction(self):
         """Return the share of the database that trains: all of it with a cross-validation."""
         settings = self.config["active_learning"]
@@ -208,7 +217,6 @@ class Study:
             "core": self.config["potential"]["core"],
             "virials": self.config["potential"]["virials"],
             "validation": loop["validation"],
-            "guard": loop["holdout_guard"],
             "guide": guide,
             "engine": self.engine,
         }
@@ -262,6 +270,7 @@ class Study:
             "exploration_rounds",
             "exploitation_rounds",
             "proposals_per_round",
+            "stop",
         )
         return {
             **{name: self.config["active_learning"][name] for name in names},

@@ -3,8 +3,14 @@
 # Where the paper (doi:10.1111/jace.20128) and the defaults of the schema differ. Keys that a study writes itself win.
 PAPER = {
     "kernels": {"balance": "none"},
+    "selection": {"strategy": "clusters"},
     "clustering": {"d_tol": 0.001},
-    "active_learning": {"validation": "split", "holdout_fraction": 0.0, "objective": "energy"},
+    "active_learning": {
+        "validation": "split",
+        "holdout_fraction": 0.0,
+        "stop": "point_estimate",
+        "objective": "energy",
+    },
     "potential": {"sparse_from": "training", "core": "none", "prior": "none"},
 }
 

@@ -114,7 +114,7 @@ def test_one_frame_alone(frames, tmp_path):
     table = {"frame": [0], "trajectory": ["a"], "source_index": [0], "temperature_k": [300.0]}
     pandas = pytest.importorskip("pandas")
     with pytest.raises(UserError, match="the 1 training frames lie in one stretch of time"):
-        time_blocks.classes_of([0], {"train": [0], "test": []}, pandas.DataFrame(table), [0], 5, "cross_validation")
+        time_blocks.classes_of([0], {"train": [0], "test": []}, pandas.DataFrame(table), [0], {}, "cross_validation")
     # With the paper's division, one frame trains and one tests.
     result = run(frames[:2], ["train", "test"], tmp_path, folds=time_blocks.folds_of("split"))
     found = assert_usable(result, tmp_path, frames[:1])

@@ -11,7 +11,7 @@ import pytest
 from conftest import HYPERPARAMETERS
 
 from gapglass.active_learning import history, loop, proposals
-from gapglass.active_learning.history import summarise, summarise_all_frames
+from gapglass.active_learning.history import PARTS, summarise, summarise_all_frames
 from gapglass.active_learning.proposals import successes, surrogate_results
 from gapglass.active_learning.search import SearchSpace
 from gapglass.base.errors import UserError
@@ -33,7 +33,11 @@ SETTINGS = {
     "exploitation_rounds": 3,
     "proposals_per_round": 2,
     "shared_points": True,
+    "stop": "point_estimate",
 }
+
+
+INTERVALS = {"rmse_energy_mev_per_atom": [1.0, 2.0], "rmse_force_ev_per_angstrom": [0.05, 0.2]}
 
 
 def landscape(h, iteration):
@@ -46,7 +50,8 @@ def database_of(train, test=(), holdout=(), unused=(), n_left=0, blocks=((),)):
     """Return a database as ``selection.database.describe`` makes it."""
     parts = {"train": train, "test": test, "holdout": holdout, "unused": unused}
     found = {name: list(part) for name, part in parts.items()}
-    return found | {"labels_read": 100, "n_left": n_left, "blocks": [*map(list, blocks)]}
+    n_frames = sum(map(len, found.values()))
+    return found | {"labels_read": 100, "n_frames": n_frames, "n_left": n_left, "blocks": [*map(list, blocks)]}
 
 
 def entry_of(iteration, number, trial, h, energy, force=0.1, objective=None, origin=None):
@@ -199,7 +204,14 @@ def test_summary_counts():
     closing = [d for d in decisions if d["action"] != "fit"]
     numbers = {"rmse_energy_mev_per_atom": 1.5, "rmse_force_ev_per_angstrom": 0.1}
     evaluations = [
-        {"iteration": d["iteration"], "train": numbers, "test": numbers, "holdout": numbers} for d in closing
+        {
+            "iteration": d["iteration"],
+            "train": numbers,
+            "test": numbers,
+            "validation": numbers,
+            "holdout": numbers | {"intervals": INTERVALS},
+        }
+        for d in closing
     ]
     summary, history = summarise(closing, evaluations)
     assert summary["converged"] and summary["iterations"] == 2 and summary["n_train"] == 100
@@ -208,8 +220,11 @@ def test_summary_counts():
     # Nothing was kept for a test: the errors of the folds stand beside the others.
     best = closing[-1]["delivered"]
     assert summary["rmse_energy_mev_per_atom"] == {
-        "train": 1.5, "test": 1.5, "holdout": 1.5, "cross_validation": best["rmse_energy_mev_per_atom"],
+        "train": 1.5, "test": 1.5, "validation": 1.5, "holdout": 1.5,
+        "cross_validation": best["rmse_energy_mev_per_atom"],
     }  # fmt: skip
+    assert summary["intervals"]["rmse_energy_mev_per_atom"] == {"holdout": [1.0, 2.0]}
+    assert summary["validation"] is None and summary["n_validation"] == 0
     assert summary["objective"] == best["objective"] and summary["cost_us_per_atom_step"] == 5.0
     of_folds = history["rmse_energy_mev_per_atom_cross_validation"].tolist()
     assert of_folds == [decision["best"]["rmse_energy_mev_per_atom"] for decision in closing]
@@ -220,18 +235,58 @@ def test_summary_of_a_database_with_test_frames():
     ledger = [entry_of(1, 1, 1, SPACE.smallest(), 1.2)]
     database = database_of(range(70), test=range(70, 100), holdout=range(100, 150), unused=range(150, 160), n_left=0)
     last = loop.decide(1, 1, ledger, database, SETTINGS, SPACE, 5)
-    summary, history = summarise([last], [{"iteration": 1, "train": numbers, "test": numbers, "holdout": numbers}])
+    summary, history = summarise([last], [{"iteration": 1} | dict.fromkeys(PARTS, numbers)])
     assert summary["fraction"] == 70 / 160 and summary["fraction_database"] == history["fraction"][0] == 100 / 160
-    assert set(summary["rmse_force_ev_per_angstrom"]) == {"train", "test", "holdout"}
+    assert set(summary["rmse_force_ev_per_angstrom"]) == set(PARTS)
     assert not any("cross_validation" in name for name in history)
+
+
+def validated(energy, bound, n_blocks=20):
+    """Return errors on frames that decide the stop, see ``stop.validate``."""
+    errors = {"rmse_energy_mev_per_atom": energy, "rmse_force_ev_per_angstrom": 0.1}
+    return errors | {"intervals": INTERVALS, "n_blocks": n_blocks, "n_frames": 100, "upper_energy_mev_per_atom": bound}
+
+
+def test_frames_that_no_trial_has_seen_decide_the_stop_alone():
+    settings = SETTINGS | {"stop": "validation", "exploration_rounds": 1, "exploitation_rounds": 1}
+    ledger = [entry_of(1, 1, n, h, 0.1) for n, h in enumerate(sets_of(4.0, 4.5), 1)]
+    database, asked = database_of(range(50), holdout=[90], n_left=40), []
+
+    def decide(number, found, more=(), **changes):
+        def validate(entry):
+            asked.append(entry)
+            return found
+
+        return loop.decide(1, number, [*ledger, *more], database, settings | changes, SPACE, 5, validate)
+
+    # Within an iteration nobody looks, however small the error that tuning has minimised.
+    assert decide(1, validated(0.1, 0.2))["action"] == "fit" and not asked
+    last = [entry_of(1, 2, 1, sets_of(5.0)[0], 0.05)]
+    stopped = decide(2, validated(1.5, 1.9), last)
+    assert (stopped["action"], stopped["reason"]) == ("stop", loop.MET) and asked == last
+    assert stopped["delivered"] == last[0] and stopped["validation"] == validated(1.5, 1.9)
+    # The bound decides where there is one, and the error itself where there are too few blocks for one.
+    assert decide(2, validated(1.5, 2.1), last)["action"] == "enlarge"
+    assert decide(2, validated(1.5, None, n_blocks=8), last)["action"] == "stop"
+    assert decide(2, validated(2.1, None, n_blocks=8), last)["action"] == "enlarge"
+    # Another tolerance is answered by the same fits.
+    assert decide(1, None) == decide(1, None, energy_tolerance=99.0)
+    assert decide(2, validated(1.5, 2.1), last, energy_tolerance=2.2)["action"] == "stop"
+    numbers = {"rmse_energy_mev_per_atom": 1.5, "rmse_force_ev_per_angstrom": 0.1}
+    evaluation = {"iteration": 1} | dict.fromkeys(("train", "test", "validation", "holdout"), numbers)
+    summary, table = summarise([stopped], [evaluation])
+    assert summary["validation"]["upper_energy_mev_per_atom"] == 1.9 and summary["n_validation"] == 100
+    assert table["upper_energy_mev_per_atom"].tolist() == [1.9] and summary["converged"]
 
 
 def test_summary_of_all_frames():
     one, none = ({"rmse_energy_mev_per_atom": value, "rmse_force_ev_per_angstrom": value} for value in (0.5, None))
-    summary, history = summarise_all_frames(HYPERPARAMETERS, {"train": one, "test": none, "holdout": one}, 80, 15, 100)
+    sizes = {"train": 80, "test": 0, "validation": 0, "holdout": 15, "unused": 5}
+    errors = {"train": one, "test": none, "validation": none, "holdout": one}
+    summary, history = summarise_all_frames(HYPERPARAMETERS, errors, sizes)
     assert (summary["n_train"], summary["fraction"], summary["n_frames_reference"]) == (80, 0.8, 100)
     assert (summary["n_test"], summary["n_holdout"]) == (0, 15)
-    assert summary["rmse_energy_mev_per_atom"] == {"train": 0.5, "test": None, "holdout": 0.5}
+    assert summary["rmse_energy_mev_per_atom"] == {"train": 0.5, "test": None, "validation": None, "holdout": 0.5}
     assert history["fraction"].tolist() == [0.8] and history["rmse_force_ev_per_angstrom_holdout"].tolist() == [0.5]
 
 

@@ -184,7 +184,7 @@ def loop_of(energies):
     """Return history, ledger and summary of a loop with one iteration per energy error, the second fit failed."""
     n_train = [10 * number for number in range(1, len(energies) + 1)]
     history = pd.DataFrame({"iteration": range(1, len(energies) + 1), "n_train": n_train})
-    for part, factor in (("train", 0.5), ("test", 1.0), ("holdout", 2.0)):
+    for part, factor in (("train", 0.5), ("test", 1.0), ("validation", 1.5), ("holdout", 2.0)):
         history[f"rmse_energy_mev_per_atom_{part}"] = factor * np.array(energies)
     ledger = [
         {"iteration": number, "round": 1, "trial": 1, "status": "ok", "rmse_energy_mev_per_atom": energy}
@@ -209,9 +209,14 @@ def predictions_of(n_frames, n_atoms=2):
     predictions = pd.DataFrame(table | {"energy_gap_ev_per_atom": energy + 0.01})
     reference = np.random.default_rng(1).normal(size=(n_frames * n_atoms, 3))
     forces = {"frame": np.repeat(range(n_frames), n_atoms), "reference": reference, "gap": reference + 0.1}
-    errors = dict.fromkeys(("train", "test", "holdout"), 1.5)
+    errors = dict.fromkeys(("train", "test", "validation", "holdout"), 1.5)
     summary = {"rmse_energy_mev_per_atom": errors, "rmse_force_ev_per_angstrom": errors, "energy_tolerance": 3.0}
-    summary |= {"n_test": 4, "delivered": {"iteration": 2, "round": 1, "trial": 1}, "cost_us_per_atom_step": 5.0}
+    summary |= {
+        "n_test": 4,
+        "validation": None,
+        "delivered": {"iteration": 2, "round": 1, "trial": 1},
+        "cost_us_per_atom_step": 5.0,
+    }
     return predictions, forces, summary
 
 
@@ -266,6 +271,14 @@ def test_a_loop_judged_by_cross_validation_shows_its_errors():
     assert set(table["set"]) == {"train", "holdout", "cross_validation"}
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "cross-validation, best fit" in labels and not [label for label in labels if label.startswith("test")]
+    # Frames that decide the stop have a curve and its upper bound, where there were enough blocks for one.
+    bounded = history.assign(upper_energy_mev_per_atom=[np.nan, 9.0])
+    given = {"optimal": (bounded, ledger, summary | {"n_test": 0, "validation": {"n_blocks": 12}})}
+    figure, table = potentials.active_learning(given)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "validation, best fit" in labels and "its upper bound" in labels
+    of_bound = table[table["kind"] == "upper bound"]
+    assert of_bound["rmse_energy_mev_per_atom"].tolist()[1:] == [9.0] and set(of_bound["set"]) == {"validation"}
     # Of two loops with one axis, the second may have larger errors than the first.
     worse = history.assign(rmse_energy_mev_per_atom_holdout=99.0)
     loops = {
@@ -278,7 +291,7 @@ def test_a_loop_judged_by_cross_validation_shows_its_errors():
 
 def test_parity_leaves_out_a_set_without_frames():
     predictions, forces, summary = predictions_of(9)
-    errors = {"train": 1.0, "test": 2.0, "holdout": None}
+    errors = {"train": 1.0, "test": 2.0, "validation": None, "holdout": None}
     summary |= {"rmse_energy_mev_per_atom": errors, "rmse_force_ev_per_angstrom": errors}
     figure, _ = potentials.parity({"optimal": (predictions, forces, summary)})
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]

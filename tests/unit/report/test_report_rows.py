@@ -12,6 +12,7 @@ SUMMARY = {
     "n_train": 20,
     "n_frames_reference": 59,
     "energy_tolerance": 3.0,
+    "validation": None,
     "rmse_energy_mev_per_atom": {"test": 2.0, "holdout": 4.0},
     "rmse_force_ev_per_angstrom": {"test": 0.2, "holdout": 0.31},
 }
@@ -154,3 +155,23 @@ def test_explosions_have_the_label_of_their_model_and_their_place():
 )
 def test_a_kernel_that_decides_alone_is_named_unless_it_was_asked_for(delta, share, alone):
     assert findings.decides_alone({"delta": delta, "coulomb_share": share}) == alone
+
+
+def test_errors_on_blocks_have_their_interval():
+    row = {"rmse_energy_mev_per_atom": 3.0, "rmse_energy_mev_per_atom_low": 2.5, "rmse_energy_mev_per_atom_high": 4.0}
+    assert rows.with_interval(row, "rmse_energy_mev_per_atom") == "3.00 (2.50 to 4.00)"
+    assert rows.with_interval({"x": 3.0, "x_low": np.nan, "x_high": np.nan}, "x") == "3.00"
+    assert rows.with_interval({"x": None}, "x") == "–"
+
+
+def test_the_stop_is_told_with_its_bound_or_as_unproven():
+    of_stop = {"rmse_energy_mev_per_atom": 2.5, "n_blocks": 14, "upper_energy_mev_per_atom": 2.9}
+    summary = SUMMARY | {"validation": of_stop}
+    unproven = summary | {"validation": of_stop | {"n_blocks": 8, "upper_energy_mev_per_atom": None}}
+    best = {"delta": 0.3, "n_clusters": 4}
+    r_x = pd.DataFrame({"model": [], "against": [], "r_x_percent": []}, dtype=str)
+    told = dict(map(reversed, findings.facts(best, summary, r_x, "optimal", ())))
+    assert told["energy error on the 14 blocks that decide the stop, at most 2.90 (E_tol 3)"] == "2.50 meV/atom"
+    told = [text for _, text in findings.facts(best, unproven, r_x, "optimal", ())]
+    assert "energy error on the 8 blocks that decide the stop, unproven (E_tol 3)" in told
+    assert findings.unproven({"optimal": unproven, "soap_only": summary, "all_frames": SUMMARY}) == {"optimal": 8}

@@ -11,11 +11,16 @@ from gapglass.structure import absence
 SUMMARY = {
     "n_train": 20,
     "n_test": 10,
+    "n_validation": 0,
     "n_holdout": 29,
     "n_frames_reference": 59,
     "hyperparameters": {"cutoff": 4.0, "n_max": 6},
     "rmse_energy_mev_per_atom": {"train": 1.0, "test": 2.0, "holdout": 3.0},
     "rmse_force_ev_per_angstrom": {"train": 0.1, "test": 0.2, "holdout": 0.3},
+    "intervals": {
+        "rmse_energy_mev_per_atom": {"holdout": [2.0, 4.5]},
+        "rmse_force_ev_per_angstrom": {"holdout": [0.2, 0.45]},
+    },
 }
 R_X = {"r_x_percent": 8.0, "r_x_percent_error": None, "r_min_angstrom": 1.0, "r_max_angstrom": 4.5}
 

@@ -85,22 +85,23 @@ def test_the_whole_database_trains_with_a_cross_validation(labels):
         )
 
 
-SETS = {"pool": [0, 1, 2, 3, 4, 5, 6, 9], "guard": [7], "holdout": [8, 10], "known": [0, 1, 2, 3]}
+SETS = {"pool": [0, 1, 2, 3, 4, 5, 6], "guard": [7], "validation": [9], "holdout": [8, 10], "known": [0, 1, 2, 3]}
 
 
 def test_database_of_an_iteration():
-    drawn = {"train": [0, 3, 5], "test": [2], "rest": [1, 4, 6, 9]}
+    drawn = {"train": [0, 3, 5], "test": [2], "rest": [1, 4, 6]}
     found = databases.describe(drawn, {"train": [0], "test": []}, SETS, np.full(11, 48), 4)
     assert found == {
-        "train": [0, 3, 5], "test": [2], "holdout": [8, 10], "unused": [1, 4, 6, 7, 9], "n_left": 4,
+        "train": [0, 3, 5], "test": [2], "validation": [9], "holdout": [8, 10], "unused": [1, 4, 6, 7],
+        "n_frames": 11, "n_left": 3,
         "blocks": [[2, 3, 5]], "labels_read": 4,
     }  # fmt: skip
-    parts = [frame for part in ("train", "test", "holdout", "unused") for frame in found[part]]
+    parts = [frame for part in ("train", "test", "validation", "holdout", "unused") for frame in found[part]]
     assert sorted(parts) == list(range(11))
     # Where nothing is set aside, the frames that the loop did not take are the last test, as in the paper.
     paper = databases.describe(
         drawn | {"rest": [1, 4, 6, 7, 8, 9, 10]}, {"train": [], "test": []},
-        {"pool": list(range(11)), "guard": [], "holdout": []}, np.full(11, 48), 4,
+        {"pool": list(range(11)), "guard": [], "validation": [], "holdout": []}, np.full(11, 48), 4,
     )  # fmt: skip
     assert (paper["holdout"], paper["unused"], paper["n_left"]) == ([1, 4, 6, 7, 8, 9, 10], [], 7)
     assert paper["blocks"] == [[0, 2, 3, 5]]
@@ -138,7 +139,8 @@ def test_blocks_are_few_and_about_equally_long(rng):
 
 
 def test_database_of_the_fit_on_all_frames():
-    assert databases.of_all(SETS) == {"train": SETS["pool"], "test": [], "holdout": [8, 10], "unused": [7]}
+    sets = {"train": SETS["pool"], "test": [], "validation": [9], "holdout": [8, 10], "unused": [7]}
+    assert databases.of_all(SETS) == sets
 
 
 def test_seed_decides(labels):

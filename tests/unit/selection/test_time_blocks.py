@@ -22,45 +22,53 @@ def table_of(*plateaus):
     return pd.DataFrame(rows).rename_axis("frame").reset_index()
 
 
-def stored(table, fraction=0.2, guard=5):
+def runs_of(table, length=5, guard=2):
+    """Return every plateau of a table as a run of blocks."""
+    found = []
+    for part in time_blocks.plateaus(table):
+        n = len(part)
+        edges = sorted({*range(0, n, length), n})
+        found.append({"frames": part["frame"].tolist(), "edges": edges, "reach": 5, "guard": guard})
+    return found
+
+
+def stored(table, validation=0.2, holdout=0.2, seed=1, **runs):
     """Return the division of a study as it comes back from its file."""
-    return json.loads(json.dumps(time_blocks.set_aside(table, fraction, guard)))
+    fractions = {"validation": validation, "holdout": holdout}
+    return json.loads(json.dumps(time_blocks.set_aside(runs_of(table, **runs), table, fractions, seed)))
 
 
-def test_the_last_fifth_of_every_plateau_is_set_aside_behind_a_guard():
+def test_blocks_of_every_run_are_set_aside_with_guards_around_them():
     table = table_of(("a", 300.0, 50), ("a", 600.0, 100), ("b", 300.0, 30))
     now = time_blocks.current(stored(table), table)
-    assert now["holdout"] == [*range(40, 50), *range(130, 150), *range(174, 180)]
-    assert now["guard"] == [*range(35, 40), *range(125, 130), *range(169, 174)]
-    assert now["pool"] == now["known"] == sorted(set(range(180)) - set(now["holdout"]) - set(now["guard"]))
+    for part in time_blocks.TESTS:
+        blocks = now["blocks"][part]
+        assert [block["run"] for block in blocks] == [0, 0, 1, 1, 1, 1, 2]
+        assert all(len(block["frames"]) == 5 and block["frames"][0] % 5 == 0 for block in blocks)
+        assert sorted(frame for block in blocks for frame in block["frames"]) == now[part]
+    apart = {*now["validation"], *now["holdout"]}
+    assert not set(now["validation"]) & set(now["holdout"])
+    run_of = np.repeat([0, 1, 2], [50, 100, 30])
+    near = {i for i in range(180) for j in apart if abs(i - j) <= 2 and run_of[i] == run_of[j]} - apart
+    assert now["guard"] == sorted(near)
+    assert now["pool"] == now["known"] == sorted(set(range(180)) - near - apart)
+    assert now["reach"] == {"a": 5, "b": 5}
+    assert stored(table) == stored(table) != stored(table, seed=2)
 
 
-def test_a_plateau_is_all_frames_at_its_temperature_though_it_comes_twice():
-    table = table_of(("a", 300.0, 10), ("a", 900.0, 10), ("a", 300.0, 10))
-    now = time_blocks.current(stored(table, guard=0), table)
-    assert now["holdout"] == [18, 19, *range(26, 30)]
-
-
-@pytest.mark.parametrize(
-    ("number", "pool", "guard", "holdout"),
-    [(1, 1, 0, 0), (2, 2, 0, 0), (3, 1, 1, 1), (5, 3, 1, 1), (10, 6, 2, 2), (25, 15, 5, 5), (30, 19, 5, 6)],
-)
-def test_a_guard_takes_no_more_frames_than_are_set_aside(number, pool, guard, holdout):
+@pytest.mark.parametrize(("number", "validation", "holdout"), [(1, 0, 0), (2, 0, 1), (3, 1, 1), (4, 1, 1), (10, 2, 2)])
+def test_a_run_of_few_blocks_keeps_one_to_train(number, validation, holdout):
     table = table_of(("a", 300.0, number))
-    sets = stored(table)["a"]
-    assert [len(sets[name]) for name in time_blocks.PARTS] == [pool, guard, holdout]
-    assert sets["pool"] + sets["guard"] + sets["holdout"] == list(range(number))
+    now = time_blocks.current(stored(table, length=1, guard=0), table)
+    assert [len(now[name]) for name in time_blocks.TESTS] == [validation, holdout]
+    assert len(now["pool"]) == number - validation - holdout
 
 
 def test_nothing_set_aside_needs_no_guard():
     table = table_of(("a", 300.0, 50), ("b", 300.0, 7))
-    now = time_blocks.current(stored(table, fraction=0.0), table)
-    assert now["pool"] == now["known"] == list(range(57)) and not now["holdout"] and not now["guard"]
-
-
-def test_half_of_the_frames_may_be_set_aside():
-    now = time_blocks.current(stored(table := table_of(("a", 300.0, 40)), fraction=0.5), table)
-    assert [len(now[name]) for name in time_blocks.PARTS] == [15, 5, 20]
+    now = time_blocks.current(stored(table, validation=0, holdout=0), table)
+    assert now["pool"] == now["known"] == list(range(57))
+    assert not now["holdout"] and not now["validation"] and not now["guard"]
 
 
 def places(table, frames):
@@ -71,23 +79,26 @@ def places(table, frames):
 
 def test_frames_that_come_later_train_and_move_nothing():
     table = table_of(("a", 300.0, 20), ("b", 300.0, 20))
-    sets = stored(table, guard=2)
+    sets = stored(table)
     before = time_blocks.current(sets, table)
     # Trajectory a has become longer, so the frames of b have other numbers; c is new.
     grown = table_of(("a", 300.0, 26), ("b", 300.0, 20), ("c", 900.0, 10))
     after = time_blocks.current(sets, grown)
-    for name in ("holdout", "guard", "known"):
+    for name in ("validation", "holdout", "guard", "known"):
         assert places(grown, after[name]) == places(table, before[name])
     assert set(after["pool"]) - set(after["known"]) == {*range(20, 26), *range(46, 56)}
-    assert sorted(after["pool"] + after["guard"] + after["holdout"]) == list(range(56))
+    assert sorted(frame for name in time_blocks.PARTS for frame in after[name]) == list(range(56))
     # Frames that are gone are in no set.
-    shorter = time_blocks.current(sets, table[table["trajectory"] == "b"])
-    assert shorter["holdout"] == [36, 37, 38, 39] and set(shorter["pool"]) == set(range(20, 34))
+    only_b = table[table["trajectory"] == "b"]
+    shorter = time_blocks.current(sets, only_b)
+    assert all(frame >= 20 for name in time_blocks.PARTS for frame in shorter[name])
+    assert {block["run"] for block in shorter["blocks"]["holdout"]} == {1}
 
 
 def test_trajectories_whose_names_are_numbers_are_found_again():
     table = table_of((1, 300.0, 10), (2, 300.0, 10))
-    assert time_blocks.current(stored(table), table)["holdout"] == [8, 9, 18, 19]
+    now = time_blocks.current(stored(table), table)
+    assert len(now["holdout"]) == 10 and set(now["reach"]) == {"1", "2"}
 
 
 GUARD = 5
@@ -96,11 +107,11 @@ GUARD = 5
 def blocks():
     """Return a table, the frames that may train, their classes, and each frame's plateau and place among these."""
     table = table_of(("a", 300.0, 120), ("a", 600.0, 60), ("b", 300.0, 33), ("b", 900.0, 4), ("c", 300.0, 1))
-    now = time_blocks.current(stored(table, guard=GUARD), table)
+    now = {"pool": list(range(len(table)))}
     place = {}
     for plateau, part in table[table["frame"].isin(now["pool"])].groupby(["trajectory", "temperature_k"]):
         place |= {int(frame): (plateau, number, len(part)) for number, frame in enumerate(part["frame"])}
-    return table, now["pool"], time_blocks.classes(table, now["pool"], GUARD), place
+    return table, now["pool"], time_blocks.classes(table, now["pool"], {"a": GUARD}), place
 
 
 def test_every_frame_tests_once_and_never_trains_where_it_tests():
@@ -135,17 +146,17 @@ def test_no_frame_within_the_guard_of_a_stretch_that_is_left_out_trains():
 
 def test_guard_of_a_long_plateau_is_that_of_the_settings():
     table = table_of(("a", 300.0, 150))
-    classes = time_blocks.classes(table, range(150), 5)
+    classes = time_blocks.classes(table, range(150), {"a": 5})
     trains, tests = time_blocks.folds()[2]
     assert [frame for frame in range(150) if classes[frame] in tests] == list(range(60, 90))
     assert [frame for frame in range(150) if classes[frame] in trains] == [*range(55), *range(95, 150)]
-    without = time_blocks.classes(table, range(150), 0)
+    without = time_blocks.classes(table, range(150), {"a": 0})
     assert {without[frame] for frame in range(150)} == set("01234")
 
 
 def test_plateaus_of_one_frame_do_not_all_fall_into_one_fold():
     table = table_of(*[(f"t{n}", 300.0, 1) for n in range(10)])
-    names = time_blocks.classes(table, range(10), 5).values()
+    names = time_blocks.classes(table, range(10), {"t0": 5}).values()
     assert sorted(names) == sorted("0123401234")
 
 
@@ -160,19 +171,23 @@ def test_frames_that_every_fold_trains_on_never_test():
 def test_classes_of_a_database():
     table = table_of(("a", 300.0, 50))
     database = {"train": [0, 12, 39], "test": [20, 30]}
-    assert time_blocks.classes_of([0, 20, 39], database, table, range(40), 5, "split") == ["train", "test", "train"]
-    whole = time_blocks.classes(table, range(40), 5)
-    found = time_blocks.classes_of([39, 0], database, table, range(40), 5, "cross_validation")
+    assert time_blocks.classes_of([0, 20, 39], database, table, range(40), {"a": 5}, "split") == [
+        "train",
+        "test",
+        "train",
+    ]
+    whole = time_blocks.classes(table, range(40), {"a": 5})
+    found = time_blocks.classes_of([39, 0], database, table, range(40), {"a": 5}, "cross_validation")
     assert found == [whole[39], whole[0]]
     # The class of a frame depends on all frames that may train, not on those that the database holds.
     more = {"train": list(range(40)), "test": []}
-    assert time_blocks.classes_of([39, 0], more, table, range(40), 5, "cross_validation") == found
+    assert time_blocks.classes_of([39, 0], more, table, range(40), {"a": 5}, "cross_validation") == found
 
 
 def test_a_cross_validation_needs_two_folds():
     table = table_of(("a", 300.0, 100))
     with pytest.raises(UserError, match=r"the 3 training frames .*active_learning\.increment.*validation: split"):
-        time_blocks.classes_of([0], {"train": [0, 3, 9], "test": []}, table, range(100), 5, "cross_validation")
+        time_blocks.classes_of([0], {"train": [0, 3, 9], "test": []}, table, range(100), {"a": 5}, "cross_validation")
     time_blocks.refuse_one_fold(["0", "3"])
     with pytest.raises(UserError):
         time_blocks.refuse_one_fold(["3", "3<", isolated.CLASS])
@@ -181,7 +196,7 @@ def test_a_cross_validation_needs_two_folds():
 def test_training_frames_that_lie_in_each_others_guard_leave_no_fold():
     """Frames 18 to 21 lie in two stretches, but no frame of one trains where the other is left out."""
     table = table_of(("a", 300.0, 100))
-    names = [time_blocks.classes(table, range(100), 5)[frame] for frame in (18, 19, 20, 21)]
+    names = [time_blocks.classes(table, range(100), {"a": 5})[frame] for frame in (18, 19, 20, 21)]
     assert np.unique([name.strip("<>") for name in names]).tolist() == ["0", "1"]
     assert not any(set(trains) & set(names) and set(tests) & set(names) for trains, tests in time_blocks.folds())
     with pytest.raises(UserError, match="training frames"):
@@ -197,8 +212,6 @@ def test_temperatures_of_a_ramp_count_as_one_plateau():
         list(range(20)),
         list(range(20, 60)),
     ]
-    now = time_blocks.current(time_blocks.set_aside(table, 0.2, 5), table)
-    assert now["holdout"] == [16, 17, 18, 19, *range(52, 60)] and now["guard"] == [*range(12, 16), *range(47, 52)]
 
 
 def walk(n, fast, slow, seed=1):
@@ -245,6 +258,9 @@ def test_blocks_cover_every_run_and_keep_their_distance():
         lengths = np.diff(run["edges"])
         assert run["edges"][0] == 0 and run["edges"][-1] == len(run["frames"]) and len(lengths) >= 4
         assert 1 <= run["guard"] <= lengths.min() // 4
+    for guard, reach in ((0, 0), (1, 1), (99, 99)):
+        for run in time_blocks.blocks(table, lambda frames: distances[np.ix_(frames, frames)], guard=guard):
+            assert run["reach"] == reach and run["guard"] == min(guard, np.diff(run["edges"]).min() // 4)
     division = time_blocks.leave_out(runs, 0.25, seed=3)
     pool, guard, holdout = (set(division[name]) for name in ("pool", "guard", "holdout"))
     assert pool | guard | holdout == set(range(160)) and not pool & holdout and not pool & guard

@@ -176,7 +176,7 @@ BAD = [
 
 OF_THE_FIT = [
     (["active_learning", "holdout_fraction"], 0.6, "`active_learning.holdout_fraction` is 0.6; allowed: number"),
-    (["active_learning", "holdout_guard"], -1, "`active_learning.holdout_guard` is -1; allowed: integer >= 0"),
+    (["active_learning", "holdout_guard"], -1, "`active_learning.holdout_guard` is -1; allowed:"),
     (["active_learning", "validation"], "bootstrap", "one of cross_validation, split"),
     (["active_learning", "objective"], "forces", "one of energy_and_forces, energy"),
     (["active_learning", "objective_weights"], {"forces": 1.0}, "did you mean `force`?"),

@@ -274,7 +274,6 @@ def test_sparse_points_and_rows_survive_what_does_not_change_them(tiny):
         changed(tiny, "potential", core="none"),
         changed(tiny, "potential", virials=False),
         changed(tiny, "active_learning", validation="split"),
-        changed(tiny, "active_learning", holdout_guard=7),
         paths.Study(tiny.config, "another engine"),
     ):
         assert study.rows_settings() != tiny.rows_settings()
@@ -302,7 +301,7 @@ def test_trials_depend_on_what_judges_them(tiny):
 def test_what_the_loop_depends_on(tiny):
     assert tiny.loop_settings() == {
         "energy_tolerance": 1.5, "max_iterations": 2, "exploration_rounds": 1, "exploitation_rounds": 1,
-        "proposals_per_round": 2, "shared_points": True,
+        "proposals_per_round": 2, "shared_points": True, "stop": "validation",
     }  # fmt: skip
     assert not changed(tiny, "potential", sparse_from="training").loop_settings()["shared_points"]
     assert tiny.train_fraction() == 1

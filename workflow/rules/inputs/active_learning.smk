@@ -36,6 +36,24 @@ def trial_results(wildcards):
     ]
 
 
+def frames_that_decide():
+    """Return the files with the frames whose errors decide the stop, nothing where the point estimate does."""
+    if config["active_learning"]["stop"] != "validation":
+        return []
+    return [at(f"frames/{name}") for name in ("frames.extxyz", "table.csv", "sets.json")]
+
+
+def potentials_of_iteration(wildcards):
+    """Return the potentials of an iteration so far, one of which is tested on the frames that decide the stop."""
+    if config["active_learning"]["stop"] != "validation":
+        return []
+    return [
+        f"{study.trial_folder(wildcards.potential, dict(zip(('iteration', 'round', 'trial'), place)))}/gap.xml"
+        for place in loop.trials(decisions_before(wildcards))
+        if place[0] == int(wildcards.iteration)
+    ]
+
+
 def points_of_trial(wildcards):
     """Return the sparse points that a trial uses, nothing for gap_fit, which chooses its own."""
     if config["potential"]["fitter"] != "engine":

@@ -7,7 +7,12 @@ from matplotlib.ticker import MaxNLocator
 
 from gapglass.report.figures.style import COLUMN, PAGE
 
-SETS = {"train": ("training", "C2", "o"), "test": ("test", "C1", "s"), "holdout": ("hold-out", "C3", "^")}
+SETS = {
+    "train": ("training", "C2", "o"),
+    "test": ("test", "C1", "s"),
+    "validation": ("validation", "C0", "D"),
+    "holdout": ("hold-out", "C3", "^"),
+}
 # What judged the fits of a loop: the frames of its test set, or the folds of a cross-validation.
 JUDGES = {"test": "test", "cross_validation": "cross-validation"}
 
@@ -77,7 +82,8 @@ def _loop(axes, name, history, ledger, summary):
         {"potential": name, "kind": "every fit", "set": judge, "n_train": n, "energy": error}
         for n, error in zip(sizes, errors, strict=True)
     ]
-    shown = {part: SETS[part] for part in ("train", "holdout")}
+    decides = ["validation"] if summary["validation"] else []
+    shown = {part: SETS[part] for part in ("train", *decides, "holdout")}
     shown[judge] = (JUDGES[judge], *SETS["test"][1:])
     for part, (label, colour, marker) in shown.items():
         values = history[f"rmse_energy_mev_per_atom_{part}"]
@@ -85,6 +91,15 @@ def _loop(axes, name, history, ledger, summary):
         numbers += [
             {"potential": name, "kind": "best fit", "set": part, "n_train": n, "energy": value}
             for n, value in zip(history["n_train"], values, strict=True)
+        ]
+    bounds = history["upper_energy_mev_per_atom"] if decides else pd.Series(dtype=float)
+    if bounds.notna().any():
+        axes.plot(
+            history["n_train"], bounds, marker="v", ls="--", color=SETS["validation"][1], label="its upper bound"
+        )
+        numbers += [
+            {"potential": name, "kind": "upper bound", "set": "validation", "n_train": n, "energy": value}
+            for n, value in zip(history["n_train"], bounds, strict=True)
         ]
     axes.axhline(summary["energy_tolerance"], color="0.4", linestyle=":", zorder=0)
     place = (1, summary["energy_tolerance"])
@@ -224,7 +239,7 @@ def _parity_of_sets(left, right, predictions, forces, summary):
     sets = predictions["set"].to_numpy()
     of_atom = sets[forces["frame"]]
     reference, gap = forces["reference"], forces["gap"]
-    for part in ("holdout", "train", "test"):
+    for part in ("holdout", "validation", "train", "test"):
         label, colour, marker = SETS[part]
         energy, force = (summary[quantity][part] for quantity, _ in QUANTITIES)
         if energy is None or part not in sets:

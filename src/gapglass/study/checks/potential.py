@@ -25,6 +25,11 @@ def problems(config):
             f"`selection.strategy` is {strategy}, but `active_learning.validation: split` divides frames drawn from "
             "clusters; set strategy to clusters, or validation to cross_validation"
         )
+    if strategy != "clusters" and "soap_only" in potential["variants"]:
+        yield (
+            f"`selection.strategy` is {strategy}, so no frame is drawn from clusters, and soap_only would equal "
+            "optimal; take soap_only out of potential.variants, or set strategy to clusters"
+        )
     if potential["prior"] == "guide" and (potential["fitter"] != "engine" or loop["validation"] != "cross_validation"):
         yield (
             "`potential.prior: guide` needs `potential.fitter: engine` and `active_learning.validation: "
