@@ -174,7 +174,7 @@ def finished(tmp_path_factory):
     folder = copy_project(tmp_path_factory.mktemp("study"))
     output = snakemake(folder)
     assert f"Report: {folder / RESULTS / 'report.html'}" in output
-    for line in ("meV/atom, ", "eV/Å (E_tol 1.5)", "ns/day on 2 rank(s)", "stop: "):
+    for line in ("meV/atom, ", "blocks that decide", "meV/atom (E_tol 1.5)", "ns/day on 2 rank(s)", "stop: "):
         assert line in output
     return folder
 

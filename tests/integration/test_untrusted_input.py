@@ -344,7 +344,7 @@ def report_files(folder):
         files.write_json(folder / name, data)
         return folder / name
 
-    none = {"train": 1.0, "test": None, "holdout": None}
+    none = {"train": 1.0, "test": None, "validation": None, "holdout": None}
     imported = {
         "n_frames": 12,
         "n_atoms": [48],
@@ -372,6 +372,7 @@ def report_files(folder):
         "rmse_energy_mev_per_atom": none,
         "rmse_force_ev_per_angstrom": none,
         "energy_tolerance": 2,
+        "validation": None,
         "calibration": None,
         "fit_agreement": None,
         "not_repulsive_at_angstrom": {SCRIPT: 0.7},

@@ -308,7 +308,7 @@ def blocks(table, distances, guard=None):
     found = []
     for frames in runs(table):
         lag, unrelated = decay(distances(frames))
-        n_blocks = len(frames) if unrelated else max(LEAST_BLOCKS, round(len(frames) / max(LEAST_FRAMES, 2 * lag)))
+        n_blocks = len(frames) if unrelated else max(LEAST_BLOCKS, len(frames) // max(LEAST_FRAMES, 2 * lag))
         n_blocks = min(n_blocks, len(frames))
         edges = np.round(np.linspace(0, len(frames), n_blocks + 1)).astype(int)
         reach = (0 if unrelated else lag) if guard is None else guard

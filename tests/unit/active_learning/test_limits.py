@@ -24,7 +24,7 @@ SETTINGS = HYPERPARAMETERS | {
 IMPORTED = {"species": ["O", "Te"], "virials": True}
 LOOP = {
     "energy_tolerance": 2.0, "max_iterations": 1, "exploration_rounds": 2, "exploitation_rounds": 1,
-    "proposals_per_round": 3, "shared_points": True,
+    "proposals_per_round": 3, "shared_points": True, "stop": "point_estimate",
 }  # fmt: skip
 
 

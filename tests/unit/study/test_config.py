@@ -375,8 +375,9 @@ def test_sizes_to_compare_need_another_potential():
 
 def test_the_papers_protocol_is_one_line_and_keys_beside_it_win():
     data = copy.deepcopy(EXAMPLE)
-    data["potential"] = {"variants": data["potential"]["variants"], "core": "repulsion"}
-    del data["active_learning"], data["clustering"]
+    data["potential"] = {"variants": ["optimal"], "core": "repulsion"}
+    for section in ("active_learning", "clustering", "selection"):
+        data.pop(section, None)
     ours = config.complete(data)
     paper = config.complete(data | {"protocol": "paper"})
     for section, values in protocols.PAPER.items():
