@@ -26,6 +26,15 @@ ROLES = {
     "soap_only": "samples the clusters of δ = 0 in a loop of its own (MLIP(1))",
     "all_frames": "trained on every frame that may train, with the hyperparameters of optimal (MLIP(2))",
 }
+# What the loop of ``optimal`` adds where it does not draw from clusters, which soap_only then does not either.
+CHOICES = {
+    "residual": "adds the frames that, once fitted, lower the errors on other blocks of time most (residual)",
+    "largest_residual": "adds the frames with the largest errors, and some at random (largest_residual)",
+    "variance": "adds the frames that lower the predicted variances most (variance)",
+    "uniform_in_time": "takes frames at even steps in time (uniform_in_time)",
+    "random": "draws frames at random (random)",
+    "farthest_point": "takes the frames farthest from those chosen before (farthest_point)",
+}
 
 
 def caption(figure, settings):
@@ -89,11 +98,11 @@ def _frames_and_clusters(settings, files):
 def _potentials(settings, files, tables, best, doubted):
     """Return the part of the page on the potentials, and the facts at its head."""
     potentials = reading.by_folder(files.potentials, read_json)
-    main = models.main_potential(settings)
+    main, strategy = models.main_potential(settings), settings["selection"]["strategy"]
     return {
         "potentials": potentials,
         "main": main,
-        "roles": ROLES,
+        "roles": ROLES | ({"optimal": CHOICES[strategy]} if strategy in CHOICES else {}),
         "facts": findings.facts(best, potentials[main], tables["r_x"], main, doubted),
         "errors": rows.errors(tables["errors"]),
         "history": rows.history(files.histories),

@@ -121,8 +121,7 @@ def history(paths):
                     "fits so far": int(row["n_fits_so_far"]),
                     **_judged(row),
                     **_validated(row),
-                    "hold-out RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_holdout"]),
-                    "hold-out force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom_holdout"], 3),
+                    "hold-out RMSE (meV/atom; eV/Å)": _both(row, "holdout"),
                 }
             )
     return rows
@@ -133,19 +132,23 @@ def _judged(row):
     if np.isfinite(row["rmse_energy_mev_per_atom_test"]):
         return {"test RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_test"])}
     return {
-        "cross-validation RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_cross_validation"]),
-        "cross-validation force RMSE (eV/Å)": number(row["rmse_force_ev_per_angstrom_cross_validation"], 3),
+        "cross-validation RMSE (meV/atom; eV/Å)": _both(row, "cross_validation"),
     }
+
+
+def _both(row, part):
+    """Return the errors of energy and forces on a set as one text."""
+    energy, force = (row[f"{name}_{part}"] for name in ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"))
+    return f"{number(energy)}; {number(force, 3)}"
 
 
 def _validated(row):
     """Return the error that decided the stop and its upper bound, nothing where a point estimate did."""
     if not np.isfinite(row["rmse_energy_mev_per_atom_validation"]):
         return {}
-    return {
-        "validation RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_validation"]),
-        "upper bound (meV/atom)": number(row["upper_energy_mev_per_atom"]),
-    }
+    bound = row["upper_energy_mev_per_atom"]
+    at_most = "" if pd.isna(bound) else f", at most {bound:.2f}"
+    return {"validation RMSE (meV/atom)": number(row["rmse_energy_mev_per_atom_validation"]) + at_most}
 
 
 def errors(table):

@@ -200,7 +200,7 @@ def test_mistakes_in_the_fit_are_named(path, value, message):
 @pytest.mark.parametrize("entry", [{"weight": 2}, {"weight_key": "w"}, {"sigma_factors": {"force": 2.0}}])
 def test_gap_fit_takes_no_weights(entry):
     data = copy.deepcopy(EXAMPLE)
-    data["active_learning"]["validation"] = "split"
+    data["active_learning"]["validation"], data["selection"] = "split", {"strategy": "clusters"}
     data["potential"] |= {"fitter": "gap_fit", "sparse_from": "training"}
     assert config.complete(data)["potential"]["fitter"] == "gap_fit"
     data["trajectories"][0] |= entry
@@ -376,8 +376,7 @@ def test_sizes_to_compare_need_another_potential():
 def test_the_papers_protocol_is_one_line_and_keys_beside_it_win():
     data = copy.deepcopy(EXAMPLE)
     data["potential"] = {"variants": ["optimal"], "core": "repulsion"}
-    for section in ("active_learning", "clustering", "selection"):
-        data.pop(section, None)
+    del data["active_learning"], data["clustering"], data["glass"]["comparison_sizes"]
     ours = config.complete(data)
     paper = config.complete(data | {"protocol": "paper"})
     for section, values in protocols.PAPER.items():

@@ -67,16 +67,15 @@ def test_files_of_the_tiny_study(tiny):
 
 
 def test_models_of_the_example(example):
-    assert example.models == [("optimal", 48), ("optimal", 96), ("soap_only", 48), ("all_frames", 48)]
+    assert example.models == [("optimal", 48), ("optimal", 96), ("all_frames", 48)]
     assert [path.removeprefix("results/teo2-chgnet/") for path in example.glass_files("speed.json")] == [
         "glass/optimal/48/1/speed.json",
         "glass/optimal/96/1/speed.json",
-        "glass/soap_only/48/1/speed.json",
         "glass/all_frames/48/1/speed.json",
     ]
     assert example.structure_files("rx.json")[2] == "results/teo2-chgnet/structure/optimal_96/rx.json"
     three = changed(example, "glass", replicas=3)
-    assert len(three.glasses) == 12 and ("optimal", 96, 3) in three.glasses
+    assert len(three.glasses) == 9 and ("optimal", 96, 3) in three.glasses
     assert [Path(path).parent.name for path in three.replica_files("optimal_96", "gr.csv")] == [
         "optimal_96_1",
         "optimal_96_2",
