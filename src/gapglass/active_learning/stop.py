@@ -31,12 +31,12 @@ def validate(potential, frames, blocks, max_iterations, iteration):
     energies, forces = evaluation.predict(potential, list(frames.values()))
     parts = evaluation.in_blocks(frames, energies, forces, blocks)
     energy = parts["rmse_energy_mev_per_atom"]
-    level, enough = confidence.level_of(max_iterations, iteration), len(blocks) >= confidence.ENOUGH
+    level, n_blocks = confidence.level_of(max_iterations, iteration), len(energy.squares)
     return {
         **{name: of_blocks.rmse() for name, of_blocks in parts.items()},
         "intervals": {name: of_blocks.interval() for name, of_blocks in parts.items()},
-        "n_blocks": len(blocks),
+        "n_blocks": n_blocks,
         "n_frames": len(frames),
         "level": level,
-        "upper_energy_mev_per_atom": energy.upper(level) if enough else None,
+        "upper_energy_mev_per_atom": energy.upper(level) if n_blocks >= confidence.ENOUGH else None,
     }

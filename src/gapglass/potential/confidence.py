@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ENOUGH = 12  # blocks; with fewer, bounds are so far above the error that they say little
+SEVERAL = 4  # frames of a block
 FEWEST = 4  # degrees of freedom that a spread within runs needs
 TINY = 1e-300
 
@@ -73,6 +74,9 @@ class Blocks:
 def of_blocks(squares, weights, blocks):
     """Return the ``Blocks`` of errors of frames.
 
+    The square of one error is far from log-normal, the mean of several is not. Blocks of fewer than ``SEVERAL`` frames,
+    as unrelated snapshots are, are therefore joined with the next ones of their run.
+
     Parameters
     ----------
     squares : mapping or sequence
@@ -80,11 +84,25 @@ def of_blocks(squares, weights, blocks):
     weights : mapping or sequence
         Frame -> number of values in it.
     blocks : list of dict
-        ``run`` and ``frames`` of each, see ``selection.time_blocks.current``.
+        ``run`` and ``frames`` of each, in the order of time, see ``selection.time_blocks.current``.
     """
-    totals = [(sum(squares[i] for i in block["frames"]), sum(weights[i] for i in block["frames"])) for block in blocks]
+    joined = []
+    for run in dict.fromkeys(block["run"] for block in blocks):
+        parts, waiting = [], []
+        for block in blocks:
+            if block["run"] == run:
+                waiting = [*waiting, *block["frames"]]
+                if len(waiting) >= SEVERAL:
+                    parts.append(waiting)
+                    waiting = []
+        if waiting and parts:
+            parts[-1] = [*parts[-1], *waiting]
+        elif waiting:
+            parts = [waiting]
+        joined += [(run, frames) for frames in parts]
+    totals = [(sum(squares[i] for i in frames), sum(weights[i] for i in frames)) for _, frames in joined]
     sums, numbers = np.array(totals, float).reshape(-1, 2).T
-    return Blocks(sums / np.maximum(numbers, 1), numbers, np.array([block["run"] for block in blocks], int))
+    return Blocks(sums / np.maximum(numbers, 1), numbers, np.array([run for run, _ in joined], int))
 
 
 def level_of(max_iterations, iteration):

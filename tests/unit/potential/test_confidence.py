@@ -57,10 +57,26 @@ def test_differences_between_runs_make_the_error_no_less_certain():
 
 
 def test_blocks_weigh_as_many_values_as_they_have():
-    blocks = [{"run": 0, "frames": [0, 1]}, {"run": 0, "frames": [2]}, {"run": 1, "frames": [4]}]
-    found = confidence.of_blocks({0: 1.0, 1: 3.0, 2: 8.0, 4: 2.0}, {0: 1, 1: 1, 2: 1, 4: 1}, blocks)
-    assert found.squares.tolist() == [2.0, 8.0, 2.0] and found.runs.tolist() == [0, 0, 1]
-    assert found.rmse() == pytest.approx(np.sqrt(14 / 4))
+    blocks = [{"run": 0, "frames": [0, 1, 2, 3]}, {"run": 0, "frames": [5, 6, 7, 8, 9]}, {"run": 1, "frames": [4]}]
+    squares = [1.0, 3.0, 2.0, 2.0, 6.0, 8.0, 8.0, 8.0, 8.0, 8.0]
+    found = confidence.of_blocks(squares, [1] * 10, blocks)
+    assert found.squares.tolist() == [2.0, 8.0, 6.0] and found.runs.tolist() == [0, 0, 1]
+    assert found.rmse() == pytest.approx(np.sqrt(54 / 10))
+
+
+def test_unrelated_snapshots_are_joined_until_they_are_several():
+    blocks = [{"run": run, "frames": [frame]} for run, frame in [*((0, i) for i in range(9)), (1, 9), (1, 10)]]
+    found = confidence.of_blocks(list(range(11)), [1] * 11, blocks)
+    assert found.squares.tolist() == [1.5, 6.0, 9.5] and found.weights.tolist() == [4, 5, 2]
+    # A bound of single squares would be useless: their logarithms spread too far.
+    random = np.random.default_rng(4)
+    single = [{"run": i % 4, "frames": [i]} for i in range(96)]
+    below = ratios = 0
+    for _ in range(500):
+        blocks = confidence.of_blocks(random.chisquare(1, 96), np.ones(96), single)
+        below += blocks.upper(0.95) < 1
+        ratios += blocks.upper(0.95) / 500
+    assert below / 500 < 0.08 and ratios < 1.3
 
 
 def test_one_block_has_no_interval():
