@@ -74,8 +74,8 @@ class Blocks:
 def of_blocks(squares, weights, blocks):
     """Return the ``Blocks`` of errors of frames.
 
-    The square of one error is far from log-normal, the mean of several is not. Blocks of fewer than ``SEVERAL`` frames,
-    as unrelated snapshots are, are therefore joined with the next ones of their run.
+    The square of one error is far from log-normal, the mean of several is not. Blocks of fewer than ``SEVERAL``
+    frames, as unrelated snapshots are, are therefore joined with the next ones of their run.
 
     Parameters
     ----------

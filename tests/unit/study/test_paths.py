@@ -87,9 +87,8 @@ def test_models_of_the_example(example):
     assert [glass for glass in unlike.glasses if glass[0] != "all_frames"] == [
         *(("optimal", 48, replica) for replica in (1, 2, 3)),
         *(("optimal", 96, replica) for replica in (1, 2)),
-        ("soap_only", 48, 1),
     ]
-    for model, count in (("optimal_48", 3), ("optimal_96", 2), ("soap_only_48", 1), ("all_frames_48", 1)):
+    for model, count in (("optimal_48", 3), ("optimal_96", 2), ("all_frames_48", 1)):
         assert len(unlike.replica_files(model, "gr.csv")) == count
 
 
