@@ -60,9 +60,11 @@ def test_a_guide_becomes_the_prior_and_frames_that_come_later_move_no_sparse_poi
     assert "Setting frames aside" not in output and "Fitting trial" in output
     assert json.loads((folder / RESULTS / "frames/sets.json").read_text()) == before
     database = json.loads((folder / RESULTS / "potentials/optimal/iteration_01/database.json").read_text())
-    assert len(database["holdout"]) == sum(len(part["holdout"]) for part in before["trajectories"].values())
-    assert not set(range(54, 59)) & set(database["holdout"])
-    assert len(database["train"]) + len(database["holdout"]) + len(database["unused"]) == 59
+    parts = ("train", "test", "validation", "holdout", "unused")
+    for part in ("validation", "holdout"):
+        assert len(database[part]) == sum(len(block) for run in before["runs"] for block in run[part]) > 0
+        assert not set(range(54, 59)) & set(database[part])
+    assert sum(len(database[part]) for part in parts) == 59
     # To divide the frames anew is the user's decision.
     output = snakemake(folder, f"{RESULTS}/frames/sets.json", "--configfile", config, "--forcerun", "set_aside_frames")
     assert "Setting frames aside" in output

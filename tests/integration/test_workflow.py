@@ -90,11 +90,16 @@ def test_summary_holds_what_design_promises(finished):
     summary = json.loads((finished / RESULTS / "potentials/optimal/summary.json").read_text())
     assert set(summary) >= SUMMARY_FIELDS
     for key in ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"):
-        assert set(summary[key]) == {"train", "test", "holdout", "cross_validation"} and summary[key]["test"] is None
-        assert all(summary[key][part] > 0 for part in ("train", "holdout", "cross_validation"))
+        parts = {"train", "validation", "holdout", "cross_validation"}
+        assert set(summary[key]) == {*parts, "test"} and summary[key]["test"] is None
+        assert all(summary[key][part] > 0 for part in parts)
+        low, high = summary["intervals"][key]["holdout"]
+        assert low < summary[key]["holdout"] < high
+    # Too few blocks of time for a bound: the stop would be unproven.
+    assert summary["validation"]["n_blocks"] < 12 and summary["validation"]["upper_energy_mev_per_atom"] is None
     # E_tol of the tiny study is out of reach: the loop says so and delivers its best all the same
     assert summary["converged"] is False and summary["reason"].startswith("max_iterations reached")
-    assert summary["iterations"] == 2 and (summary["n_train"], summary["n_test"], summary["n_holdout"]) == (30, 0, 12)
+    assert summary["iterations"] == 2 and (summary["n_train"], summary["n_test"], summary["n_holdout"]) == (30, 0, 11)
     assert set(summary["not_repulsive_at_angstrom"].values()) == {None}
     assert summary["fit_agreement"]["agrees"] and summary["fit_agreement"]["weights"] < 1e-4
     calibration = summary["calibration"]
@@ -169,12 +174,13 @@ def test_databases_are_nested_and_the_holdout_untouched(finished):
         for n in (1, 2)
     )
     assert set(first["train"]) < set(second["train"]) and first["test"] == second["test"] == []
-    assert first["holdout"] == second["holdout"] and len(first["holdout"]) == 12
-    assert not set(second["holdout"] + second["unused"]) & set(second["train"])
+    assert first["holdout"] == second["holdout"] and len(first["holdout"]) == 11
+    apart = second["validation"] + second["holdout"] + second["unused"]
+    assert not set(apart) & set(second["train"]) and first["validation"] == second["validation"]
     assert sorted(frame for block in second["blocks"] for frame in block) == sorted(
         set(second["train"]) - set(first["train"])
     )
-    assert len(second["holdout"] + second["unused"] + second["train"]) == 59
+    assert len(apart + second["train"]) == 59
 
 
 def test_rows_of_fits_are_removed_when_a_loop_ends(finished):
@@ -227,7 +233,8 @@ def test_index_maps_figures_of_the_paper_to_files_and_rules(finished):
 def test_soap_only_samples_the_clusters_of_delta_0_in_a_loop_of_its_own(finished):
     clusters = pd.read_csv(finished / RESULTS / "clusters/delta_0/labels.csv", comment="#")["cluster"]
     database = json.loads((finished / RESULTS / "potentials/soap_only/iteration_01/database.json").read_text())
-    pool = json.loads((finished / RESULTS / "frames/sets.json").read_text())["trajectories"]["glass"]["pool"]
+    runs = json.loads((finished / RESULTS / "frames/sets.json").read_text())["runs"]
+    pool = [frame for run in runs for frame in run["pool"]]  # of one trajectory, places in its file are frames
     assert set(clusters[database["train"] + database["test"]]) == set(clusters[pool])
     summary, optimal = (
         json.loads((finished / RESULTS / f"potentials/{name}/summary.json").read_text())
@@ -242,7 +249,7 @@ def test_all_frames_takes_the_hyperparameters_of_optimal(finished):
         for name in ("all_frames", "optimal")
     )
     assert set(summary) >= SUMMARY_FIELDS and summary["hyperparameters"] == optimal["hyperparameters"]
-    assert (summary["n_train"], summary["n_holdout"], summary["n_frames_reference"]) == (35, 12, 59) and summary[
+    assert (summary["n_train"], summary["n_holdout"], summary["n_frames_reference"]) == (34, 11, 59) and summary[
         "rmse_energy_mev_per_atom"
     ]["holdout"] > 0
     table = pd.read_csv(finished / RESULTS / "potentials/comparison.csv", comment="#")
