@@ -47,9 +47,9 @@ with its interval of 95 %; `>` marks a lower bound (the whole pool does not reac
 OF_DEFAULT = """
 ## The default
 
-`residual` is the default of `selection.strategy`: on the sets below it is the only strategy that lowers the energy
-error on all of them, and the forces are no more than 2 % worse anywhere. Both differences are from the choice at
-random at the same number of frames.
+The default of `selection.strategy` is `{default}`. Strategies that lower the energy error on all sets below at every
+size but the smallest: {better}. The force errors of `{default}` are at most {force:.1f} % above those of the choice at
+random. Differences are from that choice at the same number of frames.
 """
 OF_DELTA = """
 ## The choice of δ
@@ -80,11 +80,21 @@ def described(path):
     return " ".join(line for line in comment if not line.startswith(("Command", "The section"))), config.read(path)
 
 
+def read(curves, name):
+    """Return a table of the learning curves, its rows of all groups of frames and of sparse points from the pool."""
+    found = files.read_table(curves / f"{name}.csv")
+    return found[(found["group"] == "all") & (found["sparse_from"] == "pool")]
+
+
+def saved(point):
+    """Return the text of a ratio of frames with its interval, from a row of ``savings``."""
+    bound = point["bound"] if isinstance(point["bound"], str) else ""
+    return f"{bound}{point['ratio']:.1f} ({point['ratio_low']:.1f} to {point['ratio_high']:.1f})"
+
+
 def differences(curves, quantity):
     """Return the rows of the differences from the choice at random, a column for each number of frames."""
-    summary, comparison = (files.read_table(curves / f"{name}.csv") for name in ("summary", "comparison"))
-    here = summary[(summary["group"] == "all") & (summary["sparse_from"] == "pool")]
-    found = comparison[(comparison["group"] == "all") & (comparison["sparse_from"] == "pool")]
+    here, found = read(curves, "summary"), read(curves, "comparison")
     found = found[found["quantity"] == quantity].set_index(["strategy", "n_train"])
     digits = 2 if quantity == ENERGY else 4
     rows = []
@@ -105,15 +115,13 @@ def differences(curves, quantity):
 
 def ratios(curves):
     """Return the rows of the frames saved for the same error of the energy."""
-    table = files.read_table(curves / "savings.csv")
-    here = table[(table["group"] == "all") & (table["sparse_from"] == "pool") & (table["quantity"] == ENERGY)]
+    here = read(curves, "savings")
+    here = here[here["quantity"] == ENERGY]
     rows = []
     for strategy, part in here.groupby("strategy", sort=False):
         row = {"strategy": strategy}
         for _, point in part.sort_values("n_train").iterrows():
-            bound = point["bound"] if isinstance(point["bound"], str) else ""
-            interval = f"({point['ratio_low']:.1f} to {point['ratio_high']:.1f})"
-            row[f"{int(point['n_train'])} frames"] = f"{bound}{point['ratio']:.1f} {interval}"
+            row[f"{int(point['n_train'])} frames"] = saved(point)
         rows.append(row)
     return rows
 
@@ -130,24 +138,38 @@ def overview(folders):
     rows = []
     for results in folders:
         curves = Path(results) / "learning_curves"
-        saved, compared = (files.read_table(curves / f"{name}.csv") for name in ("savings", "comparison"))
-        saved, compared = (
-            part[(part["group"] == "all") & (part["sparse_from"] == "pool") & (part["strategy"] == DEFAULT)]
-            for part in (saved, compared)
-        )
-        energies = saved[saved["quantity"] == ENERGY].sort_values("n_train")
+        energies, compared = (read(curves, name) for name in ("savings", "comparison"))
+        energies, compared = (part[part["strategy"] == DEFAULT] for part in (energies, compared))
+        energies = energies[energies["quantity"] == ENERGY].sort_values("n_train")
         for _, point in energies[energies["n_train"] > energies["n_train"].min()].iterrows():
             here = compared[compared["n_train"] == point["n_train"]].set_index("quantity")
             row = {"set": Path(results).name, "frames": int(point["n_train"])}
             for name, quantity in (("energy RMSE (%)", ENERGY), ("force RMSE (%)", FORCE)):
                 of = here.loc[quantity]
                 row[name] = f"{of['difference_percent']:+.1f} ± {of['difference_percent_error']:.1f}"
-            bound = point["bound"] if isinstance(point["bound"], str) else ""
-            row["frames saved"] = (
-                f"{bound}{point['ratio']:.1f} ({point['ratio_low']:.1f} to {point['ratio_high']:.1f})"
-            )
+            row["frames saved"] = saved(point)
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def always_better(folders):
+    """Return the strategies with lower energy errors than random ones at every size but the smallest of all studies.
+
+    Returns
+    -------
+    strategies : list of str
+    worst_force : float
+        Largest difference (%) of the force errors of the default from those of the choice at random.
+    """
+    tables = []
+    for results in folders:
+        table = read(Path(results) / "learning_curves", "comparison")
+        tables.append(table[table["n_train"] > table["n_train"].min()])
+    found = pd.concat(tables)
+    highest = found.groupby(["quantity", "strategy"])["difference_percent"].max()
+    studies = pd.concat(tables, keys=range(len(tables))).reset_index(level=0).groupby("strategy")["level_0"].nunique()
+    better = [name for name, value in highest[ENERGY].items() if value < 0 and studies[name] == len(tables)]
+    return better, float(highest[FORCE, DEFAULT])
 
 
 def stability(results, settings):
@@ -173,20 +195,21 @@ def stability(results, settings):
     return wins
 
 
+def spread_text(spread):
+    """Return the spread of the squared distances of a kernel as text."""
+    return " / ".join(f"{spread[name]:.2g}" for name in ("lowest", "median", "highest"))
+
+
 def of_delta(results):
     """Return the row of a study in the table of delta."""
     results = Path(results)
-    _, settings = described(ROOT / f"benchmarks/evidence/{results.name}.yaml")
+    settings = config.read(ROOT / f"benchmarks/evidence/{results.name}.yaml")
     best, scales = files.read_json(results / "clusters/best.json"), files.read_json(results / "kernels/kernels.json")
     wins = stability(results, config.complete(settings))
     return {
         "set": results.name,
-        "lowest, median, highest 2 - 2K of SOAP": " / ".join(
-            f"{scales['spread']['soap'][name]:.2g}" for name in ("lowest", "median", "highest")
-        ),
-        "of the Coulomb matrix": " / ".join(
-            f"{scales['spread']['coulomb'][name]:.2g}" for name in ("lowest", "median", "highest")
-        ),
+        "lowest, median, highest 2 - 2K of SOAP": spread_text(scales["spread"]["soap"]),
+        "of the Coulomb matrix": spread_text(scales["spread"]["coulomb"]),
         "delta": f"{best['delta']:g}",
         "clusters": int(best["n_clusters"]),
         "<sigma>_E (meV/atom)": f"{best['mean_sigma_energy_mev_per_atom']:.1f}",
@@ -247,7 +270,9 @@ def main():
     parser.add_argument("results", nargs="+", help="results folders of finished studies")
     parser.add_argument("--stop", type=Path, help="what generate_stop_coverage.py has written")
     arguments = parser.parse_args()
-    parts = [HEAD, OF_DEFAULT, lines(overview(arguments.results)), OF_DELTA]
+    better, force = always_better(arguments.results)
+    of_default = OF_DEFAULT.format(default=DEFAULT, better=", ".join(better) or "none", force=force)
+    parts = [HEAD, of_default, lines(overview(arguments.results)), OF_DELTA]
     parts.append(lines(pd.DataFrame(map(of_delta, arguments.results))))
     if arguments.stop:
         parts += [OF_STOP, lines(of_stop(arguments.stop))]

@@ -42,7 +42,7 @@ TOLERANCES = (1.1, 1.25, 1.5, 2.0, 3.0)  # times the true error of the largest d
 
 
 def restricted(runs, blocks):
-    """Return the runs with some of their blocks only, and the frames left out beside the others."""
+    """Return the runs with some of their blocks only."""
     found, number = [], 0
     for run in runs:
         here = range(number, number + len(run["edges"]) - 1)

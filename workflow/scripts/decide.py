@@ -9,7 +9,7 @@ from gapglass.selection import time_blocks
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 database, params = files.read_json(snakemake.input.database), snakemake.params
-folder, iteration = Path(snakemake.output.decision).parents[2], int(snakemake.wildcards.iteration)
+iteration, ledger = int(snakemake.wildcards.iteration), [files.read_json(path) for path in snakemake.input.results]
 space = limits.search_space(
     params.potential,
     files.read_table(snakemake.input.neighbours).iloc[database["train"]],
@@ -24,7 +24,7 @@ def validate(entry):
     table = files.read_table(table)
     now = time_blocks.current(files.read_json(sets)["runs"], table)
     return stop.validate(
-        folder / f"iteration_{iteration:02d}/round_{entry['round']}/trial_{entry['trial']}/gap.xml",
+        Path(snakemake.input.results[entries.index(entry)]).with_name("gap.xml"),
         dict(zip(now["validation"], store.read_frames(frames, now["validation"], table["offset_bytes"]), strict=True)),
         now["blocks"]["validation"],
         params.settings["max_iterations"],
@@ -32,11 +32,11 @@ def validate(entry):
     )
 
 
-ledger = [files.read_json(path) for path in snakemake.input.results]
+entries = [loop.ledger_entry(result) for result in ledger]
 decision = loop.decide(
     iteration,
     int(snakemake.wildcards.round),
-    [loop.ledger_entry(result) for result in ledger],
+    entries,
     database,
     params.settings,
     space,
@@ -47,4 +47,4 @@ loop.announce(decision, params.settings["energy_tolerance"])
 files.write_json_lines(snakemake.output.ledger, ledger)
 files.write_json(snakemake.output.decision, decision)
 if decision["action"] != "fit":
-    loop.remove_factors(folder, decision)
+    loop.remove_factors(Path(snakemake.output.decision).parents[2], decision)

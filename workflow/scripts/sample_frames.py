@@ -21,9 +21,9 @@ if snakemake.input.kernels:
 before = files.read_json(snakemake.input.previous) if snakemake.input.previous else {"train": [], "test": []}
 stored = files.read_json(snakemake.input.sets)
 sets = time_blocks.current(stored["runs"], table)
-labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
 size = database_size(iteration, settings.increment, len(table))
 if settings.strategy == "clusters":
+    labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
     enlarged = enlarge(
         before, labels, size=size, train_fraction=settings.train_fraction, seed=settings.seed,
         allocation=settings.allocation, draw=settings.draw, energies=table["energy_ev_per_atom"].to_numpy(),
@@ -49,7 +49,6 @@ else:
     given = strategies.Given(
         pool=np.array(sets["pool"]),
         seed=seeds.derive(settings.seed, "sampling"),
-        clusters={"best": labels},
         distances=distances,
         blocks=time_blocks.block_of_frame(files.read_json(snakemake.input.blocks)) if snakemake.input.blocks else {},
     )

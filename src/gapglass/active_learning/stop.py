@@ -30,13 +30,12 @@ def validate(potential, frames, blocks, max_iterations, iteration):
     """
     energies, forces = evaluation.predict(potential, list(frames.values()))
     parts = evaluation.in_blocks(frames, energies, forces, blocks)
-    energy = parts["rmse_energy_mev_per_atom"]
-    level, n_blocks = confidence.level_of(max_iterations, iteration), len(energy.squares)
+    level, found = confidence.level_of(max_iterations, iteration), confidence.intervals_of(parts)
+    enough = found["n_blocks"] >= confidence.ENOUGH
     return {
         **{name: of_blocks.rmse() for name, of_blocks in parts.items()},
-        "intervals": {name: of_blocks.interval() for name, of_blocks in parts.items()},
-        "n_blocks": n_blocks,
+        **found,
         "n_frames": len(frames),
         "level": level,
-        "upper_energy_mev_per_atom": energy.upper(level) if n_blocks >= confidence.ENOUGH else None,
+        "upper_energy_mev_per_atom": parts["rmse_energy_mev_per_atom"].upper(level) if enough else None,
     }

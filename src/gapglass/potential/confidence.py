@@ -105,6 +105,20 @@ def of_blocks(squares, weights, blocks):
     return Blocks(sums / np.maximum(numbers, 1), numbers, np.array([run for run, _ in joined], int))
 
 
+def intervals_of(parts):
+    """Return ``intervals`` (95 %) of errors and their ``n_blocks`` as results state them.
+
+    Parameters
+    ----------
+    parts : dict
+        Quantity -> ``Blocks``, all of the same blocks.
+    """
+    return {
+        "intervals": {name: of_blocks.interval() for name, of_blocks in parts.items()},
+        "n_blocks": len(next(iter(parts.values())).squares),
+    }
+
+
 def level_of(max_iterations, iteration):
     """Return the level of the bound in an iteration, so that all looks of a loop together err in at most 5 %.
 

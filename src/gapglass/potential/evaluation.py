@@ -156,8 +156,7 @@ def tabulate(frames, database, energies, forces, blocks):
         here = [block for block in blocks.get(part, []) if set(block["frames"]) <= set(chosen)]
         if here:
             found = in_blocks(dict(zip(chosen, own, strict=True)), energies[chosen], of_own, here)
-            of_set[part]["intervals"] = {name: of_blocks.interval() for name, of_blocks in found.items()}
-            of_set[part]["n_blocks"] = len(found["rmse_energy_mev_per_atom"].squares)
+            of_set[part] |= confidence.intervals_of(found)
     sizes = np.array([len(frame) for frame in frames])
     predictions = pd.DataFrame(
         {

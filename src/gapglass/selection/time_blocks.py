@@ -68,10 +68,10 @@ def set_aside(runs, table, fractions, seed):
         For every run ``trajectory``, ``reach`` (frames on which a frame leaves its mark, for guards), the places
         in the file of ``pool`` and ``guard``, and for ``validation`` and ``holdout`` a list of blocks of places.
     """
-    place = table.set_index("frame")["source_index"]
-    found = []
+    of_frame = table.set_index("frame")
+    place, found = of_frame["source_index"], []
     for run, (parts, tests) in zip(runs, _leave_out(runs, fractions, seed), strict=True):
-        of_run = {"trajectory": str(table.set_index("frame")["trajectory"][run["frames"][0]]), "reach": run["reach"]}
+        of_run = {"trajectory": str(of_frame["trajectory"][run["frames"][0]]), "reach": run["reach"]}
         of_run |= {name: [int(place[frame]) for frame in parts[name]] for name in ("pool", "guard")}
         of_run |= {name: [[int(place[i]) for i in block] for block in tests[name]] for name in TESTS}
         found.append(of_run)

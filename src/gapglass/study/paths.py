@@ -55,6 +55,8 @@ class Study:
         results/{study}.
     variants : list of str
         The potentials of the study.
+    validates : bool
+        Whether frames that no choice, fit or tuning has seen decide the stop.
     models : list of (str, int)
         Potential and number of atoms of every glass model.
     glasses : list of (str, int, int)
@@ -71,6 +73,7 @@ class Study:
         self.config, self.engine = config, engine
         self.folder = f"results/{config['study']}"
         self.variants = config["potential"]["variants"]
+        self.validates = config["active_learning"]["stop"] == "validation"
         self.n_stages = len(config["glass"]["cycle"])
         self.models = list(models.all_replicas(config))
         self.glasses = [(*model, replica) for model in self.models for replica in self.replicas(*model)]
@@ -119,7 +122,12 @@ class Study:
         return [self.at(f"potentials/{variant}/{name}") for variant in self.variants if variant in LOOPS]
 
     def labels_to_sample(self, potential):
-        """Return the labels of the clusters from which a potential draws: of the chosen delta, or of delta = 0."""
+        """Return the labels of the clusters from which a potential draws, nothing where it draws from none.
+
+        They are those of the chosen delta, or of delta = 0.
+        """
+        if self.config["selection"]["strategy"] != "clusters":
+            return []
         return self.at("clusters/best_labels.csv" if potential == "optimal" else "clusters/delta_0/labels.csv")
 
     def enlargement_settings(self):
@@ -169,11 +177,11 @@ class Study:
     def validation_fraction(self):
         """Return the share of the blocks whose errors decide the stop: none where the point estimate does."""
         settings = self.config["active_learning"]
-        return settings["validation_fraction"] if settings["stop"] == "validation" else 0.0
+        return settings["validation_fraction"] if self.validates else 0.0
 
     def engine_of_stop(self):
         """Return the digest of the engine's sources where it evaluates the frames that decide the stop, else None."""
-        return self.engine if self.config["active_learning"]["stop"] == "validation" else None
+        return self.engine if self.validates else None
 
     def train_fraction(self):
         """Return the share of the database that trains: all of it with a cross-validation."""

@@ -220,6 +220,8 @@ def test_rows_of_the_kernels_depend_on_what_they_hold(tiny):
 def test_clusters_and_kernels_from_which_a_potential_draws(tiny):
     assert tiny.labels_to_sample("optimal") == "results/tiny/clusters/best_labels.csv"
     assert tiny.labels_to_sample("soap_only") == "results/tiny/clusters/delta_0/labels.csv"
+    # Without clusters in the choice, another delta repeats no fit.
+    assert changed(tiny, "selection", strategy="residual").labels_to_sample("optimal") == []
     assert tiny.kernels_for_drawing("optimal") == []
     medoids = changed(tiny, "active_learning", draw="medoids")
     kernels = [f"results/tiny/kernels/{name}" for name in ("soap.npy", "coulomb.npy", "kernels.json")]

@@ -28,29 +28,34 @@ def previous_decision(wildcards):
     ]
 
 
+def trials_before(wildcards):
+    """Return iteration and folder of every fit made before this decision."""
+    places = ("iteration", "round", "trial")
+    return [
+        (place[0], study.trial_folder(wildcards.potential, dict(zip(places, place))))
+        for place in loop.trials(decisions_before(wildcards))
+    ]
+
+
 def trial_results(wildcards):
     """Return the results of every fit made before this decision."""
-    return [
-        f"{study.iteration_folder(wildcards.potential, iteration)}/round_{number}/trial_{trial}/result.json"
-        for iteration, number, trial in loop.trials(decisions_before(wildcards))
-    ]
+    return [f"{folder}/result.json" for _, folder in trials_before(wildcards)]
 
 
 def frames_that_decide():
     """Return the files with the frames whose errors decide the stop, nothing where the point estimate does."""
-    if config["active_learning"]["stop"] != "validation":
+    if not study.validates:
         return []
     return [at(f"frames/{name}") for name in ("frames.extxyz", "table.csv", "sets.json")]
 
 
 def potentials_of_iteration(wildcards):
     """Return the potentials of an iteration so far, one of which is tested on the frames that decide the stop."""
-    if config["active_learning"]["stop"] != "validation":
+    if not study.validates:
         return []
+    here = int(wildcards.iteration)
     return [
-        f"{study.trial_folder(wildcards.potential, dict(zip(('iteration', 'round', 'trial'), place)))}/gap.xml"
-        for place in loop.trials(decisions_before(wildcards))
-        if place[0] == int(wildcards.iteration)
+        f"{folder}/gap.xml" for iteration, folder in trials_before(wildcards) if iteration == here
     ]
 
 
