@@ -499,7 +499,7 @@ def measure(glass, silica, folder, plan):
             "temperature_k": [float(frame.info["temperature"]) for frame in glass],
         }
     )
-    classes = time_blocks.classes(table, range(len(glass)), GUARD)
+    classes = time_blocks.classes(table, range(len(glass)), {"glass": GUARD})
 
     first_rows, goals, theirs = first_fit(train, plan, folder)
     common.write("engine_fit_first_fit", first_rows)
