@@ -1,0 +1,64 @@
+"""When two frames are the same: species in the same order, equal cells, and equal positions in the minimum image.
+
+A digest of rounded numbers would miss frames whose last digit another program wrote on the other side of a rounding
+edge, so frames are compared. Each frame gets a number that changes smoothly with its positions and does not depend on
+the periodic image of an atom; only frames with close numbers are compared.
+"""
+
+import hashlib
+
+import numpy as np
+
+SAME_CELL = 1e-5  # Å, every component
+SAME_POSITION = 1e-4  # Å, every component in the minimum image
+
+
+def species_key(atoms):
+    """Return a text that two frames share when they have the same species in the same order."""
+    return hashlib.sha256(np.asarray(atoms.numbers, np.int64).tobytes()).hexdigest()[:16]
+
+
+def place_of(atoms):
+    """Return the number by which frames are looked up."""
+    scaled = _scaled(atoms)
+    weights = np.sin(1.0 + np.arange(scaled.size)).reshape(scaled.shape)
+    return float((weights * np.cos(2 * np.pi * scaled)).sum())
+
+
+def reach_of(atoms):
+    """Return how far the numbers of two frames that are the same can be apart.
+
+    The factor 2 also covers cells that differ by their tolerance.
+    """
+    height = 1 / np.linalg.norm(np.linalg.inv(np.asarray(atoms.cell)), axis=0).max()
+    return 2 * 2 * np.pi * 3 * len(atoms) * SAME_POSITION / height
+
+
+def same(one, other):
+    """Return whether two frames are the same: species, cell to 1e-5 Å, positions to 1e-4 Å in the minimum image."""
+    if len(one) != len(other) or (one.numbers != other.numbers).any():
+        return False
+    cell = np.asarray(one.cell)
+    if np.abs(cell - np.asarray(other.cell)).max() > SAME_CELL:
+        return False
+    return farthest(one, other) <= SAME_POSITION
+
+
+def farthest(one, other):
+    """Return the largest component (Å) by which two frames of one cell differ in the minimum image."""
+    return float(np.abs(_apart(one, other)).max(initial=0.0))
+
+
+def mean_displacement(one, other):
+    """Return the root mean square displacement (Å) of the atoms of two frames of one cell in the minimum image."""
+    return float(np.sqrt((_apart(one, other) ** 2).sum(axis=1).mean()))
+
+
+def _apart(one, other):
+    cell = np.asarray(one.cell)
+    scaled = np.linalg.solve(cell.T, (one.positions - other.positions).T).T
+    return (scaled - np.rint(scaled)) @ cell
+
+
+def _scaled(atoms):
+    return np.linalg.solve(np.asarray(atoms.cell).T, atoms.positions.T).T
