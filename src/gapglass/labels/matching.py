@@ -8,9 +8,15 @@ the periodic image of an atom; only frames with close numbers are compared.
 import hashlib
 
 import numpy as np
+from ase import Atoms
 
 SAME_CELL = 1e-5  # Å, every component
 SAME_POSITION = 1e-4  # Å, every component in the minimum image
+
+
+def bare(atoms):
+    """Return species, positions and cell of a frame as a periodic frame without labels."""
+    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
 
 
 def species_key(atoms):

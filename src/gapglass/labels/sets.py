@@ -21,7 +21,7 @@ from gapglass.frames.readers import extxyz
 from gapglass.frames.readers.opening import READING_ERRORS, bare_name
 from gapglass.frames.readers.records import Source
 from gapglass.labels import settings as label_settings
-from gapglass.labels.matching import place_of, reach_of, same, species_key
+from gapglass.labels.matching import bare, place_of, reach_of, same, species_key
 
 INDEX = ".index.json"
 
@@ -188,7 +188,7 @@ class LabelSet:
                 )
             atoms = raw.atoms
             yield Entry(
-                atoms=Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True),
+                atoms=bare(atoms),
                 energy=label["energy"],
                 forces=label["forces"],
                 virial=label["virial"],

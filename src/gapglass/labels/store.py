@@ -24,7 +24,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from ase import Atoms
 
 from gapglass.base.errors import UserError
 from gapglass.base.files import read_json, whole_file, write_json
@@ -33,7 +32,7 @@ from gapglass.frames.store import write_frames
 from gapglass.frames.trajectory import digest
 from gapglass.labels import claims
 from gapglass.labels import settings as label_settings
-from gapglass.labels.matching import same
+from gapglass.labels.matching import bare, same
 from gapglass.labels.sets import LabelSet
 
 POLL = 2.0  # s, between two looks at a frame that another process labels
@@ -202,7 +201,7 @@ class StoredSet(LabelSet):
 
 def _stored(frame, label, settings, provenance):
     """Return the frame that is written for a label."""
-    stored = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=True)
+    stored = bare(frame)
     # Words and numbers only: other types of the provenance could not be read back.
     stored.info = {key: value for key, value in provenance.items() if isinstance(value, str | int | float | np.number)}
     stored.info |= {

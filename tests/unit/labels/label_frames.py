@@ -12,7 +12,7 @@ SETTINGS = Settings("cp2k", "2023.1", {"FORCE_EVAL/DFT/MGRID/CUTOFF": "320", "FU
 def frame_of(seed=1, n=12, edge=6.0, cell=None):
     """Return a random periodic frame of Te and O in a triclinic cell."""
     rng = np.random.default_rng(seed)
-    cell = np.diag([edge] * 3) + [[0, 0, 0], [0.7, 0, 0], [-0.3, 0.4, 0]] if cell is None else cell
+    cell = np.array([[edge, 0, 0], [0.7, edge, 0], [-0.3, 0.4, edge]]) if cell is None else cell
     atoms = Atoms(["Te", "O", "O"] * (n // 3), pbc=True, cell=cell)
     atoms.set_scaled_positions(rng.uniform(0, 1, (n, 3)))
     return atoms

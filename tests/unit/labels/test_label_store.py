@@ -385,6 +385,6 @@ def test_frames_of_the_resources_are_found_from_the_geometries_of_the_guide(tmp_
     (folder / "small.extxyz").write_text(blyp_text)
     found = LabelSet(folder)
     assert len(found) == 59
-    guide = lzma.open(ROOT / "resources/teo2-chgnet/teo2-chgnet.extxyz.xz", "rt").read()
+    guide = lzma.decompress((ROOT / "resources/teo2-chgnet/teo2-chgnet.extxyz.xz").read_bytes()).decode()
     entries = [found.find(frame) for frame in read(StringIO(guide), ":", format="extxyz")]
     assert sum(entry is not None for entry in entries) == 59
