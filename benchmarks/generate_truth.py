@@ -124,7 +124,7 @@ def pack(target, settings, n_atoms, replica, closest):
     packing.pack(target, n_atoms, settings["glass"], closest, seed)
 
 
-def quench(folder, settings, n_atoms, replica, closest, densities):
+def quench(folder, settings, n_atoms, replica, closest, densities, text_of=stage_text, see=None):
     """Quench one replica unless its trajectory is there.
 
     Parameters
@@ -138,6 +138,10 @@ def quench(folder, settings, n_atoms, replica, closest, densities):
         "O-Si" -> closest distance (Å) of the pair in the study's frames, from which the start is packed.
     densities : list
         g/cm³ or None for each stage.
+    text_of : callable, optional
+        Writes the input of a stage, as ``stage_text``; that of another potential.
+    see : callable, optional
+        Called with the number of every stage that has ended and the folder in which LAMMPS ran.
     """
     folder, glass = Path(folder), settings["glass"]
     target = folder / "trajectory.lammpstrj"
@@ -151,10 +155,12 @@ def quench(folder, settings, n_atoms, replica, closest, densities):
         shutil.copyfile(folder / "packed.data", scratch / "start.data")
         for number, (stage, density) in enumerate(zip(glass["cycle"], densities, strict=True), start=1):
             title = f"replica {replica}, stage {number} ({stage['temperature']:g} K)"
-            text = stage_text(stage, number, glass, title=title, velocity_seed=velocities, density=density)
+            text = text_of(stage, number, glass, title=title, velocity_seed=velocities, density=density)
             n_steps = stages.steps_of(stage, glass["timestep"])
             rows = lammps.run(scratch, text, ranks=1, n_steps=n_steps, timestep=glass["timestep"], what=title)
             tables.append(thermo.thermo_table(rows, number, glass["timestep"]))
+            if see is not None:
+                see(number, scratch)
             shutil.copyfile(scratch / "final.restart", scratch / "start.restart")
         files.write_table(folder / "thermo.csv", thermo.join_thermo(tables))
         with files.whole_file(target) as temporary:
