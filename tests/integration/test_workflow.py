@@ -339,6 +339,8 @@ def test_learning_curves_enter_the_report(small, tmp_path):
     assert read["random", 8, 1] == read["variance", 8, 1] == 8 and read["clusters", 8, 1] == 59
     assert 16 < read["residual", 16, 1] < 59
     assert set(pd.read_csv(curves / "savings.csv", comment="#")["bound"].fillna("")) <= {"", ">", "<"}
+    calibration = pd.read_csv(curves / "calibration.csv", comment="#")
+    assert set(calibration["quantity"]) == {"energy", "force"} and set(calibration["scaled"]) == {True, False}
     output = snakemake(folder)
     assert "Writing the report" in output and "Fitting" not in output and "Learning curves:" not in output
     page = (folder / RESULTS / "report.html").read_text()

@@ -44,6 +44,7 @@ rule tune_learning_curves:
         **study.learning_settings(
             ranges=study.ranges_of_learning_curves(),
             draws=config["learning_curves"]["seeds"],
+            guide=study.learning_needs_guide(),
         ),
     message:
         "Hyperparameters of all fits of the learning curves"
@@ -71,7 +72,8 @@ rule draw_learning_curves:
         scales=at("kernels/kernels.json"),
         hyperparameters=at("learning_curves/hyperparameters.json"),
     output:
-        at("learning_curves/draws/{draw}.csv"),
+        errors=at("learning_curves/draws/{draw}.csv"),
+        calibration=at("learning_curves/calibration/{draw}.csv"),
     log:
         at("logs/draw_learning_curves/{draw}.log"),
     benchmark:
@@ -84,6 +86,7 @@ rule draw_learning_curves:
         **study.learning_settings(
             strategies=config["learning_curves"]["strategies"],
             sparse_from=config["learning_curves"]["sparse_from"],
+            priors=config["learning_curves"]["priors"],
             liquid_from=config["learning_curves"]["liquid_from"],
         ),
     message:
@@ -94,12 +97,14 @@ rule draw_learning_curves:
 
 rule collect_learning_curves:
     input:
-        study.learning_draws(),
+        errors=study.learning_draws("draws"),
+        calibration=study.learning_draws("calibration"),
     output:
         results=at("learning_curves/results.csv"),
         summary=at("learning_curves/summary.csv"),
         comparison=at("learning_curves/comparison.csv"),
         savings=at("learning_curves/savings.csv"),
+        calibration=at("learning_curves/calibration.csv"),
     log:
         at("logs/collect_learning_curves.log"),
     benchmark:

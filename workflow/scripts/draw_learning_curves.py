@@ -1,6 +1,6 @@
 """Choose frames by all strategies in one division of the frames, fit on them, test on its hold-out."""
 
-from gapglass.active_learning import learning_curves
+from gapglass.active_learning import learning_curves, learning_fits
 from gapglass.base import files, log
 from gapglass.frames import store
 from gapglass.potential import core, fit
@@ -24,7 +24,7 @@ clusterings = {
 }
 delta = files.read_json(snakemake.input.best)["delta"]
 medians = files.read_json(snakemake.input.scales)["medians"]
-results = learning_curves.points(
+results, calibration = learning_fits.points(
     dict(zip(chosen, frames, strict=True)),
     division,
     len(table),
@@ -40,4 +40,5 @@ results = learning_curves.points(
     draw=draw,
 )
 log.notice("%d fits tested on %d frames", results["n_train"].nunique(), len(division["holdout"]))
-files.write_table(snakemake.output[0], results)
+files.write_table(snakemake.output.errors, results)
+files.write_table(snakemake.output.calibration, calibration)

@@ -1,34 +1,24 @@
 """Learning curves: error of a potential against its number of training frames, for several strategies of choice.
 
 Every draw divides the blocks of time anew into a pool, from which all strategies choose, and a hold-out, on which
-their fits are tested; sparse points come from the pool. All fits have the hyperparameters that were tuned on one more
-division, which is not counted. Strategies are compared draw by draw (paired t test), and by the number of frames that
-a choice at random needs for the same error.
+their fits are tested (``learning_fits``). Strategies are compared draw by draw (paired t test), and by the number of
+frames that a choice at random needs for the same error, in both cases without a guide as prior.
 """
-
-import logging
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
-from gapglass.active_learning import tuning
 from gapglass.base.errors import UserError
 from gapglass.base.seeds import derive
-from gapglass.potential import basis, design, frame_equations
-from gapglass.potential.cross_validation import CrossValidation
-from gapglass.potential.failures import FitFailed
-from gapglass.selection import kinds, strategies, time_blocks
-from gapglass.selection.strategies import Given
-
-log = logging.getLogger("gapglass")
+from gapglass.selection import time_blocks
 
 SIGNIFICANCE = 0.05  # p value below which a difference is called better or worse
 QUANTITIES = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
 TUNING = 0  # number of the division on which hyperparameters are tuned
 WHOLE_POOL = "whole_pool"  # fits on every frame of the pool, where the curve of the choice at random ends
 RESAMPLED = 1000  # draws with replacement, for intervals of the frames saved
+CALIBRATED = ("inside_1_sigma", "inside_2_sigma", "mean_sigma", "scale")  # see ``learning_fits.calibrated``
+KINDS = ["strategy", "sparse_from", "prior"]  # what tells curves apart
 
 
 def group_of(table, liquid_from=None):
@@ -73,122 +63,18 @@ def refuse_sizes(blocks, fraction, seed, draws, sizes):
             )
 
 
-def tuned(frames, blocks, n_train, geometry, ranges, settings, seed):
-    """Return hyperparameters for all fits, tuned on frames at random by a cross-validation over blocks of time.
-
-    The largest training set tunes best: a cross-validation of 32 frames of TeO2 chose expected errors of the energies
-    eight times smaller than one of 64, and with them every choice by errors lost to chance.
-
-    Parameters
-    ----------
-    frames : dict
-        Frame -> ase.Atoms of the pool of the division ``TUNING``, from which a repulsive core has been subtracted.
-    blocks : dict
-        Frame -> number of its block.
-    n_train : int
-        Frames that train.
-    geometry, ranges : dict
-        Hyperparameters of the descriptors, and ``potential.hyperparameters``.
-    settings : object
-        Attributes species, descriptor, virials, objective_weights and known.
-    seed : int
-
-    Returns
-    -------
-    dict
-        A complete set.
-    """
-    random = np.random.default_rng(derive(seed, "learning curves", "tuning"))
-    chosen = sorted(random.choice(sorted(frames), min(n_train, len(frames)), replace=False).tolist())
-    place = {block: rank for rank, block in enumerate(sorted({blocks[frame] for frame in chosen}))}
-    n_folds = min(time_blocks.N_FOLDS, len(place))
-    if n_folds < 2:
-        raise UserError("learning_curves needs training frames of two blocks of time to tune with; raise the sizes")
-    classes = [str(place[blocks[frame]] % n_folds) for frame in chosen]
-    folds = [([str(i) for i in range(n_folds) if i != out], [str(out)]) for out in range(n_folds)]
-    with threadpool_limits(1), TemporaryDirectory(prefix="learning-") as folder:
-        highest = tuning.numbers_of_points(ranges["n_sparse"], 10**9)[-1]
-        terms = basis.choose(
-            list(frames.values()), {**geometry, "n_sparse": highest}, settings.species, settings.descriptor, folder
+def refuse_no_guide(n_guide):
+    """Raise ``UserError`` when no frame has the labels of a guide, ``n_guide`` of them being told by the import."""
+    if not n_guide:
+        raise UserError(
+            "learning_curves asks for a guide (priors: [guide], or the strategy residual_guide), but no frame has "
+            "guide_energy and guide_forces; name their keys with trajectories.keys, or leave the guide out"
         )
-        rows = design.compute([frames[i] for i in chosen], classes, terms, settings.species, settings.virials, folder)
-        available = max(len(term.points) for term in terms if term.covariance == "dot_product")
-        found = tuning.tune(
-            CrossValidation(rows, terms, folds, settings.known), ranges, settings.objective_weights, available
-        )
-    return {**geometry, **found.hyperparameters}
 
 
-def points(frames, division, n_frames, hyperparameters, settings, *, sizes, given, groups, draw):
-    """Return the errors of all strategies and sizes on the hold-out of one division.
-
-    Parameters
-    ----------
-    frames : dict
-        Frame -> ase.Atoms of pool and hold-out, from which a repulsive core has been subtracted.
-    division : dict
-        From ``divide``.
-    n_frames : int
-        Of the study.
-    hyperparameters : dict
-        From ``tuned``.
-    settings : object
-        As for ``tuned``, and strategies and sparse_from (learning_curves).
-    sizes : list of int
-    given : dict
-        clusters, energies and distances for ``strategies.Given``.
-    groups : numpy.ndarray of str, shape (n_frames,)
-        From ``group_of``.
-    draw : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        strategy, sparse_from, n_train, draw, group, labels_read and both errors.
-    """
-    h, pool, holdout = hyperparameters, division["pool"], division["holdout"]
-    n_pool, rows = len(pool), []
-    place = {frame: i for i, frame in enumerate(sorted(frames))}
-
-    def equations_of(points_from, others):
-        with TemporaryDirectory(prefix="learning-") as folder:
-            terms = basis.choose([frames[i] for i in points_from], h, settings.species, settings.descriptor, folder)
-            return frame_equations.FrameEquations(
-                [frames[i] for i in others], terms, settings.species, settings.virials, folder
-            )
-
-    def record(strategy, sparse_from, chosen, equations, places):
-        solution = equations.solve([places[i] for i in chosen], h, settings.known)
-        for group in ("all", *sorted(set(groups[holdout]))):
-            tested = [places[i] for i in holdout if group in ("all", groups[i])]
-            errors = dict(zip(QUANTITIES, equations.rmse(solution, tested), strict=True))
-            read = kinds.labels_read(strategy, len(chosen), n_pool, n_frames)
-            of = {"strategy": strategy, "sparse_from": sparse_from, "n_train": len(chosen), "draw": draw}
-            rows.append({**of, "group": group, "labels_read": read, **errors})
-
-    with threadpool_limits(1):
-        equations = equations_of(pool, sorted(frames))
-        known = Given(
-            pool=np.array(pool), seed=derive(settings.seed, "learning curves", "choice", draw), equations=equations,
-            places=place, blocks=division["blocks"], hyperparameters=h, weights=settings.objective_weights,
-            known=settings.known, **given,
-        )  # fmt: skip
-        for strategy in settings.strategies:
-            chosen = []
-            for size in sorted(sizes):
-                try:
-                    chosen = strategies.STRATEGIES[strategy](known, chosen, size)
-                    if "pool" in settings.sparse_from:
-                        record(strategy, "pool", chosen, equations, place)
-                    if "training" in settings.sparse_from:
-                        others = [*chosen, *holdout]
-                        own = equations_of(sorted(chosen), others)
-                        record(strategy, "training", chosen, own, {frame: i for i, frame in enumerate(others)})
-                except (UserError, FitFailed) as error:
-                    log.info("%s, %d frames: %s", strategy, size, error)
-                    break
-        record(WHOLE_POOL, "pool", pool, equations, place)
-    return pd.DataFrame(rows)
+def selected(table, sparse_from="pool", prior="none"):
+    """Return the rows of a table with these sparse points and this prior, by default those of the plain curves."""
+    return table[(table["sparse_from"] == sparse_from) & (table["prior"] == prior)]
 
 
 def collect(tables):
@@ -197,7 +83,7 @@ def collect(tables):
     whole = results["strategy"] == WHOLE_POOL
     if whole.any():
         results.loc[whole, "n_train"] = round(results.loc[whole, "n_train"].mean())
-    order = ["strategy", "sparse_from", "n_train", "draw", "group"]
+    order = [*KINDS, "n_train", "draw", "group"]
     return results.sort_values(order, kind="stable", ignore_index=True)
 
 
@@ -212,11 +98,11 @@ def summarise(results):
     Returns
     -------
     pandas.DataFrame
-        A row per strategy, sparse_from, n_train and group: labels_read and the means, columns ``*_error`` (standard
-        error; NaN for one draw), n_draws.
+        A row per strategy, sparse_from, prior, n_train and group: labels_read and the means, columns ``*_error``
+        (standard error; NaN for one draw), n_draws.
     """
     rows = []
-    names = ["strategy", "sparse_from", "n_train", "group"]
+    names = [*KINDS, "n_train", "group"]
     for key, part in results.groupby(names, sort=False):
         row = {**dict(zip(names, key, strict=True)), "labels_read": round(part["labels_read"].mean())}
         row["n_draws"] = len(part)
@@ -230,6 +116,8 @@ def summarise(results):
 def compare(results, baseline="random"):
     """Return each strategy's difference from a baseline at equal size, draw by draw, and whether chance explains it.
 
+    The baseline has no prior; with a guide as prior it is compared with itself.
+
     Parameters
     ----------
     results : pandas.DataFrame
@@ -239,16 +127,18 @@ def compare(results, baseline="random"):
     Returns
     -------
     pandas.DataFrame
-        strategy, sparse_from, n_train, group, quantity, difference_percent (negative is better), its
+        strategy, sparse_from, prior, n_train, group, quantity, difference_percent (negative is better), its
         difference_percent_error, p_value (paired t test of the logarithms), verdict: ``better`` or ``worse`` where
         p_value is below 0.05, else ``undecided``.
     """
     from scipy.stats import ttest_1samp  # half a second to load, and the report imports this module
 
     rows, names = [], ["sparse_from", "n_train", "group"]
-    base = results[results["strategy"] == baseline].set_index([*names, "draw"]).sort_index()
-    for (strategy, *key), part in results.groupby(["strategy", *names], sort=False):
-        if strategy in (baseline, WHOLE_POOL) or tuple(key) not in {index[:3] for index in base.index}:
+    base = results[(results["strategy"] == baseline) & (results["prior"] == "none")]
+    base = base.set_index([*names, "draw"]).sort_index()
+    for (strategy, prior, *key), part in results.groupby(["strategy", "prior", *names], sort=False):
+        itself = (strategy, prior) == (baseline, "none")
+        if itself or strategy == WHOLE_POOL or tuple(key) not in {index[:3] for index in base.index}:
             continue
         draws = part.set_index("draw")
         of_base = base.loc[tuple(key)]
@@ -260,7 +150,9 @@ def compare(results, baseline="random"):
             rows.append(
                 {
                     "strategy": strategy,
-                    **dict(zip(names, key, strict=True)),
+                    "sparse_from": key[0],
+                    "prior": prior,
+                    **dict(zip(names[1:], key[1:], strict=True)),
                     "quantity": name,
                     "difference_percent": 100 * np.expm1(mean),
                     "difference_percent_error": 100 * np.exp(mean) * error,
@@ -269,15 +161,16 @@ def compare(results, baseline="random"):
                 }
             )
     columns = ["difference_percent", "difference_percent_error", "p_value", "verdict"]
-    return pd.DataFrame(rows, columns=["strategy", *names, "quantity", *columns])
+    return pd.DataFrame(rows, columns=[*KINDS, *names[1:], "quantity", *columns])
 
 
 def savings(results, seed, baseline="random"):
     """Return how many frames a choice at random needs for the error that a strategy reaches.
 
     The mean of the logarithm of the baseline's error over the draws, made to fall with the number of frames, is
-    interpolated linearly in the logarithm of this number; it ends with the whole pool. Intervals hold 95 % of the
-    ratios of draws with replacement.
+    interpolated linearly in the logarithm of this number; it ends with the whole pool. The baseline has no prior: with
+    a guide as prior, the ratio counts what choice and guide save together. Intervals hold 95 % of the ratios of draws
+    with replacement.
 
     Parameters
     ----------
@@ -289,23 +182,25 @@ def savings(results, seed, baseline="random"):
     Returns
     -------
     pandas.DataFrame
-        strategy, sparse_from, n_train, group, quantity, ratio (frames at random over frames of the strategy),
-        ratio_low and ratio_high, bound: ``>`` where the whole pool does not reach the error, ``<`` where fewer frames
-        than the smallest size do.
+        strategy, sparse_from, prior, n_train, group, quantity, ratio (frames at random over frames of the
+        strategy), ratio_low and ratio_high, bound: ``>`` where the whole pool does not reach the error, ``<`` where
+        fewer frames than the smallest size do.
     """
     random, rows = np.random.default_rng(derive(seed, "learning curves", "savings")), []
     draws = np.array(sorted(results["draw"].unique()))
     samples = [np.arange(len(draws)), *(random.integers(len(draws), size=len(draws)) for _ in range(RESAMPLED))]
     for (sparse_from, group), part in results.groupby(["sparse_from", "group"], sort=False):
-        whole = results[(results["strategy"] == WHOLE_POOL) & (results["group"] == group)]
+        plain = part[part["prior"] == "none"]
+        whole = results[(results["strategy"] == WHOLE_POOL) & (results["prior"] == "none")]
+        whole = whole[whole["group"] == group]
         for name in QUANTITIES:
-            base = pd.concat([part[part["strategy"] == baseline], whole]).drop_duplicates(["n_train", "draw"])
+            base = pd.concat([plain[plain["strategy"] == baseline], whole]).drop_duplicates(["n_train", "draw"])
             curve = np.log(base.pivot(index="n_train", columns="draw", values=name))
             sizes = np.log(curve.index.to_numpy(float))
             if len(sizes) < 2:
                 continue
-            for (strategy, n_train), own in part.groupby(["strategy", "n_train"], sort=False):
-                if strategy in (baseline, WHOLE_POOL):
+            for (strategy, prior, n_train), own in part.groupby(["strategy", "prior", "n_train"], sort=False):
+                if (strategy, prior) == (baseline, "none") or strategy == WHOLE_POOL:
                     continue
                 logs = np.log(own.set_index("draw")[name].reindex(curve.columns).to_numpy())
                 found = []
@@ -317,12 +212,35 @@ def savings(results, seed, baseline="random"):
                 error = np.nanmean(logs)
                 bound = ">" if error < falling[-1] else "<" if error > falling[0] else ""
                 low, high = np.quantile(found[1:], [0.025, 0.975])
-                of = {"strategy": strategy, "sparse_from": sparse_from, "n_train": n_train, "group": group}
-                rows.append(
-                    {**of, "quantity": name, "ratio": found[0], "ratio_low": low, "ratio_high": high, "bound": bound}
-                )
-    columns = ["strategy", "sparse_from", "n_train", "group", "quantity", "ratio", "ratio_low", "ratio_high", "bound"]
+                of = {"strategy": strategy, "sparse_from": sparse_from, "prior": prior, "n_train": n_train}
+                of |= {"group": group, "quantity": name, "ratio": found[0]}
+                rows.append({**of, "ratio_low": low, "ratio_high": high, "bound": bound})
+    columns = [*KINDS, "n_train", "group", "quantity", "ratio", "ratio_low", "ratio_high", "bound"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def calibration(tables):
+    """Return mean and standard error over the draws of the shares of errors inside predicted standard deviations.
+
+    Parameters
+    ----------
+    tables : list of pandas.DataFrame
+        From ``learning_fits.calibrated``, of every draw.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per strategy, n_train, quantity and scaled: n_draws and means, with their standard errors (``*_error``).
+    """
+    rows, names = [], ["strategy", "n_train", "quantity", "scaled"]
+    for key, part in pd.concat(tables, ignore_index=True).groupby(names, sort=False):
+        row = {**dict(zip(names, key, strict=True)), "n_draws": len(part)}
+        for name in CALIBRATED:
+            row[name] = part[name].mean()
+            row[f"{name}_error"] = part[name].std(ddof=1) / np.sqrt(len(part))
+        rows.append(row)
+    columns = [f"{name}{end}" for name in CALIBRATED for end in ("", "_error")]
+    return pd.DataFrame(rows, columns=[*names, "n_draws", *columns])
 
 
 def verdict(comparison):
@@ -340,7 +258,7 @@ def verdict(comparison):
     """
     lines = []
     words = {"better": "better with", "worse": "worse with", "undecided": "no difference seen with"}
-    here = comparison[(comparison["group"] == "all") & (comparison["sparse_from"] == "pool")]
+    here = selected(comparison[comparison["group"] == "all"])
     for quantity, name in zip(QUANTITIES, ("energy", "force"), strict=True):
         for strategy, part in here[here["quantity"] == quantity].groupby("strategy", sort=False):
             statements = []

@@ -176,7 +176,7 @@ def subtract(frames, tables):
     Parameters
     ----------
     frames : list of ase.Atoms
-        With REF_energy, REF_forces and REF_virial, where present.
+        With REF_energy, REF_forces and REF_virial, and energy and forces of a guide, where present.
     tables : dict or None
         From ``of_setting``; None, where there is no core, leaves the frames as they are.
 
@@ -194,10 +194,12 @@ def subtract(frames, tables):
         except _engine.Error as error:
             raise EngineError(f"frame {number} of the {len(frames)} to subtract the core from: {error}") from None
         copy = frame.copy()
-        if "REF_energy" in copy.info:
-            copy.info["REF_energy"] = float(copy.info["REF_energy"]) - energy
-        if "REF_forces" in copy.arrays:
-            copy.arrays["REF_forces"] = copy.arrays["REF_forces"] - forces
+        for name in ("REF_energy", "guide_energy"):
+            if name in copy.info:
+                copy.info[name] = float(copy.info[name]) - energy
+        for name in ("REF_forces", "guide_forces"):
+            if name in copy.arrays:
+                copy.arrays[name] = copy.arrays[name] - forces
         if "REF_virial" in copy.info:
             stated = np.asarray(copy.info["REF_virial"], float)
             copy.info["REF_virial"] = stated - virial.reshape(stated.shape)

@@ -12,11 +12,10 @@ import numpy as np
 from scipy import linalg
 
 from gapglass.frames import isolated
-from gapglass.potential import basis
+from gapglass.potential import basis, prior_mean
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.white import White
 
-GUIDE_SCALE = 0.3  # expected deviation of the factor on a guide from 1
 SIGMAS = ("sigma_energy", "sigma_force", "sigma_virial")
 
 
@@ -357,20 +356,18 @@ class _Solved:
         matrix += jitter[self.where] * (1 / self.scale**2 - 1)[:, None]
         self._vector, self.guide = self.scale * vector, fold.guide
         if self.guide is not None:
-            matrix = self._with_guide(matrix, fold, h)
+            matrix, self._vector = self._with_guide(matrix, fold, h)
         self._factor = linalg.cho_factor(matrix, overwrite_a=True)
 
     def _with_guide(self, matrix, fold, h):
         """Return the equations with one more unknown, by how much the factor on the guide differs from 1."""
-        column, own, label = np.zeros(len(self.guide)), 1 / GUIDE_SCALE**2, 0.0
+        column, own, label = np.zeros(len(self.guide)), 0.0, 0.0
         for normal, name in zip(fold.train, SIGMAS, strict=True):
             product = normal.matrix @ self.guide / h[name] ** 2
             column += product
             own += self.guide @ product
             label += self.guide @ normal.vector / h[name] ** 2
-        column = self.scale * column[self.taken]
-        self._vector = np.append(self._vector, label)
-        return np.block([[matrix, column[:, None]], [column[None, :], np.array([[own]])]])
+        return prior_mean.with_factor(matrix, self._vector, self.scale * column[self.taken], own, label)
 
     def weights(self, columns):
         """Return the weights of all columns, zero for those of sparse points that are not used.

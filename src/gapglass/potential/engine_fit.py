@@ -16,11 +16,12 @@ from ase.data import atomic_numbers
 from threadpoolctl import threadpool_limits
 
 from gapglass.potential import basis, core, design
-from gapglass.potential.cross_validation import GUIDE_SCALE, SIGMAS
+from gapglass.potential.cross_validation import SIGMAS
 from gapglass.potential.engine import level, source_digest
 from gapglass.potential.factors import JITTER, solve
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.gap_xml import write_gap
+from gapglass.potential.prior_mean import GUIDE_SCALE
 
 log = logging.getLogger("gapglass")
 

@@ -5,6 +5,7 @@ equations of its frames, and errors on other frames follow from theirs. The rows
 prior is the identity (see ``cross_validation``); a potential that is delivered is solved by QR (``engine_fit``).
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy import linalg
 
 from gapglass.base.progress import Progress
 from gapglass.frames import weights
-from gapglass.potential import _engine, basis
+from gapglass.potential import _engine, basis, prior_mean
 from gapglass.potential.design import isolated_energies, virial_label
 from gapglass.potential.engine import arrays
 from gapglass.potential.failures import FitFailed
@@ -37,7 +38,8 @@ class Solution:
     e0 : numpy.ndarray, shape (n_species,)
         Energies of isolated atoms (eV).
     factor : tuple
-        Cholesky factor of the matrix of the equations in scaled coordinates, for ``scipy.linalg.cho_solve``.
+        Cholesky factor of the matrix of the equations in scaled coordinates, for ``scipy.linalg.cho_solve``; with a
+        guide, the factor on it is the last unknown.
     """
 
     weights: np.ndarray
@@ -51,7 +53,7 @@ class FrameEquations:
     Parameters
     ----------
     frames : list of ase.Atoms
-        With their labels, from which a repulsive core has been subtracted.
+        With their labels and those of a guide, if there is one, from which a repulsive core has been subtracted.
     terms : list of Term
         From ``basis.choose``.
     species : list of str
@@ -87,6 +89,8 @@ class FrameEquations:
         self._vectors, self._squares = np.zeros((n, self.columns)), np.zeros(n)
         self._virial_rows, self._virials = np.zeros((n, 6, self.columns)), np.zeros((n, 6))
         self._factors = np.ones((n, 3))
+        # Of a guide, nan where a frame has none: energies per atom, K^T y and y^T y of the forces.
+        self._of_guide = np.full(n, np.nan), np.full((n, self.columns), np.nan), np.full(n, np.nan)
         progress = Progress(n, "frames taken in")
         for i, frame in enumerate(frames):
             rows = basis.for_frame(i + 1, n, _engine.rows, evaluator, potential, *arrays(frame))
@@ -101,11 +105,31 @@ class FrameEquations:
         self.energy_rows[i] = self._white.rows(energy[None] / n_atoms)[0]
         white, labels = self._white.rows(forces), np.asarray(frame.arrays["REF_forces"], float).ravel()
         self._matrices[i], self._vectors[i], self._squares[i] = white.T @ white, white.T @ labels, labels @ labels
+        if "guide_energy" in info:
+            labels = np.asarray(frame.arrays["guide_forces"], float).ravel()
+            found = info["guide_energy"] / n_atoms, white.T @ labels, labels @ labels
+            for stored, value in zip(self._of_guide, found, strict=True):
+                stored[i] = value
         if virials and "REF_virial" in info:
             self._virials[i] = virial_label(frame) / root
             self._virial_rows[i] = self._white.rows(virial) / root
         # What the square of a row of each kind is multiplied by in a fit.
         self._factors[i] = [multiplier**2 for multiplier in weights.multipliers(info).values()]
+
+    def of_guide(self):
+        """Return the equations of the same frames with energies and forces of a guide as labels.
+
+        Virials and weights of the frames do not count. Frames without a guide (``labelled``) must not be asked for.
+        """
+        other = copy(self)
+        other._energies, other._vectors, other._squares = self._of_guide
+        other._factors = np.tile([1.0, 1.0, 0.0], (len(self.n_atoms), 1))
+        return other
+
+    @property
+    def labelled(self):
+        """Return whether the energy of each frame is known, shape (n_frames,)."""
+        return np.isfinite(self._energies)
 
     # Fits
 
@@ -145,7 +169,7 @@ class FrameEquations:
             vector += rows.T @ self._virials[i] * (of_virial / h["sigma_virial"] ** 2)
         return matrix, vector, weighted.T @ self._shares[frames]
 
-    def solve(self, frames, hyperparameters, known=None, sums=None):
+    def solve(self, frames, hyperparameters, known=None, sums=None, guide=None):
         """Return the fit on frames.
 
         Parameters
@@ -158,6 +182,8 @@ class FrameEquations:
             Species -> eV of isolated atoms that are not fitted.
         sums : tuple, optional
             From ``sums`` of these frames, where they are known.
+        guide : numpy.ndarray, shape (columns,), optional
+            Weights of the fit to a guide, the prior mean of this fit up to a factor, which is fitted (``prior_mean``).
 
         Returns
         -------
@@ -169,19 +195,33 @@ class FrameEquations:
             When the equations cannot be solved in double precision.
         """
         frames, h = np.asarray(frames, int), hyperparameters
-        e0, scale = self._isolated(frames, known), self.scale(h)
+        e0, scale = self._isolated(frames, known, guide), self.scale(h)
         matrix, vector, of_e0 = self.sums(frames, h) if sums is None else sums
         vector = vector - of_e0 @ e0
+        whole = matrix * np.outer(scale, scale) + self.prior(h)
+        if guide is None:
+            right = scale * vector
+        else:
+            of_guide = matrix @ guide
+            vector = vector - of_guide
+            whole, right = prior_mean.with_factor(
+                whole, scale * vector, scale * of_guide, guide @ of_guide, guide @ vector
+            )
         try:
-            factor = linalg.cho_factor(matrix * np.outer(scale, scale) + self.prior(h))
+            factor = linalg.cho_factor(whole)
         except linalg.LinAlgError:
             raise FitFailed(ILL_CONDITIONED) from None
-        return Solution(scale * linalg.cho_solve(factor, scale * vector), e0, factor)
+        solved = linalg.cho_solve(factor, right)
+        weights = scale * solved[: self.columns]
+        return Solution(weights if guide is None else weights + (1 + solved[-1]) * guide, e0, factor)
 
-    def _isolated(self, frames, known):
+    def _isolated(self, frames, known, guide=None):
         root = np.sqrt(self.n_atoms[frames] * self._factors[frames, 0])
         counts = self._shares[frames] * root[:, None]
-        return isolated_energies(counts, self._energies[frames] * root, self.species, known)
+        energies = self._energies[frames]
+        if guide is not None:
+            energies = energies - self.energy_rows[frames] @ guide
+        return isolated_energies(counts, energies * root, self.species, known)
 
     # Errors
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gapglass.active_learning.learning_curves import selected
 from gapglass.base.files import read_table
 from gapglass.base.progress import duration
 from gapglass.glass import closeness
@@ -119,12 +120,20 @@ def history(paths):
                     "labels read": int(row["n_labels_read"]),
                     "database": f"{100 * row['fraction']:.0f} %",
                     "fits so far": int(row["n_fits_so_far"]),
+                    "limited by (fall with twice the frames)": _limited(row),
                     **_judged(row),
                     **_validated(row),
                     "hold-out RMSE (meV/atom; eV/Å)": _both(row, "holdout"),
                 }
             )
     return rows
+
+
+def _limited(row):
+    """Return whether data or model limited the errors of an iteration, and by how much more frames would lower them."""
+    if pd.isna(row["limited_by"]):
+        return "not estimated"
+    return f"{row['limited_by']} ({row['fall_with_twice_the_frames_percent']:.0f} %)"
 
 
 def _judged(row):
@@ -340,7 +349,7 @@ def r_x(table):
 def learning_curves(summary):
     """Return the energy errors on all frames of the hold-out, a row per strategy, a column per size."""
     rows = []
-    here = summary[(summary["group"] == "all") & (summary["sparse_from"] == "pool")]
+    here = selected(summary[summary["group"] == "all"])
     for strategy, part in here.groupby("strategy", sort=False):
         row = {"chosen by": strategy.replace("_", " ")}
         for _, point in part.sort_values("n_train").iterrows():
@@ -357,7 +366,7 @@ def learning_curves(summary):
 def savings(table):
     """Return how many times as many frames a choice at random needs for the same energy error, a row per strategy."""
     rows = []
-    here = table[(table["group"] == "all") & (table["sparse_from"] == "pool")]
+    here = selected(table[table["group"] == "all"])
     for strategy, part in here[here["quantity"] == "rmse_energy_mev_per_atom"].groupby("strategy", sort=False):
         row = {"chosen by": strategy.replace("_", " ")}
         for _, point in part.sort_values("n_train").iterrows():

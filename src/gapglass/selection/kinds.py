@@ -4,7 +4,7 @@
 BY_MODEL = ("variance", "variance_per_cluster", "residual", "largest_residual")
 # Strategies that need no label but those of the frames chosen. Delta of the clusters is chosen by the energies of all
 # frames, and residuals are errors on all frames of the pool.
-LABEL_FREE = ("random", "uniform_in_time", "rmsd_hdbscan", "variance", "clusters_soap_only")
+LABEL_FREE = ("random", "uniform_in_time", "rmsd_hdbscan", "variance", "clusters_soap_only", "residual_guide")
 
 
 def needs_model(strategy, iteration):

@@ -3,7 +3,7 @@
 A choice of many frames begins with the choice of fewer, so that a database grows and nothing that was fitted is lost.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class Given:
         Of the fits, and of energy and force in the objective.
     known : dict
         Energies of isolated atoms that are not fitted.
+    guide : FrameEquations, optional
+        The equations with the labels of a guide.
+    guide_hyperparameters : dict
+        Of fits to these labels.
     """
 
     pool: np.ndarray
@@ -50,6 +54,8 @@ class Given:
     hyperparameters: dict = field(default_factory=dict)
     weights: dict = field(default_factory=dict)
     known: dict = field(default_factory=dict)
+    guide: object = None
+    guide_hyperparameters: dict = field(default_factory=dict)
 
 
 def from_clusters(clusters="best", **how):
@@ -135,6 +141,15 @@ def largest_residual(given, chosen, size):
     return _frames(given, found)
 
 
+def residual_guide(given, chosen, size):
+    """As ``residual`` among the frames with a guide, by the errors of a fit to its labels: no other label is read."""
+    pool = np.array([frame for frame in given.pool if given.guide.labelled[given.places[int(frame)]]])
+    of_guide = replace(
+        given, pool=pool, equations=given.guide, hyperparameters=given.guide_hyperparameters, known={}
+    )  # fmt: skip
+    return residual(of_guide, chosen, size)
+
+
 def _first(order, chosen, size):
     """Return the chosen frames and the first others of an order, ``size`` together, or all of them with None."""
     taken = set(chosen)
@@ -165,3 +180,5 @@ STRATEGIES = {
     "residual": residual,
     "largest_residual": largest_residual,
 }
+# Strategies that need a guide; learning curves try them, the loop does not offer them.
+BY_GUIDE = {"residual_guide": residual_guide}

@@ -287,10 +287,15 @@ class Study:
 
     # Learning curves
 
-    def learning_draws(self):
-        """Return the results of every division of the learning curves."""
+    def learning_draws(self, kind):
+        """Return the results of every division of the learning curves, of the kind ``draws`` or ``calibration``."""
         draws = self.config["learning_curves"]["seeds"]
-        return [self.at(f"learning_curves/draws/{draw}.csv") for draw in range(1, draws + 1)]
+        return [self.at(f"learning_curves/{kind}/{draw}.csv") for draw in range(1, draws + 1)]
+
+    def learning_needs_guide(self):
+        """Return whether the learning curves read the labels of a guide."""
+        curves = self.config["learning_curves"]
+        return "guide" in curves["priors"] or "residual_guide" in curves["strategies"]
 
     def ranges_of_learning_curves(self):
         """Return ``potential.hyperparameters`` with those that the learning curves set themselves."""

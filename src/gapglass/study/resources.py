@@ -248,7 +248,10 @@ def _columns(ranges, inputs):
 def tune_learning_curves(inputs, config):
     """Return (MB, minutes) for tuning the learning curves; ``inputs`` holds table and summary."""
     columns, n_atoms = _learning_columns(inputs, config), files.read_table(inputs.table)["n_atoms"]
-    atoms = max(config["learning_curves"]["sizes"]) * n_atoms.max()
+    curves = config["learning_curves"]
+    atoms = max(curves["sizes"]) * n_atoms.max()
+    if "guide" in curves["priors"] or "residual_guide" in curves["strategies"]:  # tuned on the whole pool
+        atoms += n_atoms.sum()
     numbers = memory.CLASSES * 3 * columns**2 + 4 * (3 * n_atoms.max() + 7) * columns
     seconds = 60 + _rows_seconds(atoms, columns) + 1e-9 * columns**3 * 0.2 * SETS_TRIED
     return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(seconds)
@@ -269,8 +272,9 @@ def draw_learning_curves(inputs, config):
     distances = 8 * len(n_atoms) ** 2 / 1e6
     # Strategies by variance hold a second copy of the matrices of the pool.
     needed = 2 * memory.of_frame_equations(columns, len(n_atoms)) + 3 * distances
-    rows = _rows_seconds(n_atoms.sum(), columns)
-    n_fits = len(curves["strategies"]) * (len(curves["sizes"]) + 8 * math.log2(max(curves["sizes"])))
+    rows = _rows_seconds(n_atoms.sum() + 2 * max(curves["sizes"]) * n_atoms.max(), columns)
+    n_fits = len(curves["sizes"]) + 8 * math.log2(max(curves["sizes"]))
+    n_fits *= len(curves["priors"]) * len(curves["strategies"])
     seconds = 30 + rows * (
         1 + len(curves["strategies"]) * len(curves["sizes"]) * ("training" in curves["sparse_from"])
     )

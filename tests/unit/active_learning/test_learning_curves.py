@@ -1,16 +1,12 @@
-"""Learning curves: groups of frames, divisions, means, paired comparisons, frames saved, and a curve of real fits."""
-
-from types import SimpleNamespace
+"""Learning curves: groups of frames, divisions, means, paired comparisons and frames saved."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import small_fits
 from scipy.stats import ttest_rel
 
 from gapglass.active_learning import learning_curves
 from gapglass.base.errors import UserError
-from gapglass.potential import basis, engine, evaluation
 
 
 @pytest.fixture
@@ -39,12 +35,13 @@ def test_groups_by_temperature_and_role(table):
     assert set(learning_curves.group_of(table[:30])) == {"glass"}
 
 
-def results(strategy, errors, force=0.2, size=10):
+def results(strategy, errors, force=0.2, size=10, prior="none"):
     return pd.DataFrame(
         [
             {
                 "strategy": strategy,
                 "sparse_from": "pool",
+                "prior": prior,
                 "n_train": size,
                 "draw": n,
                 "group": "all",
@@ -80,6 +77,43 @@ def test_means_error_bars_and_paired_comparisons_by_hand():
     lines = learning_curves.verdict(comparison)
     assert "energy, clusters against random: better with 10 frames" in lines
     assert "energy, farthest point against random: no difference seen with 10 frames" in lines
+
+
+def test_a_guide_as_prior_is_compared_with_random_frames_without_it():
+    parts = [results("random", [16 / size**0.5] * 3, size=size) for size in (4, 16, 64)]
+    parts += [results("random", [8.0, 8.1, 7.9], size=4, prior="guide"), results("residual", [4.0] * 3, size=4)]
+    parts += [results(learning_curves.WHOLE_POOL, [error] * 3, size=256, prior=prior)
+              for prior, error in (("none", 1.0), ("guide", 0.1))]  # fmt: skip
+    found = learning_curves.collect(parts)
+    summary = learning_curves.summarise(found).set_index(["strategy", "prior", "n_train"])
+    assert summary.loc[("random", "none", 4), "rmse_energy_mev_per_atom"] == pytest.approx(8.0)
+    assert summary.loc[("random", "guide", 4), "n_draws"] == 3
+    plain = learning_curves.selected(learning_curves.summarise(found))
+    assert set(plain["prior"]) == {"none"} and len(plain) == 5
+    comparison = learning_curves.compare(found)
+    of = comparison[comparison["quantity"] == "rmse_energy_mev_per_atom"].set_index(["strategy", "prior", "n_train"])
+    assert set(of.index) == {("random", "guide", 4), ("residual", "none", 4)}
+    assert of.loc[("random", "guide", 4), "difference_percent"] == pytest.approx(0, abs=0.1)
+    # Verdicts are sentences on the plain curves; the whole pool with a guide is no end of the baseline's curve.
+    assert learning_curves.verdict(comparison)[0].startswith("energy, residual against random")
+    saved = learning_curves.savings(found, seed=1).set_index(["strategy", "prior", "quantity"])
+    assert saved.loc[("random", "guide", "rmse_energy_mev_per_atom"), "ratio"] == pytest.approx(1.0, abs=0.05)
+    assert saved.loc[("residual", "none", "rmse_energy_mev_per_atom"), "ratio"] == pytest.approx(4.0)
+    with pytest.raises(UserError, match="no frame has guide_energy and guide_forces"):
+        learning_curves.refuse_no_guide(0)
+    learning_curves.refuse_no_guide(3)
+
+
+def test_calibration_is_a_mean_over_the_draws():
+    of = {"strategy": "residual", "n_train": 8, "quantity": "energy", "scaled": True}
+    tables = [
+        pd.DataFrame([{**of, "draw": n, "inside_1_sigma": s, "inside_2_sigma": 1.0, "mean_sigma": 3.0, "scale": 2.0}])
+        for n, s in ((1, 0.6), (2, 0.7))
+    ]
+    row = learning_curves.calibration([*tables, tables[0][:0]]).iloc[0]
+    assert row["inside_1_sigma"] == pytest.approx(0.65) and row["inside_1_sigma_error"] == pytest.approx(0.05)
+    assert row["n_draws"] == 2 and row["scaled"] and row["mean_sigma"] == 3.0
+    assert list(learning_curves.calibration([tables[0][:0]])) == list(row.index)
 
 
 def test_one_draw_decides_nothing():
@@ -123,55 +157,3 @@ def test_divisions_that_cannot_be_made_are_refused():
         learning_curves.refuse_sizes(RUN, 0.25, 1, 3, [4, 15])
     with pytest.raises(UserError, match="no run has two of them"):
         learning_curves.refuse_sizes([{"frames": [0], "edges": [0, 1], "guard": 0}], 0.25, 1, 3, [1])
-
-
-@pytest.mark.xdist_group("engine")
-def test_points_are_the_errors_of_fits_on_the_frames_chosen(tmp_path):
-    frames = small_fits.frames(20)
-    settings = SimpleNamespace(
-        species=small_fits.SPECIES, descriptor="soap_turbo", virials=True, known={}, seed=3,
-        sparse_from=["pool", "training"], objective_weights={"energy": 1.0, "force": 1.0},
-        strategies=["residual", "random", "rmsd_hdbscan"],
-    )  # fmt: skip
-    division = learning_curves.divide(RUN, 0.25, 3, 1)
-    used = {i: frames[i] for i in (*division["pool"], *division["holdout"])}
-    labels = {"rmsd": np.full(20, -1)}
-    groups = np.array(["liquid"] * 10 + ["glass"] * 10)
-    found = learning_curves.points(
-        used, division, 20, small_fits.HYPERPARAMETERS, settings, sizes=[8, 4], given={"clusters": labels},
-        groups=groups, draw=1,
-    )  # fmt: skip
-    # A strategy that cannot choose is left out.
-    assert set(found["strategy"]) == {"residual", "random", learning_curves.WHOLE_POOL}
-    whole = found[(found["strategy"] == learning_curves.WHOLE_POOL) & (found["group"] == "all")].iloc[0]
-    terms = basis.choose(
-        [frames[i] for i in division["pool"]], small_fits.HYPERPARAMETERS, small_fits.SPECIES, "soap_turbo", tmp_path
-    )
-    rows = small_fits.rows_of([frames[i] for i in division["pool"]], terms, tmp_path)
-    path = small_fits.write(tmp_path / "gap.xml", rows, terms)
-    test = [frames[i] for i in division["holdout"]]
-    expected = evaluation.errors(test, *engine.predict(path, test))
-    for name, value in expected.items():
-        assert whole[name] == pytest.approx(value, rel=1e-4)
-    again = learning_curves.points(
-        used, division, 20, small_fits.HYPERPARAMETERS, settings, sizes=[4, 8], given={"clusters": labels},
-        groups=groups, draw=1,
-    )  # fmt: skip
-    pd.testing.assert_frame_equal(found, again)
-
-
-@pytest.mark.xdist_group("engine")
-def test_hyperparameters_are_tuned_on_a_division_of_their_own():
-    frames = small_fits.frames(20)
-    division = learning_curves.divide(RUN, 0.25, 3, learning_curves.TUNING)
-    settings = SimpleNamespace(
-        species=small_fits.SPECIES, descriptor="soap_turbo", virials=True, known={},
-        objective_weights={"energy": 1.0, "force": 1.0},
-    )  # fmt: skip
-    ranges = small_fits.HYPERPARAMETERS | {"sigma_force": {"low": 0.01, "high": 1.0, "scale": "log"}}
-    pool = {i: frames[i] for i in division["pool"]}
-    found = learning_curves.tuned(pool, division["blocks"], 8, small_fits.GEOMETRY, ranges, settings, seed=3)
-    assert set(found) == {*small_fits.HYPERPARAMETERS} and 0.01 < found["sigma_force"] <= 1.0
-    assert {name: found[name] for name in small_fits.GEOMETRY} == small_fits.GEOMETRY
-    with pytest.raises(UserError, match="two blocks of time"):
-        learning_curves.tuned(pool, division["blocks"], 1, small_fits.GEOMETRY, ranges, settings, seed=3)

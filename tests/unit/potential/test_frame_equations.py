@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import small_fits
 
+from gapglass.active_learning import guide
 from gapglass.potential import engine, evaluation, memory
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.frame_equations import FrameEquations, Solution
@@ -54,6 +55,43 @@ def test_errors_are_those_of_the_potential_that_the_fit_writes(frames, terms, eq
     np.testing.assert_allclose(equations.force_squares(solution, test), squares, rtol=1e-5)
     expected = evaluation.errors([frames[i] for i in test], energies, forces)
     assert equations.rmse(solution, test) == pytest.approx(tuple(expected.values()), rel=1e-4)
+
+
+@pytest.mark.parametrize(("factor", "tolerance"), [(1.0, 1e-6), (1.25, 0.05)])
+def test_one_frame_finds_all_weights_where_the_guide_is_right(
+    frames, terms, folder, equations, rng, factor, tolerance
+):
+    """Labels are those of the guide's weights times a factor; one is the factor expected and found exactly."""
+    weights, copies = rng.normal(size=equations.columns), [frame.copy() for frame in frames]
+    known = {"O": -3.0, "Te": -4.0}
+    true = Solution(factor * weights, np.array([-3.0, -4.0]), None)
+    energies = equations._energies - equations.energy_errors(true, range(len(frames)))
+    for frame, energy in zip(copies, energies, strict=True):
+        frame.info.pop("REF_virial", None)
+        frame.info["REF_energy"] = energy * len(frame)
+    of = FrameEquations(copies, terms, small_fits.SPECIES, True, folder)
+    for i in range(len(copies)):  # forces of the weights, as K^T K w
+        of._vectors[i] = of._matrices[i] @ true.weights
+        of._squares[i] = true.weights @ of._vectors[i]
+    found = of.solve([3], H, known, guide=weights)
+    assert np.abs(found.weights - true.weights).max() < tolerance * np.abs(true.weights).max()
+    plain = of.solve([3], H, known)
+    assert np.abs(plain.weights - true.weights).max() > 0.3 * np.abs(true.weights).max()
+
+
+def test_equations_of_a_guide_are_those_of_frames_with_its_labels(frames, terms, folder):
+    copies = [frame.copy() for frame in frames]
+    for number, frame in enumerate(copies[:-1]):
+        frame.info["guide_energy"] = 0.9 * frame.info["REF_energy"] + number
+        frame.arrays["guide_forces"] = 0.8 * frame.arrays["REF_forces"]
+    both = FrameEquations(copies, terms, small_fits.SPECIES, True, folder)
+    of_guide = both.of_guide()
+    alone = FrameEquations(guide.as_labels(copies[:-1]), terms, small_fits.SPECIES, True, folder)
+    found, expected = (equations.solve([0, 2, 6, 9], H) for equations in (of_guide, alone))
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-9, atol=1e-12)
+    assert of_guide.rmse(found, [3, 4]) == pytest.approx(alone.rmse(expected, [3, 4]))
+    assert of_guide.labelled.tolist() == [True] * 11 + [False] and both.labelled.all()
+    assert not np.allclose(both.solve([0, 2], H).weights, of_guide.solve([0, 2], H).weights)
 
 
 def test_matrix_of_a_fit_is_the_sum_of_the_parts(equations):

@@ -108,8 +108,10 @@ def learning_summary(*strategies):
     """Return learning_curves/summary.csv of these strategies."""
     errors = {"rmse_energy_mev_per_atom": 5.0, "rmse_force_ev_per_angstrom": 0.2}
     rows = [
-        {"strategy": strategy, "sparse_from": "pool", "n_train": n_train, "group": group, **errors}
+        {"strategy": strategy, "sparse_from": "pool", "prior": prior, "n_train": n_train, "group": group}
+        | {name: error * (prior == "none") for name, error in errors.items()}
         for strategy in strategies
+        for prior in ("none", "guide")
         for n_train in (10, 20)
         for group in ("all", "liquid", "glass")
     ]
@@ -121,7 +123,7 @@ def test_learning_curves_have_a_panel_per_group_and_a_line_per_strategy():
     summary = learning_summary("clusters", "random", "clusters_equal")
     figure, table = learning_curves.learning_curves(summary, ["clusters", "random"])
     assert len(figure.axes) == 6 and [axes.get_title() for axes in figure.axes[:3]] == ["all", "liquid", "glass"]
-    assert set(table["strategy"]) == {"clusters", "random"}
+    assert set(table["strategy"]) == {"clusters", "random"} and (table["rmse_energy_mev_per_atom"] > 0).all()
 
 
 def test_figures_of_the_learning_curves_part_allocations_from_other_ways():

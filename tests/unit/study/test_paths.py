@@ -93,7 +93,7 @@ def test_models_of_the_example(example):
 
 
 def test_learning_curves_need_the_loop_only_where_the_geometry_is_open(tiny):
-    assert tiny.learning_draws() == [f"results/tiny/learning_curves/draws/{draw}.csv" for draw in (1, 2)]
+    assert tiny.learning_draws("draws") == [f"results/tiny/learning_curves/draws/{draw}.csv" for draw in (1, 2)]
     assert tiny.geometry_of_learning_curves() == "results/tiny/potentials/optimal/hyperparameters.json"
     fixed = changed(tiny, "learning_curves", hyperparameters={"n_max": 4, "n_sparse": 400.0, "cutoff": 4.5})
     assert fixed.geometry_of_learning_curves() == []
@@ -103,6 +103,10 @@ def test_learning_curves_need_the_loop_only_where_the_geometry_is_open(tiny):
     assert settings["sizes"] == [8, 16] and settings["strategies"] == ["random"]
     assert changed(tiny, "learning_curves", seeds=9).learning_settings() == tiny.learning_settings()
     assert changed(tiny, "potential", core="none").learning_settings() != tiny.learning_settings()
+    assert (
+        not tiny.learning_needs_guide() and changed(tiny, "learning_curves", priors=["guide"]).learning_needs_guide()
+    )
+    assert changed(tiny, "learning_curves", strategies=["residual_guide"]).learning_needs_guide()
 
 
 def test_names_of_the_loop(tiny):
@@ -127,8 +131,9 @@ def test_names_fit_the_patterns_of_the_wildcards(name, request):
     for path in study.structure_files("sq.csv")[1:]:
         assert wildcards_of(study.at("structure/{potential}_{atoms}/sq.csv"), path), path
         assert wildcards_of(study.at("structure/{model}/sq.csv"), path), path
-    for path in study.learning_draws():
-        assert wildcards_of(study.at("learning_curves/draws/{draw}.csv"), path), path
+    for kind in ("draws", "calibration"):
+        for path in study.learning_draws(kind):
+            assert wildcards_of(study.at(f"learning_curves/{kind}/{{draw}}.csv"), path), path
     for potential in study.variants:
         for iteration in (1, 9, 10, 123):
             folder = study.iteration_folder(potential, iteration)

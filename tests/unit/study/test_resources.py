@@ -132,6 +132,7 @@ def test_divisions_of_the_learning_curves_hold_the_equations_of_all_frames_twice
         "sizes": [20, 80],
         "strategies": ["random"],
         "sparse_from": ["pool"],
+        "priors": ["none"],
     }
     settings = {
         "potential": {"hyperparameters": hyperparameters | {"two_body_n_sparse": 20}},
@@ -141,7 +142,10 @@ def test_divisions_of_the_learning_curves_hold_the_equations_of_all_frames_twice
     assert memory_mb > resources.BASE_MB + 2 * 8 * 500 * (2 * 300 + 3 * 20) ** 2 / 1e6
     more = settings | {"learning_curves": curves | {"sparse_from": ["pool", "training"], "sizes": [20] * 50}}
     assert resources.draw_learning_curves(inputs, more)[1] > minutes
-    assert resources.tune_learning_curves(inputs, settings)[0] > resources.BASE_MB
+    large = settings | {"learning_curves": curves | {"hyperparameters": {"n_sparse": 3000}}}
+    memory_mb, minutes = resources.tune_learning_curves(inputs, large)
+    with_guide = large | {"learning_curves": large["learning_curves"] | {"priors": ["none", "guide"]}}
+    assert memory_mb > resources.BASE_MB and resources.tune_learning_curves(inputs, with_guide)[1] > minutes
 
 
 def test_trials_of_the_engine_ask_for_the_largest_set_that_they_try(tmp_path, blyp_frames, hyperparameters):

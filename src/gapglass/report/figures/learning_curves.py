@@ -2,12 +2,14 @@
 
 import matplotlib.pyplot as plt
 
+from gapglass.active_learning.learning_curves import selected
 from gapglass.report.catalogue import ALLOCATIONS
 from gapglass.report.figures.style import COLUMN, PAGE
 
 # Strategy -> text of the legend, colour, marker and line.
 STRATEGIES = {
     "residual": ("residual", "C2", "s", "-"),
+    "residual_guide": ("residual of the guide", "C9", "p", "-"),
     "variance": ("variance", "C4", "P", "-"),
     "clusters": (r"clusters, chosen $\delta$", "C1", "o", "-"),
     "random": ("random", "C0", "D", "--"),
@@ -52,7 +54,7 @@ def learning_curves(summary, strategies):
     strategies : list of str
         Strategies to draw, keys of ``STRATEGIES``.
     """
-    shown = summary[summary["strategy"].isin(strategies) & (summary["sparse_from"] == "pool")]
+    shown = selected(summary[summary["strategy"].isin(strategies)])
     groups = [group for group in GROUPS if (shown["group"] == group).any()]
     if not groups:
         figure, axes = plt.subplots(figsize=(COLUMN, 1))
