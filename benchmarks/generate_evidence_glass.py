@@ -312,9 +312,9 @@ def page(data):
     said = [
         answer,
         f"Of {len(of_glass)} measures, {off[CHOSEN]} of the chosen frames and {off[RANDOM]} of the random ones differ "
-        f"from the truth for certain (marked by *). R_X of the mean G_X(r) over all replicas is "
-        f"{curves[CHOSEN]:.1f} % with chosen frames and {curves[RANDOM]:.1f} % with random ones; a perfect potential would have about "
-        f"{curves[TRUTH]:.1f} %, because two means of {n} quenches differ by chance.",
+        "from the truth for certain (marked by *). R_X of the mean G_X(r) over all replicas is "
+        f"{curves[CHOSEN]:.1f} % with chosen frames and {curves[RANDOM]:.1f} % with random ones. A perfect "
+        f"potential would have about {curves[TRUTH]:.1f} %, because two means of {n} quenches differ by chance.",
         "So large a difference, chosen minus random, is compatible with these replicas (95 %): "
         + "; ".join(f"{low:+.3g} to {high:+.3g} for {name}" for name, low, high in intervals(of_glass, n))
         + ".",
