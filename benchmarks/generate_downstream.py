@@ -138,14 +138,25 @@ class Data:
 
     def fit(self, frames, holdout, folder):
         """Write the potential on frames into a folder; return its path and its errors on the hold-out."""
-        train, test = ([self.atoms[frame] for frame in part] for part in (frames, holdout))
-        target = Path(folder) / "gap.xml"
+        train, target = [self.atoms[frame] for frame in frames], Path(folder) / "gap.xml"
         engine_fit.run_fit(
             train, HYPERPARAMETERS, target, descriptor="soap_turbo", e0=gap_fit.isolated_atom_energies(train),
             virials=True, max_seconds=3600, log_path=Path(folder) / "fit.log", points_from=self.points,
             tables=self.core,
         )  # fmt: skip
-        return target, evaluation.errors(test, *evaluation.predict(target, test))
+        return target, self.errors(target, holdout)
+
+    def errors(self, potential, frames):
+        """Return both errors of a potential on frames, as ``evaluation.errors``."""
+        atoms = [self.atoms[frame] for frame in frames]
+        return evaluation.errors(atoms, *evaluation.predict(potential, atoms))
+
+    def errors_of_plateaus(self, potential, frames):
+        """Return ``errors`` for the frames of every temperature, with ``temperature_k``."""
+        parts = {}
+        for frame in frames:
+            parts.setdefault(float(self.atoms[frame].info["temperature"]), []).append(frame)
+        return [{"temperature_k": kelvin, **self.errors(potential, parts[kelvin])} for kelvin in sorted(parts)]
 
 
 # The glass
@@ -358,7 +369,13 @@ def main():
     arguments = parser.parse_args()
     settings = settings_of()
     log.configure(arguments.folder / "log.txt", "downstream")
-    glasses = run(Data(arguments.results, settings["seed"]), settings, arguments.folder, arguments.replicas)
+    data = Data(arguments.results, settings["seed"])
+    glasses = run(data, settings, arguments.folder, arguments.replicas)
+    for glass in glasses:
+        if glass["kind"] != TRUTH:
+            holdout = divide(data.runs, data.seed, glass["replica"])["holdout"]
+            potential = arguments.folder / f"{glass['kind']}_{glass['replica']}/gap.xml"
+            glass["plateaus"] = data.errors_of_plateaus(potential, holdout)
     files.write_json(arguments.target, {"n_train": SIZES[-1], "n_atoms": N_ATOMS, "glasses": glasses})
 
 

@@ -58,6 +58,10 @@ truth tells what a perfect potential would reach. The energy is that of the true
 last frame, relative to the mean of the true glasses. A glass is closer to the truth or farther from it where the
 difference of the pairs is significant (paired t test, {level:.0f} % level over all measures by Holm's method).
 """
+OF_PLATEAUS = """
+Errors on the held-out frames of each temperature (root of the mean square over the replicas), and the training frames
+of that temperature (mean over the replicas).
+"""
 
 
 def numbers(glasses):
@@ -334,25 +338,30 @@ def page(data):
                 "## The glasses",
                 OF_TABLE.format(level=100 * SIGNIFICANCE).strip(),
                 "\n".join(collect.markdown(rows_of(of_errors, of_glass))),
-                "Temperatures of the training frames, over all replicas:",
-                "\n".join(collect.markdown(temperatures(glasses))),
+                "## The errors of every plateau",
+                OF_PLATEAUS.strip(),
+                "\n".join(collect.markdown(plateaus(glasses))),
             ]
         )
         + "\n"
     )
 
 
-def temperatures(glasses):
-    """Return how many training frames of each temperature both choices have, mean over the replicas."""
+def plateaus(glasses):
+    """Return the rows of the errors by temperature: root of the mean square over replicas, and training frames."""
+    of = {kind: [glass for glass in glasses if glass["kind"] == kind] for kind in (CHOSEN, RANDOM)}
     rows = []
-    for kind in (CHOSEN, RANDOM):
-        all_of = [kelvin for glass in glasses if glass["kind"] == kind for kelvin in glass["temperatures_k"]]
-        count = sum(glass["kind"] == kind for glass in glasses)
-        means = {f"{kelvin:g} K": all_of.count(kelvin) / count for kelvin in set(all_of)}
-        rows.append({"frames": kind, **means})
-    found = pd.DataFrame(rows).fillna(0.0)
-    order = sorted(found.columns[1:], key=lambda name: float(name.split()[0]))
-    return found[["frames", *order]]
+    for place, plateau in enumerate(of[CHOSEN][0]["plateaus"]):
+        kelvin = plateau["temperature_k"]
+        row = {"plateau": f"{kelvin:g} K"}
+        for name, what in ERRORS.items():
+            for kind, made in of.items():
+                squares = [glass["plateaus"][place][name] ** 2 for glass in made]
+                row[f"{what}, {kind}"] = float(np.sqrt(np.mean(squares)))
+        for kind, made in of.items():
+            row[f"training frames, {kind}"] = float(np.mean([glass["temperatures_k"].count(kelvin) for glass in made]))
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def main():

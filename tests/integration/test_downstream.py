@@ -160,7 +160,8 @@ def glasses(n=10, *, chosen=0.0, random=0.0, factor=0.5, noise=1.0):
             value |= {"q": r.tolist(), "s_x": (1 + curve).tolist(), "exploded": None, "kind": kind, "replica": replica}
             if kind != "truth":
                 error = (factor if kind == "residual" else 1.0) * (2 + 0.2 * generator.normal())
-                value |= {name: error for name in evidence.ERRORS} | {"temperatures_k": [4000.0, 300.0]}
+                value |= {name: error for name in evidence.ERRORS} | {"temperatures_k": [4000.0, 300.0, 300.0]}
+                value["plateaus"] = [{"temperature_k": 300.0, **dict.fromkeys(evidence.ERRORS, off + replica % 2)}]
             found.append(value)
     return found
 
@@ -265,6 +266,13 @@ def test_page_states_the_verdict_in_lines_that_fit():
     assert "{" not in text and text.count("| true energy at its minimum") == 1
 
 
+def test_errors_of_a_plateau_are_squared_over_replicas():
+    (row,) = evidence.plateaus(glasses(2, random=3.0)).to_dict("records")
+    found = {kind: row[f"energy RMSE (meV/atom), {kind}"] for kind in ("residual", "random")}
+    assert found == pytest.approx({"residual": np.sqrt(1 / 2), "random": np.sqrt((16 + 9) / 2)})
+    assert row["plateau"] == "300 K" and row["training frames, residual"] == 2
+
+
 # The whole
 
 
@@ -305,6 +313,12 @@ def test_three_glasses_of_a_replica(results, tmp_path, monkeypatch):
     for kind in ("residual", "random"):
         assert len(set(made[kind]["frames"])) == 8 and not holdout & set(made[kind]["frames"])
         assert 0 < made[kind]["rmse_energy_mev_per_atom"] < 100
+    # the error over the hold-out follows from those of its plateaus, which are equally long here
+    of = made["random"]
+    plateaus = data.errors_of_plateaus(tmp_path / "random_1/gap.xml", sorted(holdout))
+    squares = [plateau["rmse_force_ev_per_angstrom"] ** 2 for plateau in plateaus]
+    assert [plateau["temperature_k"] for plateau in plateaus] == [300, 1000, 2000, 3000, 4000, 5000]
+    assert np.sqrt(np.mean(squares)) == pytest.approx(of["rmse_force_ev_per_angstrom"])
     # the same start, and by what each potential makes of it other glasses
     starts = {(tmp_path / f"{kind}_1/packed.data").read_bytes() for kind in downstream.KINDS}
     assert len(starts) == 1
