@@ -2,10 +2,13 @@
 
     .venv/bin/python benchmarks/generate_evidence.py --stop stop.json results/gete results/b2o3 ...
 
-``--stop`` is what ``generate_stop_coverage.py`` has written.
+``--stop`` is what ``generate_stop_coverage.py`` has written. ``--stability`` names a file that keeps how often each
+delta wins, which takes minutes; it is read where it exists.
 
-The studies are those of benchmarks/evidence, each run with ``snakemake learning_curves``. The data of most of them are
-not in this repository; the head of each configuration names their source.
+Beside a folder NAME, those of the studies NAME-guide (a guide as prior mean and as chooser), NAME-training (sparse
+points from the training frames) and NAME-calibration are read where they are finished. The studies are those of
+benchmarks/evidence, each run with ``snakemake learning_curves``. The data of most of them are not in this repository;
+the head of each configuration names their source.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import collect
 import numpy as np
 import pandas as pd
 
+from gapglass.active_learning import learning_curves
 from gapglass.base import files
 from gapglass.base.seeds import derive
 from gapglass.clustering import delta as deltas
@@ -66,6 +70,37 @@ and stops by the upper bound of the error on its validation blocks. The paper's 
 70 % of them, chooses expected errors by the error on the other 30 %, and stops by this error. The tolerances are 1.1,
 1.25, 1.5, 2 and 3 times the median true error of 80 training frames.
 """
+OF_GUIDE = """
+## A guide as prior mean
+
+The guide is CHGNet 0.3.0, on the same frames (`benchmarks/generate_guide_labels.py`). The studies are
+`benchmarks/evidence/*-guide.yaml`. Every choice is fitted without and with a fit to the guide's labels of the pool as
+prior mean (without → with); hyperparameters, frames and sparse points are the same. Differences are between these two
+fits, division by division. Labels saved: how many times as many labels a fit without the prior needs for the same
+error.
+"""
+OF_CHOOSER = """
+## The guide as chooser
+
+`residual_guide` chooses as `residual`, by the errors of a fit to the guide's labels, so it reads no label but those of
+the frames chosen; `residual` reads those of the whole pool. Differences are from the choice at random without a prior,
+at the same number of labels. At the smallest number both choices begin evenly in time and are the same.
+"""
+OF_CALIBRATION = """
+## The calibration of predicted deviations
+
+Shares of the errors on the hold-out that lie inside one and two predicted standard deviations, before → after the
+variances are scaled by the factor, which comes from a cross-validation over blocks of time inside the training frames.
+Errors that are normally distributed as predicted would give 68.3 and 95.4 %. The deviation of a label is that of the
+fit and the expected error of the label.
+"""
+OF_TRAINING = """
+## Sparse points from the training frames
+
+The same divisions with sparse points from the training frames of each fit instead of those of the pool
+(`benchmarks/evidence/*-training.yaml`). The errors are those with sparse points of the pool → of the training frames.
+Differences are from the choice at random with sparse points from its training frames.
+"""
 
 
 def lines(rows):
@@ -80,10 +115,34 @@ def described(path):
     return " ".join(line for line in comment if not line.startswith(("Command", "The section"))), config.read(path)
 
 
-def read(curves, name):
-    """Return a table of the learning curves, its rows of all groups of frames and of sparse points from the pool."""
+def read(curves, name, sparse_from="pool", prior="none"):
+    """Return a table of the learning curves, its rows of all groups of frames with these sparse points and prior."""
     found = files.read_table(curves / f"{name}.csv")
-    return found[(found["group"] == "all") & (found["sparse_from"] == "pool")]
+    if "prior" not in found:  # of a study that was run before there were priors
+        found["prior"] = "none"
+    return learning_curves.selected(found[found["group"] == "all"], sparse_from, prior)
+
+
+def beside(results, kind):
+    """Return the learning curves of the studies NAME-kind that are finished beside folders NAME, by NAME."""
+    found = {Path(path).name: Path(f"{path}-{kind}") / "learning_curves" for path in results}
+    return {name: curves for name, curves in found.items() if (curves / "summary.csv").is_file()}
+
+
+def change(point, mark=True):
+    """Return the text of a difference with its error, from a row of ``comparison``."""
+    text = f"{point['difference_percent']:+.1f} ± {point['difference_percent_error']:.1f}"
+    return text + MARK[point["verdict"]] * mark
+
+
+def counted(comparison, what):
+    """Return a sentence that counts the verdicts of rows of ``comparison``, for energies and forces."""
+    parts = []
+    for name, quantity in (("energy", ENERGY), ("force", FORCE)):
+        of = comparison.loc[comparison["quantity"] == quantity, "verdict"]
+        better, worse = (int((of == verdict).sum()) for verdict in ("better", "worse"))
+        parts.append(f"the {name} error is lower in {better} of {len(of)} cases and higher in {worse}")
+    return textwrap.fill(f"{what}, {', and '.join(parts)}; the others are undecided.", WIDTH)
 
 
 def saved(point):
@@ -146,7 +205,7 @@ def overview(folders):
             row = {"set": Path(results).name, "frames": int(point["n_train"])}
             for name, quantity in (("energy RMSE (%)", ENERGY), ("force RMSE (%)", FORCE)):
                 of = here.loc[quantity]
-                row[name] = f"{of['difference_percent']:+.1f} ± {of['difference_percent_error']:.1f}"
+                row[name] = change(of, mark=False)
             row["frames saved"] = saved(point)
             rows.append(row)
     return pd.DataFrame(rows)
@@ -200,12 +259,117 @@ def spread_text(spread):
     return " / ".join(f"{spread[name]:.2g}" for name in ("lowest", "median", "highest"))
 
 
-def of_delta(results):
-    """Return the row of a study in the table of delta."""
+def of_prior(studies, strategy):
+    """Return the part of the page on a guide as prior mean of the fits on the frames of a strategy."""
+    rows, compared = [], []
+    for name, curves in studies.items():
+        results = files.read_table(curves / "results.csv")
+        results = results[
+            (results["group"] == "all") & results["strategy"].isin([strategy, learning_curves.WHOLE_POOL])
+        ]
+        means = learning_curves.summarise(results).set_index(["strategy", "prior", "n_train"]).loc[strategy]
+        ratios = learning_curves.savings(results, seed=1, baseline=strategy).set_index(["n_train", "quantity"])
+        differences = learning_curves.compare(results, baseline=strategy)
+        compared.append(differences)
+        differences = differences.set_index(["n_train", "quantity"])
+        for size in sorted(means.loc["none"].index):
+            row = {"set": name, "labels": int(size), "divisions": int(means.loc[("none", size), "n_draws"])}
+            for short, quantity, digits in (("energy", ENERGY, 2), ("force", FORCE, 3)):
+                plain, guided = (means.loc[(prior, size), quantity] for prior in ("none", "guide"))
+                row[f"{short} RMSE"] = f"{plain:.{digits}f} → {guided:.{digits}f}"
+                row[f"{short} (%)"] = change(differences.loc[(size, quantity)])
+                row[f"labels saved ({short})"] = saved(ratios.loc[(size, quantity)])
+            rows.append(row)
+    return [counted(pd.concat(compared), f"Frames chosen by `{strategy}`: with the prior"), lines(pd.DataFrame(rows))]
+
+
+def of_chooser(studies):
+    """Return the part of the page on the choice by the errors of a fit to a guide."""
+    rows, compared = [], []
+    for name, curves in studies.items():
+        tables = {prior: [read(curves, table, prior=prior) for table in ("comparison", "savings")]
+                  for prior in ("none", "guide")}  # fmt: skip
+        plain = tables["none"][0]
+        of_guide = plain[plain["strategy"] == "residual_guide"]
+        compared.append(of_guide[of_guide["n_train"] > of_guide["n_train"].min()])
+        for size in sorted(of_guide["n_train"].unique()):
+            row = {"set": name, "labels": int(size)}
+            for text, strategy, prior in (
+                ("residual_guide", "residual_guide", "none"),
+                ("residual", "residual", "none"),
+                ("residual_guide and prior", "residual_guide", "guide"),
+            ):
+                here, ratios = (
+                    part[(part["strategy"] == strategy) & (part["n_train"] == size)].set_index("quantity")
+                    for part in tables[prior]
+                )
+                row[f"{text}: energy (%)"] = change(here.loc[ENERGY])
+                row[f"{text}: force (%)"] = change(here.loc[FORCE])
+                row[f"{text}: frames saved"] = saved(ratios.loc[ENERGY])
+            rows.append(row)
+    what = "Against frames at random, above the smallest number of labels"
+    return [counted(pd.concat(compared), what), lines(pd.DataFrame(rows))]
+
+
+def of_calibration(results):
+    """Return the rows of the calibration of predicted deviations, of the first study of each set that has it."""
+    rows = []
+    for path in results:
+        folders = [
+            Path(f"{path}{kind}") / "learning_curves/calibration.csv" for kind in ("", "-guide", "-calibration")
+        ]
+        for found in [files.read_table(folder) for folder in folders if folder.is_file()][:1]:
+            for quantity, part in found.groupby("quantity", sort=False):
+                before, after = (part[part["scaled"] == scaled].iloc[0] for scaled in (False, True))
+                row = {"set": Path(path).name, "frames": f"{int(after['n_train'])}, {after['strategy']}"}
+                row["error of"] = quantity
+                for name, text in (("inside_1_sigma", "inside 1 (%)"), ("inside_2_sigma", "inside 2 (%)")):
+                    row[text] = (
+                        f"{100 * before[name]:.0f} → {100 * after[name]:.0f} ± {100 * after[f'{name}_error']:.0f}"
+                    )
+                digits = 1 if quantity == "energy" else 3
+                row["mean deviation"] = f"{before['mean_sigma']:.{digits}f} → {after['mean_sigma']:.{digits}f}"
+                row["factor of the variance"] = f"{after['scale']:.2f} ± {after['scale_error']:.2f}"
+                rows.append(row)
+    return rows
+
+
+def of_training(results, studies):
+    """Return the part of the page on sparse points from the training frames."""
+    rows, compared = [], []
+    base = {Path(path).name: Path(path) / "learning_curves" for path in results}
+    for name, curves in studies.items():
+        keys = ["strategy", "n_train"]
+        pool = read(base[name], "summary").set_index(keys)
+        means, differences, ratios = (
+            read(curves, table, "training") for table in ("summary", "comparison", "savings")
+        )
+        compared.append(differences[differences["strategy"] == DEFAULT])
+        differences, ratios = (table.set_index([*keys, "quantity"]) for table in (differences, ratios))
+        for (strategy, size), point in means.set_index(keys).iterrows():
+            row = {"set": name, "strategy": strategy, "frames": int(size)}
+            for short, quantity, digits in (("energy", ENERGY, 2), ("force", FORCE, 3)):
+                before = (
+                    f"{pool.loc[(strategy, size), quantity]:.{digits}f}" if (strategy, size) in pool.index else "-"
+                )
+                row[f"{short} RMSE"] = f"{before} → {point[quantity]:.{digits}f}"
+                of = (strategy, size, quantity)
+                row[f"{short} (%)"] = change(differences.loc[of]) if of in differences.index else ""
+            of = (strategy, size, ENERGY)
+            row["frames saved"] = saved(ratios.loc[of]) if of in ratios.index else ""
+            rows.append(row)
+    what = f"Against frames at random, with frames chosen by `{DEFAULT}`"
+    return [counted(pd.concat(compared), what), lines(pd.DataFrame(rows))]
+
+
+def of_delta(results, known):
+    """Return the row of a study in the table of delta; ``known`` keeps how often each delta wins, by study."""
     results = Path(results)
     settings = config.read(ROOT / f"benchmarks/evidence/{results.name}.yaml")
     best, scales = files.read_json(results / "clusters/best.json"), files.read_json(results / "kernels/kernels.json")
-    wins = stability(results, config.complete(settings))
+    if results.name not in known:
+        wins = stability(results, config.complete(settings))
+        known[results.name] = {f"{delta:g}": count for delta, count in wins.items() if count}
     return {
         "set": results.name,
         "lowest, median, highest 2 - 2K of SOAP": spread_text(scales["spread"]["soap"]),
@@ -214,7 +378,7 @@ def of_delta(results):
         "clusters": int(best["n_clusters"]),
         "<sigma>_E (meV/atom)": f"{best['mean_sigma_energy_mev_per_atom']:.1f}",
         "share of the Coulomb kernel": f"{100 * best['coulomb_share']:.0f} %",
-        f"best on {SUBSETS} subsets": ", ".join(f"{delta:g}: {count}" for delta, count in wins.items() if count),
+        f"best on {SUBSETS} subsets": ", ".join(f"{delta}: {count}" for delta, count in known[results.name].items()),
     }
 
 
@@ -269,11 +433,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="+", help="results folders of finished studies")
     parser.add_argument("--stop", type=Path, help="what generate_stop_coverage.py has written")
+    parser.add_argument("--stability", type=Path, help="file that keeps how often each delta wins")
     arguments = parser.parse_args()
     better, force = always_better(arguments.results)
     of_default = OF_DEFAULT.format(default=DEFAULT, better=", ".join(better) or "none", force=force)
     parts = [HEAD, of_default, lines(overview(arguments.results)), OF_DELTA]
-    parts.append(lines(pd.DataFrame(map(of_delta, arguments.results))))
+    kept = arguments.stability
+    known = files.read_json(kept) if kept and kept.is_file() else {}
+    parts.append(lines(pd.DataFrame([of_delta(path, known) for path in arguments.results])))
+    if kept:
+        files.write_json(kept, known)
+    if studies := beside(arguments.results, "guide"):
+        parts += [OF_GUIDE, *of_prior(studies, "random"), *of_prior(studies, DEFAULT)]
+        parts += [OF_CHOOSER, *of_chooser(studies)]
+    if rows := of_calibration(arguments.results):
+        parts += [OF_CALIBRATION, lines(pd.DataFrame(rows))]
+    if studies := beside(arguments.results, "training"):
+        parts += [OF_TRAINING, *of_training(arguments.results, studies)]
     if arguments.stop:
         parts += [OF_STOP, lines(of_stop(arguments.stop))]
     with files.whole_file(PAGE) as temporary:
