@@ -62,7 +62,7 @@ rule sample_frames:
         previous=lambda wildcards: study.previous_database(
             wildcards.potential, int(wildcards.iteration)
         ),
-        decision=model_of_iteration_before,
+        decision=closing_of_iteration_before,
         blocks=(at("frames/blocks.json") if config["selection"]["strategy"] == "residual" else []),
     output:
         database=f"{study.iteration}/database.json",

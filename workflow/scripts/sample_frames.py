@@ -7,7 +7,7 @@ from gapglass.base import files, log, seeds
 from gapglass.frames import store
 from gapglass.potential import core, fit, memory
 from gapglass.selection import kinds, strategies, time_blocks
-from gapglass.selection.database import database_size, describe, enlarge
+from gapglass.selection.database import database_size, describe, enlarge, unchanged
 from gapglass.similarity import kernels
 
 log.configure(snakemake.log[0], "sample_frames", snakemake.params)
@@ -21,8 +21,13 @@ if snakemake.input.kernels:
 before = files.read_json(snakemake.input.previous) if snakemake.input.previous else {"train": [], "test": []}
 stored = files.read_json(snakemake.input.sets)
 sets = time_blocks.current(stored["runs"], table)
-size = database_size(iteration, settings.increment, len(table))
-if settings.strategy == "clusters":
+decision = (
+    files.read_json(snakemake.input.decision) if snakemake.input.decision else {"action": "enlarge", "best": None}
+)
+size = database_size(before.get("n_increments", 0) + 1, settings.increment, len(table))
+if decision["action"] == "larger_model":
+    enlarged = unchanged(before, sets)
+elif settings.strategy == "clusters":
     labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
     enlarged = enlarge(
         before, labels, size=size, train_fraction=settings.train_fraction, seed=settings.seed,
@@ -31,8 +36,8 @@ if settings.strategy == "clusters":
     )  # fmt: skip
 else:
     more = {}
-    if snakemake.input.decision:
-        hyperparameters = files.read_json(snakemake.input.decision)["best"]["hyperparameters"]
+    if decision["best"] and kinds.needs_model(settings.strategy, iteration):
+        hyperparameters = decision["best"]["hyperparameters"]
         settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
         settings.virials = settings.virials and imported["virials"]
         n_points = memory.most_sparse_points(hyperparameters, len(settings.species))
@@ -58,8 +63,8 @@ drawn_by_soap = (settings.strategy, snakemake.wildcards.potential) == ("clusters
 read = kinds.labels_read(
     "clusters_soap_only" if drawn_by_soap else settings.strategy, n_chosen, len(sets["pool"]), len(table), iteration
 )
-database = describe(enlarged, before, sets, table["n_atoms"].to_numpy(), read)
+database = describe(enlarged, before, sets, table["n_atoms"].to_numpy(), read, iteration)
 for part in ("train", "test"):
     frames = store.read_frames(snakemake.input.frames, database[part], table["offset_bytes"])
     store.write_frames(snakemake.output[part], frames)
-files.write_json(snakemake.output.database, {"iteration": iteration, **database})
+files.write_json(snakemake.output.database, database)

@@ -44,6 +44,7 @@ def summarise_all_frames(hyperparameters, errors, sizes):
         "fraction_database": n_train / n_frames,
         **_by_quantity(errors),
         "validation": None,
+        "data_or_model": None,
         "energy_tolerance": None,
         "hyperparameters": hyperparameters,
         "n_fits": 1,
@@ -51,7 +52,8 @@ def summarise_all_frames(hyperparameters, errors, sizes):
         "priors": {},
     }
     row = {"iteration": 1, "n_train": n_train, "n_test": 0, "n_labels_read": n_train}
-    row |= {"fraction": n_train / n_frames, "n_fits_so_far": 1}
+    row |= {"fraction": n_train / n_frames, "n_fits_so_far": 1, "cost_us_per_atom_step": None}
+    row |= {"limited_by": None, "fall_with_twice_the_frames_percent": None}
     row |= {f"{name}_{part}": errors[part][name] for part in PARTS for name in ERRORS} | {BOUND: None}
     return summary, pd.DataFrame([row])
 
@@ -94,6 +96,7 @@ def summarise(decisions, evaluations):
         "validation": source.get("validation"),
         "objective": delivered["objective"],
         "cost_us_per_atom_step": delivered["cost_us_per_atom_step"],
+        "data_or_model": delivered["data_or_model"],
         "energy_tolerance": last["energy_tolerance"],
         "hyperparameters": delivered["hyperparameters"],
         "n_fits": last["n_fits"],
@@ -149,7 +152,10 @@ def _history_row(decision, errors):
         "n_labels_read": decision["n_labels_read"],
         "fraction": (decision["n_train"] + decision["n_test"]) / decision["n_frames_reference"],
         "n_fits_so_far": decision["n_fits"],
+        "cost_us_per_atom_step": decision["best"]["cost_us_per_atom_step"],
     }
+    judged = decision["best"]["data_or_model"] or {"limit": None, "fall_percent": None}
+    row |= {"limited_by": judged["limit"], "fall_with_twice_the_frames_percent": judged["fall_percent"]}
     parts = {part: errors[part] for part in PARTS} | _judged(decision)
     row |= {f"{name}_{part}": found[name] for part, found in parts.items() for name in ERRORS}
     return row | {BOUND: decision.get("validation", {}).get(BOUND)}

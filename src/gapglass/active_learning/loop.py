@@ -1,18 +1,29 @@
 """The active-learning loop as a chain of small decisions.
 
 A decision closes one round of fits and says what comes next: ``fit`` the proposals it holds, ``enlarge`` the database,
-or ``stop``. Round 0 opens an iteration. Decisions are plain dictionaries, written as JSON without times, so that equal
+try a ``larger_model`` on the same database, or ``stop``. Round 0 opens an iteration, which has more frames or a larger
+model than the one before. Decisions are plain dictionaries, written as JSON without times, so that equal
 input gives equal bytes. Source: section 2.4 of doi:10.1111/jace.20128.
 """
 
 from pathlib import Path
 
-from gapglass.active_learning.proposals import kept, of_iteration, origins, propose, rounds_of, successes
+from gapglass.active_learning.proposals import (
+    MODEL,
+    kept,
+    larger,
+    of_iteration,
+    origins,
+    propose,
+    rounds_of,
+    successes,
+)
 from gapglass.base.errors import UserError
 from gapglass.base.log import notice
 
 FACTORS = ("points.npz", "rows_*.npz", "guide_*.npz")  # in the folder of a fit, what its solution is made of
 MET = "energy tolerance met"
+OPENING = ("enlarge", "larger_model")  # actions that another iteration follows
 
 
 def walk(read_decision):
@@ -71,7 +82,8 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
     ledger : list of dict
         Every fit so far: iteration, round, trial, hyperparameters, status, rmse_energy_mev_per_atom, reason.
     database : dict
-        train, test, holdout, n_frames, n_left and blocks of this iteration, see ``selection.database``.
+        train, test, holdout, n_frames, n_left, blocks and since (the iteration that first had these frames) of this
+        iteration, see ``selection.database``.
     settings : dict
         Section ``active_learning``, and ``shared_points``: whether all iterations have the same sparse points.
     space : SearchSpace
@@ -92,7 +104,7 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
         When every fit of the loop so far failed at the end of an iteration, or even the smallest fit of the first
         iteration is above the memory limit.
     """
-    best = next(iter(successes(of_iteration(ledger, iteration))), None)
+    best = best_of(ledger, iteration)
     decision = {
         "iteration": iteration,
         "round": number,
@@ -102,6 +114,7 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
         "n_holdout": len(database["holdout"]),
         "n_frames_reference": database["n_frames"],
         "n_fits": len(ledger),
+        "since": database["since"],
         "best": best,
         "proposals": [],
     }
@@ -115,7 +128,7 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
         decision |= {"action": "stop", "reason": MET}
     else:
         if possible and number < rounds_of(iteration, settings):
-            decision["proposals"] = propose(iteration, number + 1, ledger, settings, space, seed)
+            decision["proposals"] = propose(iteration, number + 1, ledger, settings, space, seed, database["since"])
         if decision["proposals"]:
             decision |= {"action": "fit", "reason": "proposals to try"}
             decision["origins"] = origins(
@@ -124,17 +137,19 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
         else:
             if best and not by_point:
                 decision["validation"] = validate(best)
-            decision |= _close_iteration(iteration, ledger, database, settings, possible, decision.get("validation"))
+            decision |= _close_iteration(
+                iteration, ledger, database, settings, space, possible, decision.get("validation")
+            )
     if decision["action"] != "fit":
         # A decision that fits depend on does not hold the tolerance, so another tolerance does not repeat those fits.
         decision["energy_tolerance"] = settings["energy_tolerance"]
     decision["delivered"] = _delivered(ledger) if decision["action"] == "stop" else None
-    if decision["action"] == "enlarge":
+    if decision["action"] in OPENING:
         decision["kept"] = kept(ledger, iteration, settings["proposals_per_round"])
     return decision
 
 
-def _close_iteration(iteration, ledger, database, settings, possible, validation):
+def _close_iteration(iteration, ledger, database, settings, space, possible, validation):
     """Return action and reason where an iteration has spent its proposals.
 
     ``possible`` tells whether the memory limit allows any fit on this database. Raise ``UserError`` when no fit of the
@@ -150,13 +165,30 @@ def _close_iteration(iteration, ledger, database, settings, possible, validation
         reason = MET
     elif not possible:
         reason = "a fit on more frames needs more than max_fit_memory, energy tolerance not met"
-    elif not database["n_left"]:
-        reason = "every frame that may train is in the database and the energy tolerance is not met"
     elif settings["max_iterations"] is not None and iteration >= settings["max_iterations"]:
         reason = "max_iterations reached and the energy tolerance is not met"
+    elif settings["where_model_limits"] == "larger_model" and limited_by_model(best_of(ledger, iteration)):
+        if larger(best_of(ledger, iteration), ledger, space, database["since"]):
+            return {"action": "larger_model", "reason": "more frames would hardly lower the error, a larger model may"}
+        reason = (
+            "more frames would hardly lower the error, no larger model is left in the ranges of "
+            "potential.hyperparameters, and the energy tolerance is not met"
+        )
+    elif not database["n_left"]:
+        reason = "every frame that may train is in the database and the energy tolerance is not met"
     else:
         return {"action": "enlarge", "reason": "budget of the iteration spent, energy tolerance not met"}
     return {"action": "stop", "reason": reason}
+
+
+def best_of(ledger, iteration):
+    """Return the best fit of an iteration, None where all failed."""
+    return next(iter(successes(of_iteration(ledger, iteration))), None)
+
+
+def limited_by_model(entry):
+    """Return whether the model, not the data, limits the error of a fit of the ledger."""
+    return bool(entry and entry["data_or_model"] and entry["data_or_model"]["limit"] == MODEL)
 
 
 def met(validation, tolerance):
@@ -196,6 +228,9 @@ def announce(decision, energy_tolerance):
     error = f"best {best['rmse_energy_mev_per_atom']:.2f} meV/atom" if best else "no fit yet"
     if best:
         error += f", {best['rmse_force_ev_per_angstrom']:.3f} eV/Å"
+        if judged := best["data_or_model"]:
+            error += f" (about {judged['fall_percent']:.0f} % lower with twice the frames"
+            error += f"), {best['cost_us_per_atom_step']:.1f} µs for an atom and a step"
     if "validation" in decision:
         found = decision["validation"]
         error += f"; on {found['n_blocks']} blocks that decide {found['rmse_energy_mev_per_atom']:.2f} meV/atom"
@@ -204,6 +239,7 @@ def announce(decision, energy_tolerance):
     next_step = {
         "fit": f"fit {len(decision['proposals'])} proposals",
         "enlarge": "enlarge the database",
+        "larger_model": f"try larger models, because {decision['reason']}",
         "stop": f"stop: {decision['reason']}",
     }
     notice(
@@ -226,5 +262,11 @@ def ledger_entry(result):
     Times and memory are left out, so that equal fits give equal bytes.
     """
     keys = ("iteration", "round", "trial", "origin", "hyperparameters", "status", "reason")
-    errors = ("objective", "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom", "cost_us_per_atom_step")
-    return {key: result[key] for key in keys} | {key: result.get(key) for key in errors}
+    found = (
+        "objective",
+        "rmse_energy_mev_per_atom",
+        "rmse_force_ev_per_angstrom",
+        "cost_us_per_atom_step",
+        "data_or_model",
+    )
+    return {key: result[key] for key in keys} | {key: result.get(key) for key in found}

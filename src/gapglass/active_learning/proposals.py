@@ -6,6 +6,9 @@ Source: section 2.4 of doi:10.1111/jace.20128.
 from gapglass.active_learning.search import logarithm
 from gapglass.base.seeds import derive
 
+DATA, MODEL = "data", "model"  # what limits an error, see ``data_or_model``
+LARGER = ("n_max", "l_max", "cutoff")  # what makes a model larger, apart from the number of sparse points
+
 
 def score(entry):
     """Return what ranks a fit that succeeded: its objective, see ``tuning.objective``."""
@@ -58,9 +61,40 @@ def surrogate_results(ledger, iteration, space):
     return results
 
 
-def propose(iteration, number, ledger, settings, space, seed):
+def larger(entry, ledger, space, since):
+    """Return the larger models that a space allows and that have not been fitted to the same database, largest first.
+
+    Parameters
+    ----------
+    entry : dict
+        A fit.
+    ledger : list of dict
+    space : SearchSpace
+    since : int
+        Iteration that first had the present database.
+
+    Returns
+    -------
+    list of dict
+        First the set with ``LARGER`` of its hyperparameters all a step larger, then those with one of them larger.
+    """
+    now, found = space.of(entry["hyperparameters"]), []
+    above = {name: space.above(name, now[name]) for name in LARGER if name in space.tuned}
+    above = {name: value for name, value in above.items() if value is not None}
+    fitted = {space.key(entry["hyperparameters"]) for entry in ledger if entry["iteration"] >= since}
+    for step in [above, *({name: value} for name, value in above.items())]:
+        proposal = {**now, **step}
+        if step and space.allows(proposal) and space.key(proposal) not in fitted and proposal not in found:
+            found.append(proposal)
+    return found
+
+
+def propose(iteration, number, ledger, settings, space, seed, since):
     """Return the hyperparameter sets to fit in round ``number`` (from 1) of an iteration; empty when none is left."""
     n_points = settings["proposals_per_round"]
+    if since < iteration and number == 1:  # the same database as before, for larger models
+        best = successes(of_iteration(ledger, iteration - 1))[0]
+        return [space.of(best["hyperparameters"]), *larger(best, ledger, space, since)[: max(1, n_points - 1)]]
     if iteration > 1 and number == 1:
         best = successes(of_iteration(ledger, iteration - 1))
         # The database has grown since, so a set that was within the memory limit may be above it now.

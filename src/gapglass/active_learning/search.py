@@ -69,6 +69,16 @@ class SearchSpace:
         """Return the set with every tuned value at its lowest, whose fit needs the least memory."""
         return {**self.fixed, **{name: _lower(self.settings[name], None, 0.0) for name in self.tuned}}
 
+    def above(self, name, value):
+        """Return a larger value of a tuned hyperparameter, about an eighth above; None at the end of its range."""
+        setting = self.settings[name]
+        if "choices" in setting:
+            return min((choice for choice in setting["choices"] if choice > value), default=None)
+        if value >= setting["high"]:
+            return None
+        step = max(1, round(value / 8)) if isinstance(value, int) else value / 8
+        return _rounded(min(value + step, setting["high"]))
+
     def allows(self, hyperparameters):
         """Return True for a set whose fit stays within the memory limit."""
         return self.limit is None or self.limit(hyperparameters)

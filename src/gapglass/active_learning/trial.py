@@ -5,7 +5,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from gapglass.active_learning import tuning
+from gapglass.active_learning import data_or_model, tuning
 from gapglass.active_learning.guide import Guide
 from gapglass.potential import basis, cost, design, engine_fit, evaluation, fit, memory, variance
 from gapglass.potential.cross_validation import CrossValidation
@@ -91,7 +91,8 @@ def run(target, points, blocks, folds, geometry, settings, *, counts, known, tab
     dict
         status, reason and, for ok, hyperparameters (complete), objective, rmse_energy_mev_per_atom and
         rmse_force_ev_per_angstrom (on the frames that test), prior (guide or none), priors (the errors of both, where
-        there is a guide), cost_us_per_atom_step, sizes, n_tried and the costs of the fit.
+        there is a guide), cost_us_per_atom_step, sizes, n_tried, data_or_model (from ``data_or_model.estimate``, None
+        with one fold) and the costs of the fit.
     """
     start, cpu = time.monotonic(), time.process_time()
     lacking = [name.removeprefix("n_") for name in counts if name.startswith("n_") and not counts[name].any()]
@@ -119,7 +120,7 @@ def run(target, points, blocks, folds, geometry, settings, *, counts, known, tab
                 )  # fmt: skip
 
             validation = CrossValidation(rows, terms, folds, known)
-            tuned, of_guide, compared = tuned_with(validation), None, {}
+            tuned, of_guide, compared, guided = tuned_with(validation), None, {}, None
             if guide:
                 prior = Guide(joined(guide), terms, folds, settings.ranges, settings.objective_weights, available)
                 guided = validation.guided(prior.of_folds)
@@ -129,7 +130,14 @@ def run(target, points, blocks, folds, geometry, settings, *, counts, known, tab
                     validation, tuned = guided, with_guide
                     of_guide = prior.weights(tuned.hyperparameters["n_sparse"])
             chosen = {**geometry, **tuned.hyperparameters}
-            scales = validation.variance_scales(chosen)
+            scales, spread = validation.variance_scales(chosen), validation.spread()
+            validation = guided = None  # their rows take as much memory as those of the next ones
+            limit = None
+            if len(folds) > 1:
+                limit = data_or_model.estimate(
+                    rows, terms, folds, chosen, (tuned.rmse_energy, tuned.rmse_force), spread,
+                    settings.objective_weights, known, None if of_guide is None else prior.of_folds,
+                )  # fmt: skip
             rows.keep(rows.classes if len(folds) > 1 else folds[0][0])
             _solve(target, rows, terms, chosen, settings.descriptor, known, tables, uncertainty, scales, of_guide)
     except FitFailed as error:
@@ -145,6 +153,7 @@ def run(target, points, blocks, folds, geometry, settings, *, counts, known, tab
         "cost_us_per_atom_step": round(microseconds(chosen["n_sparse"]), 3),
         "sizes": tuned.sizes,
         "n_tried": tuned.n_tried,
+        "data_or_model": limit,
         **engine_fit.costs(start, cpu),
     }
 

@@ -71,6 +71,33 @@ def unproven(summaries):
     }
 
 
+def limited_by(summaries):
+    """Return in words what limits the error of each potential of which it was estimated.
+
+    Parameters
+    ----------
+    summaries : dict
+        Potential -> summary.json.
+    """
+    found = {}
+    for name, summary in summaries.items():
+        if not (judged := summary["data_or_model"]):
+            continue
+        most = judged["any_number"]
+        found[name] = (
+            f"The {judged['limit']} limits the error of {name}: twice as many frames would lower it by about "
+            f"{judged['fall_percent']:.0f} %, and any number of frames of this kind to about "
+            f"{most['rmse_energy_mev_per_atom']:.2f} meV/atom and {most['rmse_force_ev_per_angstrom']:.3f} eV/Å, in "
+            f"the cross-validation. It costs about {summary['cost_us_per_atom_step']:.1f} µs for an atom and a step. "
+            + (
+                "A larger model (n_max, l_max, cutoff, n_sparse) may lower it, at a higher cost."
+                if judged["limit"] == "model"
+                else "More frames lower it."
+            )
+        )
+    return found
+
+
 def decides_alone(best):
     """Return the name of the kernel that decides alone at the chosen delta, None where both count or one is asked for.
 

@@ -112,6 +112,7 @@ def _potentials(settings, files, tables, best, doubted):
         "disagreements": findings.disagreements(potentials),
         "pair_styles": rows.pair_styles(reading.by_folder(files.pair_styles, read_json)),
         "not_repulsive": findings.not_repulsive(potentials),
+        "limited_by": findings.limited_by(potentials),
         "unproven": findings.unproven(potentials),
         "on_bounds": {
             name: lines

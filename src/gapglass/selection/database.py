@@ -33,19 +33,19 @@ def cut(n_atoms):
     return [slice(int(first), int(last)) for first, last in pairwise(np.unique(edges))]
 
 
-def database_size(iteration, increment, n_frames):
-    """Return the number of frames in the database of an iteration: iteration x I_perc of all frames, at least 4.
+def database_size(n_increments, increment, n_frames):
+    """Return the number of frames in a database: n_increments x I_perc of all frames, at least 4.
 
     Parameters
     ----------
-    iteration : int
-        Counted from 1.
+    n_increments : int
+        Iterations so far that had more frames than the one before, the first included.
     increment : float
         I_perc of the paper, as a fraction.
     n_frames : int
         Frames of the study.
     """
-    return int(min(n_frames, max(4, round(iteration * increment * n_frames))))
+    return int(min(n_frames, max(4, round(n_increments * increment * n_frames))))
 
 
 def order_of_drawing(members, seed, draw="random", distances=None):
@@ -146,7 +146,13 @@ def enlarge(
     return {"train": train, "test": test, "rest": sorted(set(pool.tolist()) - set(train) - set(test))}
 
 
-def describe(database, before, sets, n_atoms, labels_read):
+def unchanged(before, sets):
+    """Return the database of the iteration before, for larger models on the same frames."""
+    have = {*before["train"], *before["test"]}
+    return {"train": before["train"], "test": before["test"], "rest": [i for i in sets["pool"] if i not in have]}
+
+
+def describe(database, before, sets, n_atoms, labels_read, iteration=1):
     """Return the database of an iteration as the loop stores it.
 
     Parameters
@@ -160,18 +166,26 @@ def describe(database, before, sets, n_atoms, labels_read):
     n_atoms : numpy.ndarray of int, shape (n_frames,)
     labels_read : int
         Frames whose labels the choice has read, see ``kinds.labels_read``.
+    iteration : int
+        From 1.
 
     Returns
     -------
     dict
-        ``labels_read``, ``train``, ``test``, ``validation``, ``holdout`` (frames set aside for the last test, or all
-        that were not drawn where none are), ``unused`` (the other frames), ``n_frames`` (of the study), ``n_left``
-        (frames that may still be drawn), and ``blocks``: the frames that are new, block by block.
+        ``iteration``, ``since`` (the iteration that first had these frames), ``n_increments`` (iterations so far that
+        had more frames than the one before, the first included), ``labels_read``, ``train``, ``test``, ``validation``,
+        ``holdout`` (frames set aside for the last test, or all that were not drawn where none are), ``unused`` (the
+        other frames), ``n_frames`` (of the study), ``n_left`` (frames that may still be drawn), and ``blocks``: the
+        frames that are new, block by block.
     """
     rest = database["rest"]
     aside = bool(sets["holdout"])
     new = sorted({*database["train"], *database["test"]} - {*before["train"], *before["test"]})
+    same = iteration > 1 and not new
     return {
+        "iteration": iteration,
+        "since": before["since"] if same else iteration,
+        "n_increments": before["n_increments"] if same else before.get("n_increments", 0) + 1,
         "labels_read": labels_read,
         "train": database["train"],
         "test": database["test"],

@@ -179,6 +179,27 @@ def folds(n_folds=N_FOLDS):
     return found
 
 
+def halves(folds):
+    """Return two folds for each of a cross-validation; their fits train on every other stretch that the fold takes.
+
+    Parameters
+    ----------
+    folds : list of (list of str, list of str)
+        From ``folds``.
+
+    Returns
+    -------
+    list of (list of str, list of str)
+        The halves of fold i at places 2 i and 2 i + 1.
+    """
+    found = []
+    for trains, tests in folds:
+        stretches = list(dict.fromkeys(name.rstrip("<>") for name in trains if name != isolated.CLASS))
+        for half in (stretches[::2], stretches[1::2]):
+            found.append(([name for name in trains if name == isolated.CLASS or name.rstrip("<>") in half], tests))
+    return found
+
+
 def classes_of(frames, database, table, pool, reach, validation):
     """Return the classes of frames of a database.
 

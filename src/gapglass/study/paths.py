@@ -279,6 +279,7 @@ class Study:
             "exploitation_rounds",
             "proposals_per_round",
             "stop",
+            "where_model_limits",
         )
         return {
             **{name: self.config["active_learning"][name] for name in names},

@@ -18,6 +18,7 @@ from gapglass.potential import memory
 from gapglass.potential.hyperparameters import bounds
 from gapglass.potential.sparse_points import MOST_CANDIDATES
 from gapglass.selection.database import BLOCK_ATOMS
+from gapglass.selection.kinds import BY_MODEL
 from gapglass.similarity import blocks
 
 SETS_TRIED = 150  # hyperparameters that a trial of the engine tries
@@ -218,13 +219,13 @@ def sample_frames(inputs, config):
     Parameters
     ----------
     inputs : object
-        Paths ``table``, ``kernels`` (or nothing) and ``decision`` (or nothing, where no fit helps to choose).
+        Paths ``table``, ``kernels`` (or nothing) and ``decision`` (nothing for the first iteration).
     config : dict
         The configuration.
     """
     n_atoms = files.read_table(inputs.table)["n_atoms"]
     needed = 3 * 8 * len(n_atoms) ** 2 / 1e6 if inputs.kernels else 0
-    if not inputs.decision:
+    if not (inputs.decision and config["selection"]["strategy"] in BY_MODEL):
         return math.ceil(BASE_MB + needed), SHORTEST
     columns = _columns(config["potential"]["hyperparameters"], inputs)
     held = min(2 * memory.MOST_EQUATIONS_MB, 2 * memory.of_frame_equations(columns, len(n_atoms)))

@@ -34,6 +34,7 @@ SETTINGS = {
     "proposals_per_round": 2,
     "shared_points": True,
     "stop": "point_estimate",
+    "where_model_limits": "larger_model",
 }
 
 
@@ -46,15 +47,16 @@ def landscape(h, iteration):
     return (3.0 + 2 * shape) * (1.0 if iteration == 1 else 0.5)
 
 
-def database_of(train, test=(), holdout=(), unused=(), n_left=0, blocks=((),)):
+def database_of(train, test=(), holdout=(), unused=(), n_left=0, blocks=((),), since=1):
     """Return a database as ``selection.database.describe`` makes it."""
     parts = {"train": train, "test": test, "holdout": holdout, "unused": unused}
     found = {name: list(part) for name, part in parts.items()}
     n_frames = sum(map(len, found.values()))
-    return found | {"labels_read": 100, "n_frames": n_frames, "n_left": n_left, "blocks": [*map(list, blocks)]}
+    counts = {"labels_read": 100, "n_frames": n_frames, "n_left": n_left, "since": since}
+    return found | counts | {"blocks": [*map(list, blocks)]}
 
 
-def entry_of(iteration, number, trial, h, energy, force=0.1, objective=None, origin=None):
+def entry_of(iteration, number, trial, h, energy, force=0.1, objective=None, origin=None, limit=None):
     """Return the entry of a fit in the ledger; of one that failed where ``energy`` is None."""
     place = {"iteration": iteration, "round": number, "trial": trial}
     result = {**place, "origin": origin or place, "hyperparameters": h, "status": "failed", "reason": "boom"}
@@ -67,6 +69,7 @@ def entry_of(iteration, number, trial, h, energy, force=0.1, objective=None, ori
             "rmse_force_ev_per_angstrom": force,
             "cost_us_per_atom_step": 5.0,
             "fit_seconds": 3.2,
+            "data_or_model": limit and {"limit": limit, "fall_percent": 1.0 if limit == "model" else 9.0},
         }
     return loop.ledger_entry(result)
 
@@ -85,8 +88,9 @@ def run_loop(settings=SETTINGS, space=SPACE, seed=5, error=landscape, n_frames=2
                 ledger.append(entry_of(iteration, number, trial, h, error(h, iteration), origin=origin))
         size = min(n_frames, 50 * iteration)
         database = database_of(
-            range(size), holdout=range(1000, 1020), unused=range(size, n_frames), n_left=n_frames - size
-        )
+            range(size), holdout=range(1000, 1020), unused=range(size, n_frames), n_left=n_frames - size,
+            since=iteration,
+        )  # fmt: skip
         stored[iteration, number] = loop.decide(iteration, number, ledger, database, settings, space, seed)
         decisions.append(stored[iteration, number])
         return decisions[-1]
@@ -306,9 +310,8 @@ def test_choices_are_taken_as_they_are():
 
 
 def decided(ledger, iteration=1, number=1, database=None, settings=SETTINGS, space=SPACE):
-    return loop.decide(
-        iteration, number, ledger, database or database_of(range(50), holdout=[90], n_left=40), settings, space, 5
-    )
+    database = database or database_of(range(50), holdout=[90], n_left=40, since=iteration)
+    return loop.decide(iteration, number, ledger, database, settings, space, 5)
 
 
 def sets_of(*cutoffs):
@@ -345,6 +348,48 @@ def test_frames_that_are_set_aside_are_not_left_to_enlarge_with():
     assert decided(ledger, database=database | {"n_left": 1}, settings=settings)["action"] == "enlarge"
     last = decided(ledger, database=database, settings=settings)
     assert last["action"] == "stop" and last["reason"].startswith("every frame that may train is in the database")
+
+
+CLOSING = SETTINGS | {"exploration_rounds": 1, "exploitation_rounds": 0}
+
+
+def test_a_larger_model_follows_where_the_model_limits_the_error():
+    small = {"cutoff": 4.0, "delta": 1.0, "n_max": 4, "zeta": 4}
+
+    def closed(entry, **changes):
+        return decided([entry], settings=CLOSING | changes)
+
+    assert closed(entry_of(1, 1, 1, small, 9.0, limit="data"))["action"] == "enlarge"
+    assert closed(entry_of(1, 1, 1, small, 9.0))["action"] == "enlarge"
+    first = entry_of(1, 1, 1, small, 9.0, limit="model")
+    assert closed(first, where_model_limits="enlarge")["action"] == "enlarge"
+    assert closed(first, energy_tolerance=9.0)["reason"] == "energy tolerance met"
+    assert closed(first, max_iterations=1)["reason"].startswith("max_iterations")
+    decision = closed(first)
+    assert decision["action"] == "larger_model" and loop.following(decision) == (2, 0)
+    assert decision["kept"] == [first["origin"]]
+
+    # The next iteration has the same frames: it fits the best set again, and a larger one beside it.
+    same = database_of(range(50), holdout=[90], n_left=40, since=1)
+    opened = decided([first], 2, 0, database=same, settings=CLOSING)
+    assert opened["action"] == "fit" and opened["proposals"] == [small, small | {"n_max": 6, "cutoff": 4.5}]
+    again = [first, entry_of(2, 1, 1, small, 9.0, limit="model")]
+    larger = entry_of(2, 1, 2, small | {"n_max": 6, "cutoff": 4.5}, 8.0, limit="data")
+    assert decided([*again, larger], 2, 1, database=same, settings=CLOSING)["action"] == "enlarge"
+
+
+def test_loop_ends_where_no_larger_model_is_left():
+    largest = {"cutoff": 6.0, "delta": 1.0, "n_max": 8, "zeta": 4}
+    last = decided([entry_of(1, 1, 1, largest, 9.0, limit="model")], settings=CLOSING)
+    assert last["action"] == "stop" and "no larger model is left" in last["reason"]
+    assert last["delivered"]["hyperparameters"] == largest
+
+    # Only sets that were fitted to the same frames are spent, and each of the hyperparameters is tried alone.
+    best = entry_of(2, 1, 1, largest | {"n_max": 6, "cutoff": 5.8}, 9.0, limit="model")
+    both = entry_of(1, 1, 1, largest, 9.0)
+    assert proposals.larger(best, [both, best], SPACE, since=2)[0] == largest
+    left = proposals.larger(best, [both, best], SPACE, since=1)
+    assert left == [largest | {"cutoff": 5.8}, largest | {"n_max": 6}]
 
 
 def test_a_geometry_that_was_fitted_before_has_its_points_already():
@@ -422,7 +467,7 @@ def test_ledger_holds_nothing_that_differs_between_equal_fits():
     entry = entry_of(1, 1, 1, sets_of(4.0)[0], 5.0)
     assert set(entry) == {
         "iteration", "round", "trial", "origin", "hyperparameters", "status", "reason", "objective",
-        "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom", "cost_us_per_atom_step",
+        "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom", "cost_us_per_atom_step", "data_or_model",
     }  # fmt: skip
     failed = entry_of(1, 1, 1, sets_of(4.0)[0], None)
     assert failed["objective"] is None and failed["rmse_energy_mev_per_atom"] is None and failed["reason"] == "boom"
@@ -510,7 +555,7 @@ def test_space_above_the_limit_is_refused_before_any_fit(counts):
 def test_database_too_large_for_the_limit_ends_the_loop_with_its_best(counts):
     # In the second iteration the best sets of the first are above the limit, and later even the smallest set is.
     def decide(ledger, iteration, rows, limit):
-        database = database_of(range(len(rows)), holdout=[99], n_left=1)
+        database = database_of(range(len(rows)), holdout=[99], n_left=1, since=iteration)
         return loop.decide(iteration, 0, ledger, database, SETTINGS, limited(rows, limit), 5)
 
     proposals = decide([], 1, counts.iloc[:10], 150)["proposals"]

@@ -7,7 +7,7 @@ import pytest
 import small_fits
 from small_fits import GEOMETRY, HYPERPARAMETERS, SPECIES
 
-from gapglass.active_learning import trial, tuning
+from gapglass.active_learning import data_or_model, trial, tuning
 from gapglass.frames import geometry, isolated
 from gapglass.potential import basis, core, cost, engine, engine_fit, evaluation
 from gapglass.potential.cross_validation import CrossValidation
@@ -98,6 +98,10 @@ def test_result_tells_the_set_its_errors_and_its_cost(judged, files, frames):
     )
     assert [size["n_sparse"] for size in result["sizes"]] == [5, 10, 20] and result["n_tried"] > 30
     assert result["fit_cpu_seconds"] > 0 and result["peak_memory_mb"] > 50
+    wanted = data_or_model.estimate(
+        trial.joined(files.blocks), files.terms, FOLDS, h, errors, validation.spread(), weights
+    )
+    assert result["data_or_model"] == wanted
 
 
 def test_potential_is_the_fit_on_all_frames_with_that_set(judged, files, tmp_path):

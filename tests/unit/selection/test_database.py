@@ -94,7 +94,7 @@ def test_database_of_an_iteration():
     assert found == {
         "train": [0, 3, 5], "test": [2], "validation": [9], "holdout": [8, 10], "unused": [1, 4, 6, 7],
         "n_frames": 11, "n_left": 3,
-        "blocks": [[2, 3, 5]], "labels_read": 4,
+        "blocks": [[2, 3, 5]], "labels_read": 4, "iteration": 1, "since": 1, "n_increments": 1,
     }  # fmt: skip
     parts = [frame for part in ("train", "test", "validation", "holdout", "unused") for frame in found[part]]
     assert sorted(parts) == list(range(11))
@@ -105,8 +105,11 @@ def test_database_of_an_iteration():
     )  # fmt: skip
     assert (paper["holdout"], paper["unused"], paper["n_left"]) == ([1, 4, 6, 7, 8, 9, 10], [], 7)
     assert paper["blocks"] == [[0, 2, 3, 5]]
-    # Nothing new, nothing to compute.
-    assert databases.describe(drawn, drawn, SETS, np.full(11, 48), 4)["blocks"] == []
+    # Nothing new, nothing to compute: a larger model has the frames of the iteration before.
+    same = databases.describe(databases.unchanged(found, SETS), found, SETS, np.full(11, 48), 4, iteration=2)
+    assert same == found | {"blocks": [], "iteration": 2}
+    more = databases.describe(drawn | {"train": [0, 1, 3, 5], "rest": [4, 6]}, same, SETS, np.full(11, 48), 4, 3)
+    assert (more["since"], more["n_increments"], more["blocks"]) == (3, 2, [[1]])
 
 
 def test_blocks_of_a_database_are_its_new_frames_in_order():

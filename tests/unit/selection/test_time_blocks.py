@@ -154,6 +154,18 @@ def test_guard_of_a_long_plateau_is_that_of_the_settings():
     assert {without[frame] for frame in range(150)} == set("01234")
 
 
+def test_halves_of_a_fold_share_its_stretches_and_its_test():
+    folds = time_blocks.folds()
+    halves = time_blocks.halves(folds)
+    assert len(halves) == 2 * len(folds)
+    for number, (trains, tests) in enumerate(folds):
+        one, other = halves[2 * number], halves[2 * number + 1]
+        assert one[1] == other[1] == tests
+        assert {*one[0], *other[0]} == set(trains) and {*one[0]} & {*other[0]} == {isolated.CLASS}
+        stretches = [{name[0] for name in half[0] if name != isolated.CLASS} for half in (one, other)]
+        assert [len(names) for names in stretches] == [2, 2] and not stretches[0] & stretches[1]
+
+
 def test_plateaus_of_one_frame_do_not_all_fall_into_one_fold():
     table = table_of(*[(f"t{n}", 300.0, 1) for n in range(10)])
     names = time_blocks.classes(table, range(10), {"t0": 5}).values()

@@ -307,6 +307,7 @@ def test_what_the_loop_depends_on(tiny):
     assert tiny.loop_settings() == {
         "energy_tolerance": 1.5, "max_iterations": 2, "exploration_rounds": 1, "exploitation_rounds": 1,
         "proposals_per_round": 2, "shared_points": True, "stop": "validation",
+        "where_model_limits": "larger_model",
     }  # fmt: skip
     assert not changed(tiny, "potential", sparse_from="training").loop_settings()["shared_points"]
     assert tiny.train_fraction() == 1

@@ -119,13 +119,13 @@ def closing(potential):
             yield decision
 
 
-def model_of_iteration_before(wildcards):
-    """Return the decision that closed the iteration before, where its best fit helps to choose frames, else nothing."""
+def closing_of_iteration_before(wildcards):
+    """Return the decision that closed the iteration before, nothing for the first."""
     before = int(wildcards.iteration) - 1
-    if not kinds.needs_model(config["selection"]["strategy"], before + 1):
+    if not before:  # the first decisions depend on its frames
         return []
     decision = next(d for d in closing(wildcards.potential) if d["iteration"] == before)
-    return study.decision_file(wildcards.potential, decision) if decision["best"] else []
+    return study.decision_file(wildcards.potential, decision)
 
 
 def delivered(potential):
