@@ -16,7 +16,7 @@ from label_frames import frame_of
 from gapglass.base.errors import ProgramKilled, UserError
 from gapglass.labels.engines import create, running
 from gapglass.labels.engines.cp2k_input import parse
-from gapglass.labels.label import Label, LabelFailed
+from gapglass.labels.label import LabelFailed
 
 READERS = ROOT / "tests/data/readers"
 
@@ -311,12 +311,11 @@ def test_program_that_tells_no_version_is_one_message(tmp_path):
 
 
 def test_other_number_of_ranks_is_refused(tmp_path):
-    label = Label(None, 0.0, None, ranks=1, threads=4)
-    engine = create(cp2k_section(tmp_path, ranks=4))
+    text = " GLOBAL| Total number of message passing processes                             1"
+    section = cp2k_section(tmp_path, ranks=4, command=["echo", f"{text}\n{text}"])
     with pytest.raises(UserError, match="ran on 1 MPI ranks, 4 were asked for"):
-        running.check_ranks(engine, label)
-    running.check_ranks(create(cp2k_section(tmp_path)), label)
-    assert label.notes == ["4 threads per rank, 1 were asked for"]
+        running.run(create(section), tmp_path)
+    running.run(create(section | {"ranks": 1}), tmp_path)
 
 
 def program(folder, text):

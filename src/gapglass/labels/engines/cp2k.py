@@ -15,7 +15,7 @@ import numpy as np
 
 from gapglass.base.errors import UserError
 from gapglass.labels.engines.cp2k_input import Keyword, Section, parse
-from gapglass.labels.engines.engine import SCREEN, Engine, find_file, link, template
+from gapglass.labels.engines.engine import SCREEN, Engine, find_file, link, template, text_of
 from gapglass.labels.label import Label, LabelFailed
 from gapglass.labels.settings import digest_of, normalised
 
@@ -226,14 +226,13 @@ class Cp2k(Engine):
 
     def read(self, frame, folder):
         folder = Path(folder)
-        text = (folder / SCREEN).read_text(errors="replace")
+        text = text_of(folder / SCREEN)
         frames, source = self.read_frames(folder / SCREEN, "cp2k_output")
         if not frames:
             raise LabelFailed(self.complaint(folder) or "the output has no energy with forces and coordinates")
         raw = frames[-1]
         if raw.forces is None:
             raise LabelFailed("the output has no forces")
-        stated = {name: _number(pattern, text) for name, pattern in _STATED.items()}
         version = str(source.settings.get("version") or "") or None
         return Label(
             atoms=raw.atoms,
@@ -243,19 +242,18 @@ class Cp2k(Engine):
             converged=raw.converged,
             scf_steps=_scf_steps(text),
             version=version,
-            ranks=stated["ranks"],
-            threads=stated["threads"],
+            ranks=self.stated_ranks(folder),
+            threads=_number(r"GLOBAL\| Number of threads for this process\s+(\d+)", text),
             notes=[note for note in source.notes if "PROGRAM ENDED AT" not in note],
             faults=list(raw.faults),
         )
 
+    def stated_ranks(self, folder):
+        return _number(r"GLOBAL\| Total number of message passing processes\s+(\d+)", text_of(Path(folder) / SCREEN))
+
     def complaint(self, folder):
         """Return the message of CP2K's abort."""
-        try:
-            text = (Path(folder) / SCREEN).read_text(errors="replace")
-        except OSError:
-            return None
-        box = re.search(r"\[ABORT\].*?\n(.*?)\n \*{40,}", text, re.DOTALL)
+        box = re.search(r"\[ABORT\].*?\n(.*?)\n \*{40,}", text_of(Path(folder) / SCREEN), re.DOTALL)
         if box is None:
             return None
         rows = [line.strip(" *\n") for line in box.group(1).split("\n")]
@@ -269,12 +267,6 @@ class Cp2k(Engine):
         return path if path.is_file() else None
 
 
-_STATED = {
-    "ranks": re.compile(r"GLOBAL\| Total number of message passing processes\s+(\d+)"),
-    "threads": re.compile(r"GLOBAL\| Number of threads for this process\s+(\d+)"),
-}
-
-
 def _copied(path, target):
     """Copy a file; return whether it was still there, because other jobs remove old wave functions."""
     try:
@@ -285,7 +277,7 @@ def _copied(path, target):
 
 
 def _number(pattern, text):
-    found = pattern.search(text)
+    found = re.search(pattern, text)
     return int(found.group(1)) if found else None
 
 

@@ -195,6 +195,10 @@ class Engine:
         """
         raise NotImplementedError
 
+    def stated_ranks(self, folder):
+        """Return the number of MPI ranks by the output of a calculation, None if it does not state it."""
+        return None
+
     def complaint(self, folder):
         """Return what the program itself says of its failure in one line, or None."""
         return None
@@ -219,6 +223,14 @@ class Engine:
             return list(FORMATS[form].frames(source)), source
         except (UserError, *READING_ERRORS) as error:
             raise LabelFailed(f"its output cannot be read: {' '.join(str(error).split())[:300]}") from error
+
+
+def text_of(path):
+    """Return the text of an output, nothing if there is none."""
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def template(section, key):

@@ -14,7 +14,7 @@ import numpy as np
 from gapglass.base.errors import UserError
 from gapglass.frames.readers.espresso_structure import label_element
 from gapglass.frames.readers.records import Source
-from gapglass.labels.engines.engine import SCREEN, Engine, find_file, link, template
+from gapglass.labels.engines.engine import SCREEN, Engine, find_file, link, template, text_of
 from gapglass.labels.label import Label, LabelFailed
 from gapglass.labels.settings import digest_of, normalised
 
@@ -192,7 +192,7 @@ class Espresso(Engine):
 
     def read(self, frame, folder):
         folder = Path(folder)
-        text = (folder / SCREEN).read_text(errors="replace")
+        text = text_of(folder / SCREEN)
         frames, source = self.read_frames(folder / SCREEN, "espresso_pw")
         if not frames:
             if "convergence NOT achieved" in text:
@@ -209,18 +209,21 @@ class Espresso(Engine):
             converged=raw.converged,
             scf_steps=sum(map(int, steps)) or None,
             version=version,
-            ranks=_ranks(text),
+            ranks=self.stated_ranks(folder),
             threads=_found(r"Threads/MPI process:\s+(\d+)", text),
             notes=[note for note in source.notes if "JOB DONE" not in note],
             faults=list(raw.faults),
         )
 
+    def stated_ranks(self, folder):
+        text = text_of(Path(folder) / SCREEN)
+        # Versions with OpenMP print the number of cores in the words of those without.
+        ranks = _found(r"Number of MPI processes:\s+(\d+)", text)
+        return ranks or _found(r"Parallel version \(MPI[^)]*\), running on\s+(\d+)\s+processor", text)
+
     def complaint(self, folder):
         """Return the message of pw.x' error routine."""
-        try:
-            text = (Path(folder) / SCREEN).read_text(errors="replace")
-        except OSError:
-            return None
+        text = text_of(Path(folder) / SCREEN)
         if "convergence NOT achieved" in text:
             return "the self-consistency did not converge (convergence NOT achieved)"
         found = re.search(r"%{20,}\s*\n\s*(Error in routine .*?)\n\s*%{20,}", text, re.DOTALL)
@@ -295,9 +298,3 @@ def _numbers(row):
 def _found(pattern, text):
     found = re.search(pattern, text)
     return int(found.group(1)) if found else None
-
-
-def _ranks(text):
-    """Return the number of MPI ranks; versions with OpenMP print the number of cores in the same words."""
-    ranks = _found(r"Number of MPI processes:\s+(\d+)", text)
-    return ranks or _found(r"Parallel version \(MPI[^)]*\), running on\s+(\d+)\s+processor", text)

@@ -43,7 +43,7 @@ def run(engine, folder, max_seconds=None):
     ProgramKilled
         When it was ended from outside, or the disk is full.
     UserError
-        When the program cannot be started.
+        When the program cannot be started, or runs on another number of MPI ranks.
     """
     folder, command = Path(folder), engine.command()
     environment = {**os.environ, "OMP_NUM_THREADS": str(engine.threads), "OPENBLAS_NUM_THREADS": "1"}
@@ -72,6 +72,7 @@ def run(engine, folder, max_seconds=None):
     output = (folder / SCREEN).read_text(errors="replace")
     name = Path(command[0]).name
     _refuse_ended(name, status, output)
+    check_ranks(engine, engine.stated_ranks(folder))
     if status:
         raise LabelFailed(engine.complaint(folder) or f"{name} ended with status {status}: {_last_lines(output)}")
     if complaint := engine.complaint(folder):
@@ -104,23 +105,27 @@ def _last_lines(output):
     return " ".join(output.split())[-300:] or "it printed nothing"
 
 
-def check_ranks(engine, label):
+def check_ranks(engine, ranks):
     """Refuse a calculation on another number of MPI ranks than was asked for.
 
     A launcher of another MPI starts serial copies of the program, which all write into the same files.
+
+    Parameters
+    ----------
+    engine : Engine
+    ranks : int or None
+        By the output; nothing is checked if it is None.
 
     Raises
     ------
     UserError
     """
-    if label.ranks is not None and label.ranks != engine.ranks:
+    if ranks is not None and ranks != engine.ranks:
         raise UserError(
-            f"{engine.name} ran on {label.ranks} MPI ranks, {engine.ranks} were asked for (labels.ranks): the "
-            "launcher in labels.command does not fit the program, or states another number; use the mpiexec that "
-            "belongs to the program, with -n {ranks}"
+            f"{engine.name} ran on {ranks} MPI ranks, {engine.ranks} were asked for (labels.ranks): the launcher in "
+            "labels.command does not fit the program, or states another number; use the mpiexec that belongs to the "
+            "program, with -n {ranks}"
         )
-    if label.threads is not None and label.threads != engine.threads:
-        label.notes.append(f"{label.threads} threads per rank, {engine.threads} were asked for")
 
 
 def clock():

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gapglass.base.errors import UserError
-from gapglass.labels.engines.engine import SCREEN, Engine, template
+from gapglass.labels.engines.engine import SCREEN, Engine, template, text_of
 from gapglass.labels.label import Label, LabelFailed
 from gapglass.labels.settings import digest_of, normalised
 
@@ -147,7 +147,7 @@ class Vasp(Engine):
         back = np.argsort(order)
         atoms = raw.atoms[back]
         atoms.positions = positions[back]
-        text = (folder / "OUTCAR").read_text(errors="replace")
+        text = text_of(folder / "OUTCAR")
         steps = re.findall(r"-- Iteration\s+\d+\(\s*(\d+)\)", text)
         version = re.search(r"^\s*vasp\.(\d+(?:\.\d+)*)", text)
         return Label(
@@ -158,20 +158,21 @@ class Vasp(Engine):
             converged=raw.converged,
             scf_steps=max(map(int, steps)) if steps else None,
             version=version.group(1) if version else None,
-            ranks=_ranks(text),
+            ranks=self.stated_ranks(folder),
             notes=[note for note in source.notes if "timing summary" not in note],
             faults=faults,
         )
+
+    def stated_ranks(self, folder):
+        text = text_of(Path(folder) / "OUTCAR")
+        found = re.search(r"running\s+(\d+)\s+mpi-ranks|running on\s+(\d+)\s+(?:total cores|nodes)", text)
+        return int(found.group(1) or found.group(2)) if found else None
 
     def complaint(self, folder):
         """Return the message of an error that VASP prints, which need not change its status."""
         folder = Path(folder)
         for name in (SCREEN, "OUTCAR"):
-            try:
-                text = (folder / name).read_text(errors="replace")
-            except OSError:
-                continue
-            found = _ERROR.search(text)
+            found = _ERROR.search(text_of(folder / name))
             if found:
                 return f"VASP: {' '.join(found.group(1).strip(' |').split())}"
         return None
@@ -186,8 +187,3 @@ def _contradictions(energy, forces, twin):
     if forces.shape != twin.forces.shape or np.abs(forces - twin.forces).max() > SAME_FORCE:
         found.append("OUTCAR and vasprun.xml have different forces")
     return found
-
-
-def _ranks(text):
-    found = re.search(r"running\s+(\d+)\s+mpi-ranks|running on\s+(\d+)\s+(?:total cores|nodes)", text)
-    return int(found.group(1) or found.group(2)) if found else None
