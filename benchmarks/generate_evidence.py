@@ -118,8 +118,6 @@ def described(path):
 def read(curves, name, sparse_from="pool", prior="none"):
     """Return a table of the learning curves, its rows of all groups of frames with these sparse points and prior."""
     found = files.read_table(curves / f"{name}.csv")
-    if "prior" not in found:  # of a study that was run before there were priors
-        found["prior"] = "none"
     return learning_curves.selected(found[found["group"] == "all"], sparse_from, prior)
 
 

@@ -73,8 +73,11 @@ def refuse_no_guide(n_guide):
 
 
 def selected(table, sparse_from="pool", prior="none"):
-    """Return the rows of a table with these sparse points and this prior, by default those of the plain curves."""
-    return table[(table["sparse_from"] == sparse_from) & (table["prior"] == prior)]
+    """Return the rows of a table with these sparse points and this prior, by default those of the plain curves.
+
+    A table without the column ``prior``, of a study that was run before there were priors, has none.
+    """
+    return table[(table["sparse_from"] == sparse_from) & (table.get("prior", "none") == prior)]
 
 
 def collect(tables):

@@ -90,6 +90,8 @@ def test_a_guide_as_prior_is_compared_with_random_frames_without_it():
     assert summary.loc[("random", "guide", 4), "n_draws"] == 3
     plain = learning_curves.selected(learning_curves.summarise(found))
     assert set(plain["prior"]) == {"none"} and len(plain) == 5
+    old = plain.drop(columns="prior")
+    assert len(learning_curves.selected(old)) == 5 and learning_curves.selected(old, prior="guide").empty
     comparison = learning_curves.compare(found)
     of = comparison[comparison["quantity"] == "rmse_energy_mev_per_atom"].set_index(["strategy", "prior", "n_train"])
     assert set(of.index) == {("random", "guide", 4), ("residual", "none", 4)}
