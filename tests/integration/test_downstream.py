@@ -226,7 +226,9 @@ def test_holm_is_the_known_example():
     assert evidence.holm([0.01, np.nan]) == pytest.approx([0.02, 1.0])
 
 
-def test_curves_are_compared_with_the_true_glasses_of_the_other_replicas():
+def test_curves_are_compared_with_the_true_glasses_of_the_other_replicas(monkeypatch):
+    monkeypatch.setattr(evidence, "FEWEST", 2)
+
     def glass(kind, replica, factor):
         r, curve = np.array([0.5, *range(1, 11)]), np.array([99.0, *range(10)])
         values = dict.fromkeys(set(evidence.MEASURES) - set(evidence.CURVES), 0.0)
@@ -243,13 +245,13 @@ def test_curves_are_compared_with_the_true_glasses_of_the_other_replicas():
 
 
 def test_replica_with_an_explosion_does_not_count():
-    made = glasses(4)
+    made = glasses(6)
     made[4] = {"kind": "residual", "replica": 2, "exploded": "stage 4", "too_close": 0.1, "temperatures_k": [300.0]}
     table = evidence.numbers(made)
-    assert sorted(set(table["replica"])) == [1, 3, 4] and len(table) == 9
+    assert sorted(set(table["replica"])) == [1, 3, 4, 5, 6] and len(table) == 15
     assert table.loc[table["kind"] == "truth", "energy"].mean() == pytest.approx(0.0, abs=1e-9)
-    with pytest.raises(SystemExit, match="at least two"):
-        evidence.numbers(glasses(1))
+    with pytest.raises(SystemExit, match="4 replicas with three glasses"):
+        evidence.numbers(glasses(4))
 
 
 def test_mean_of_a_perfect_potential_is_as_far_as_expected():
