@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from gapglass.base.errors import UserError
 from gapglass.frames.readers.opening import READING_ERRORS
 from gapglass.frames.store import read_frames, write_frames
@@ -22,6 +24,7 @@ from gapglass.labels.settings import digest_of
 
 log = logging.getLogger("gapglass")
 STORED, COMPUTED, RETRIED, FAILED, ABSENT = "stored", "computed", "retried", "failed", "absent"
+SCRATCH = "labelling-"
 GUESSES = 8  # wave functions that are kept for the next frames
 CLOSE = 1.5  # Å; mean displacement up to which wave functions of another frame help
 
@@ -127,8 +130,8 @@ def label_frame(frame, engine, stored, sets=(), *, keep=None, guesses=None, max_
     provenance : dict, optional
         Words and numbers that the entry keeps, such as trajectory, step and temperature.
     **more
-        ``spin`` (number of unpaired electrons of an isolated atom), ``poll`` (s) and ``scratch`` (folder in which the
-        calculations run).
+        ``spin`` (number of unpaired electrons of an isolated atom), ``poll`` (s) and ``scratch`` (folder of this frame
+        alone in which the calculations run; by default that of the system).
 
     Raises
     ------
@@ -144,9 +147,12 @@ def label_frame(frame, engine, stored, sets=(), *, keep=None, guesses=None, max_
     with stored.claimed(frame, **poll) as entry:
         if entry is not None:
             return of_entry(entry, fingerprint)
-        if (reason := stored.failure(frame, attempts)) is not None:
-            return Record(FAILED, fingerprint, reason=f"{reason} (known from an earlier run)", notes=[])
-        return _compute(frame, engine, stored, attempts, keep, guesses, max_seconds, provenance, more)
+        if (failure := stored.failure(frame, attempts)) is not None:
+            reason, path = failure
+            known = f"{reason} (known from an earlier run; delete {path} to try again)"
+            return Record(FAILED, fingerprint, reason=known, notes=[])
+        energies = np.concatenate([labels.energies(frame) for labels in (*sets, stored)])
+        return _compute(frame, engine, stored, attempts, energies, keep, guesses, max_seconds, provenance, more)
 
 
 def _refuse_other_settings(fingerprint, sets):
@@ -158,12 +164,12 @@ def _refuse_other_settings(fingerprint, sets):
             )
 
 
-def _compute(frame, engine, stored, attempts, keep, guesses, max_seconds, provenance, more):
+def _compute(frame, engine, stored, attempts, energies, keep, guesses, max_seconds, provenance, more):
     """Compute a label with the settings and, if that fails, with the fallback settings; store it or the failure."""
     reasons, seconds = [], 0.0
-    energies = stored.energies(frame)
+    scratch = _emptied(more.get("scratch"))
     for fallback in (False, True) if engine.has_fallback else (False,):
-        with tempfile.TemporaryDirectory(prefix="labelling-", dir=more.get("scratch")) as folder:
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=scratch) as folder:
             try:
                 guess = None if fallback else _closest_guess(guesses, frame, engine)
                 engine.prepare(frame, folder, fallback=fallback, guess=guess, spin=more.get("spin"))
@@ -195,6 +201,15 @@ def _compute(frame, engine, stored, attempts, keep, guesses, max_seconds, proven
         core_seconds=round(seconds * cores, 2),
         notes=[],
     )
+
+
+def _emptied(scratch):
+    """Make the folder for calculations, and remove what a killed job of the same frame left there."""
+    if scratch is not None:
+        Path(scratch).mkdir(parents=True, exist_ok=True)
+        for path in Path(scratch).glob(f"{SCRATCH}*"):
+            shutil.rmtree(path, ignore_errors=True)
+    return scratch
 
 
 def _run(frame, engine, folder, max_seconds, energies):

@@ -1,8 +1,8 @@
 """When two frames are the same: species in the same order, equal cells, and equal positions in the minimum image.
 
 A digest of rounded numbers would miss frames whose last digit another program wrote on the other side of a rounding
-edge, so frames are compared. Each frame gets a number that changes smoothly with its positions and does not depend on
-the periodic image of an atom; only frames with close numbers are compared.
+edge, so frames are compared. Each frame gets two numbers that change smoothly with its positions and do not depend
+on the periodic image of an atom; only frames with close numbers are compared.
 """
 
 import hashlib
@@ -24,15 +24,15 @@ def species_key(atoms):
     return hashlib.sha256(np.asarray(atoms.numbers, np.int64).tobytes()).hexdigest()[:16]
 
 
-def place_of(atoms):
-    """Return the number by which frames are looked up."""
-    scaled = _scaled(atoms)
-    weights = np.sin(1.0 + np.arange(scaled.size)).reshape(scaled.shape)
-    return float((weights * np.cos(2 * np.pi * scaled)).sum())
+def places_of(atoms):
+    """Return the two numbers by which frames are looked up; one alone would leave several candidates in large sets."""
+    angles = 2 * np.pi * _scaled(atoms)
+    weights = np.sin(1.0 + np.arange(angles.size)).reshape(angles.shape)
+    return float((weights * np.cos(angles)).sum()), float((weights * np.sin(angles)).sum())
 
 
 def reach_of(atoms):
-    """Return how far the numbers of two frames that are the same can be apart.
+    """Return how far each number of two frames that are the same can be apart.
 
     The factor 2 also covers cells that differ by their tolerance.
     """

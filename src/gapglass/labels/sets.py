@@ -8,22 +8,23 @@ that the reader of extended XYZ knows: REF_energy (eV), REF_forces (eV/Å) and, 
 import bisect
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
 from gapglass.base.errors import UserError
-from gapglass.base.files import TEMPORARY, read_json, write_json
+from gapglass.base.files import TEMPORARY, read_json_lines, write_json_lines
 from gapglass.frames.labels import labels
 from gapglass.frames.readers import extxyz
 from gapglass.frames.readers.opening import READING_ERRORS, bare_name
 from gapglass.frames.readers.records import Source
+from gapglass.frames.store import write_frames
 from gapglass.labels import settings as label_settings
-from gapglass.labels.matching import bare, place_of, reach_of, same, species_key
+from gapglass.labels.matching import bare, places_of, reach_of, same, species_key
 
-INDEX = ".index.json"
+INDEX = ".index.jsonl"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class _Row:
     number: int
     species: str
     place: float
+    other_place: float
     formula: str
     n_atoms: int
     energy: float
@@ -124,9 +126,10 @@ class LabelSet:
         for places in self._by_species.values():
             places.sort(key=lambda item: item[0])
         if changed and self.keeps_index:
-            rows_of = {name: [*state, [asdict(row) for row in rows]] for name, (*state, rows) in found.items()}
             with suppress(UserError):  # a store that cannot be written is slower to open, no more
-                write_json(index, rows_of)
+                write_json_lines(
+                    index, ([name, *state, list(map(astuple, rows))] for name, (*state, rows) in found.items())
+                )
 
     def find(self, frame):
         """Return the entry whose geometry is that of a frame, or None.
@@ -138,11 +141,13 @@ class LabelSet:
         places = self._by_species.get(species_key(frame), [])
         if not places:
             return None
-        place, reach = place_of(frame), reach_of(frame)
+        (place, other), reach = places_of(frame), reach_of(frame)
         first = bisect.bisect_left(places, place - reach, key=lambda item: item[0])
         for there, name, row in places[first:]:
             if there > place + reach:
                 break
+            if abs(row.other_place - other) > reach:
+                continue
             entry = self._entry(name, row.number)
             if same(frame, entry.atoms):
                 return entry
@@ -198,9 +203,37 @@ class LabelSet:
             )
 
 
-def open_sets(folders):
-    """Return {folder: LabelSet} of several folders, in their order."""
-    return {str(folder): LabelSet(folder) for folder in folders}
+def write_set(folder, entries, settings, name="labels.extxyz"):
+    """Write entries of a store as a set of one file, to give to others.
+
+    Parameters
+    ----------
+    folder : path-like
+    entries : iterable of Entry
+        Of one settings.
+    settings : Settings
+    name : str
+
+    Raises
+    ------
+    UserError
+        When the folder has that file or other settings.
+    """
+    path = Path(folder) / name
+    if path.exists():
+        raise UserError(f"{path} exists; move it away, or choose another folder")
+    if (Path(folder) / label_settings.FILE).exists():
+        label_settings.choose({"the labels": settings, folder: label_settings.read(folder)})
+    frames = []
+    for entry in entries:
+        frame = bare(entry.atoms)
+        frame.info = {**entry.info, "REF_energy": entry.energy, "fingerprint": settings.fingerprint}
+        if entry.virial is not None:
+            frame.info["REF_virial"] = entry.virial
+        frame.arrays["REF_forces"] = entry.forces
+        frames.append(frame)
+    label_settings.write(folder, settings)
+    write_frames(path, frames)
 
 
 def _is_entry(item):
@@ -214,16 +247,14 @@ def _formula(atoms):
 
 def _row(entry):
     atoms = entry.atoms
-    return _Row(entry.number, species_key(atoms), place_of(atoms), _formula(atoms), len(atoms), float(entry.energy))
+    return _Row(entry.number, species_key(atoms), *places_of(atoms), _formula(atoms), len(atoms), float(entry.energy))
 
 
 def _read_index(path):
     """Return the rows of an index, nothing for one that cannot be read: it is only a cache."""
     try:
-        return {
-            name: (size, time, [_Row(**row) for row in rows]) for name, (size, time, rows) in read_json(path).items()
-        }
-    except (UserError, ValueError, TypeError, AttributeError, OSError):
+        return {name: (size, time, [_Row(*row) for row in rows]) for name, size, time, rows in read_json_lines(path)}
+    except (UserError, ValueError, TypeError, OSError):
         return {}
 
 

@@ -8,7 +8,7 @@ No label is ever thrown away: the store is no output of a rule, and nothing here
         O32Te16-5e6f7a8b.extxyz one entry: geometry as first stored, labels, wall time, provenance
         claims/                 geometries that a process labels at this moment
         failed/                 geometries that the code gave no usable label, with the reason
-        .index.json             cache of the entries; made anew when files come or go
+        .index.jsonl             cache of the entries; made anew when files come or go
         .lock
 
 Several processes may use one store. Looking for a frame and claiming it are one step, done under a lock of the
@@ -175,7 +175,7 @@ class StoredSet(LabelSet):
             )
 
     def failure(self, frame, attempts):
-        """Return the reason why a frame got no label from the same inputs before, or None.
+        """Return (reason, file that keeps it) where a frame got no label from the same inputs before, or None.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class StoredSet(LabelSet):
         for path in sorted((self.folder / "failed").glob("*.json")):
             found = read_json(path)
             if found["attempts"] == attempts and same(frame, claims.geometry(found)):
-                return found["reason"]
+                return found["reason"], path
         return None
 
     def put_failure(self, frame, attempts, reason):

@@ -130,6 +130,9 @@ def test_energy_out_of_the_band_of_its_composition_is_a_failure(tmp_path, stored
     record = job.label_frame(frame_of(20), engine_of(tmp_path, "far"), stored)
     assert record.state == "failed" and "from the median of the 10 labels of this composition" in record.reason
     assert job.label_frame(frame_of(20, 24), engine_of(tmp_path, "far"), stored).state == "computed"
+    other = Store(tmp_path / "other").of(stored.settings)
+    record = job.label_frame(frame_of(20), engine_of(tmp_path, "far"), other, [LabelSet(stored.folder)])
+    assert record.state == "failed" and "from the median of the 10 labels" in record.reason
 
 
 def test_second_try_with_the_fallback_settings(tmp_path, stored):
@@ -174,9 +177,11 @@ def test_killed_job_leaves_nothing_and_the_next_labels_the_frame(tmp_path, store
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(Store(tmp_path / "labels").of(stored.settings)) == 0
-    record = job.label_frame(frame_of(), engine_of(tmp_path), stored)
+    assert len(list(tmp_path.glob("labelling-*"))) == 1
+    record = job.label_frame(frame_of(), engine_of(tmp_path), stored, scratch=tmp_path)
     assert record.state == "computed"
     assert list((stored.folder / "claims").glob("*.json")) == []
+    assert list(tmp_path.glob("labelling-*")) == []
     # The program of the killed job ended with it, and did not label the frame a second time.
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert f"slow {tmp_path}" not in running

@@ -135,14 +135,14 @@ def test_entries_come_and_go_behind_the_index(store):
     frames = [frame_of(seed) for seed in range(4)]
     for frame in frames[:3]:
         store.put(frame, label_of(frame))
-    assert (store.folder / ".index.json").is_file()
+    assert (store.folder / ".index.jsonl").is_file()
     elsewhere = Store(store.folder.parent).of(SETTINGS)
     elsewhere.find(frames[0]).file.unlink()
     store.put(frames[3], label_of(frames[3]))
     elsewhere.refresh()
     assert elsewhere.find(frames[0]) is None
     assert elsewhere.find(frames[3]) is not None
-    (store.folder / ".index.json").write_text("{")
+    (store.folder / ".index.jsonl").write_text("{")
     assert len(Store(store.folder.parent).of(SETTINGS)) == 3
 
 
@@ -351,8 +351,11 @@ def test_failure_is_known_for_the_same_attempts_only(store):
     assert store.failure(frame, "abc") is None
     store.put_failure(frame, "abc", "the self-consistency did not converge")
     store.put_failure(frame, "def", "too long")
-    assert store.failure(as_written_elsewhere(frame), "abc") == "the self-consistency did not converge"
-    assert store.failure(frame, "def") == "too long"
+    assert store.failure(as_written_elsewhere(frame), "abc")[0] == "the self-consistency did not converge"
+    reason, path = store.failure(frame, "def")
+    assert reason == "too long"
+    path.unlink()
+    assert store.failure(frame, "def") is None
     assert store.failure(frame, "ghi") is None
     assert store.failure(frame_of(2), "abc") is None
     assert len(LabelSet(store.folder)) == 0

@@ -1,0 +1,173 @@
+"""The frames of a study with the labels of sets and store; the labels of their own trajectories become the guide.
+
+The trajectories of such a study were made with a cheap method, and the labels are those of a better one. A frame that
+no set has is left without a label: no energy of it can be read by mistake. Frames of a set that are in no trajectory,
+for example those that a potential asked for, form a trajectory of their own.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from gapglass.base.errors import UserError
+from gapglass.frames import isolated
+from gapglass.frames.geometry import closest_pairs
+from gapglass.frames.trajectory import columns_of_labels, digest, row_of
+from gapglass.labels import places
+from gapglass.labels.sets import LabelSet
+
+log = logging.getLogger("gapglass")
+HARVESTED = "harvested"  # name of the trajectory of labelled frames that are in no other one
+
+
+def sets_of(labels):
+    """Return the sets and folders of the store whose labels a study may use, see ``places.folders``.
+
+    Parameters
+    ----------
+    labels : dict
+        Section ``labels`` of the configuration.
+
+    Returns
+    -------
+    list of LabelSet
+    """
+    return [LabelSet(folder) for folder in places.folders(labels)]
+
+
+@dataclass
+class _Counts:
+    """What the summary tells of the labels."""
+
+    labelled: int = 0
+    harvested: int = 0
+    virials: int = 0
+
+
+def attach(frames, table, summary, sets, e0="fitted"):
+    """Return frames, table and summary of an import with the labels of sets instead of those of the trajectories.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        Canonical frames with the labels of their trajectories, which become those of a guide. They are changed.
+    table : pandas.DataFrame
+    summary : dict
+        As from ``trajectory.import_frames``.
+    sets : list of LabelSet
+        Of the same settings; the first that has a frame gives its label.
+    e0 : "fitted" or dict
+        ``potential.e0``, with which the energies of isolated atoms in the sets must agree.
+
+    Returns
+    -------
+    frames : list of ase.Atoms
+        Those of the trajectories, then labelled frames that are in no trajectory.
+    table : pandas.DataFrame
+        ``labelled`` tells which frames have a label; energies and forces of the others are NaN.
+    summary : dict
+        ``labels`` besides: settings, fingerprint, ``n_labelled`` and ``n_harvested``.
+
+    Raises
+    ------
+    UserError
+        When no frame has a label, frames have labels of a guide already, or a labelled frame that is in no trajectory
+        states no temperature or has another species.
+    """
+    import pandas as pd
+
+    if summary["guide"]:
+        raise UserError(
+            "the trajectories have labels of a guide (guide_energy), and with `labels` their own energies and forces "
+            "are the guide; remove `labels`, or the guide from the files"
+        )
+    counts, taken, rows = _Counts(), set(), table.to_dict("records")
+    for frame, row in zip(frames, rows, strict=True):
+        frame.info["guide_energy"] = frame.info.pop("REF_energy")
+        frame.info.pop("REF_virial", None)
+        frame.arrays["guide_forces"] = frame.arrays.pop("REF_forces")
+        entry = next((entry for one in sets if (entry := one.find(frame)) is not None), None)
+        if entry is not None:
+            taken.add((entry.file, entry.number))
+            _label(frame, entry, counts)
+        row |= columns_of_labels(frame)
+    atoms = []
+    for entry in (entry for one in sets for entry in one.entries() if (entry.file, entry.number) not in taken):
+        if isolated.is_isolated(entry.atoms):
+            atoms.append(_of_atom(entry))
+            continue
+        frame = _harvested(entry, len(frames), summary["species"])
+        _label(frame, entry, counts)
+        frames.append(frame)
+        pairs = closest_pairs(frame)
+        # A number that follows from the geometry: the place in a set changes when frames are added to it.
+        rows.append(row_of(frame, str(entry.file), int(digest(frame)[:7], 16), min(pairs.values())))
+        for pair, distance in pairs.items():
+            known = summary["closest_distance_angstrom"]
+            known[pair] = min(distance, known.get(pair, distance))
+        counts.harvested += 1
+    settings = sets[0].settings
+    if not counts.labelled:
+        raise UserError(
+            f"no frame of the trajectories has a label in {', '.join(str(one.folder) for one in sets)} "
+            f"({settings.title}); name the right sets with labels.sets, or label frames"
+        )
+    log.info("%d of %d frames have labels of %s", counts.labelled, len(frames), settings.title)
+    summary = summary | {
+        "n_frames": len(frames),
+        "temperatures_k": sorted({frame.info["temperature"] for frame in frames}),
+        "guide": len(frames) - counts.harvested,
+        "virials": counts.virials > 0,
+        "n_virials": counts.virials,
+        "n_isolated": len(atoms),
+        "isolated_atom_energies": isolated.energies(atoms, summary["species"], e0, log),
+        "labels": {
+            "engine": settings.engine,
+            "version": settings.version,
+            "fingerprint": settings.fingerprint,
+            "folders": [str(one.folder) for one in sets],
+            "n_labelled": counts.labelled,
+            "n_harvested": counts.harvested,
+        },
+    }
+    if counts.harvested:
+        summary["trajectories"] = summary["trajectories"] | {HARVESTED: counts.harvested}
+    return frames, pd.DataFrame(rows), summary
+
+
+def _label(frame, entry, counts):
+    frame.info["REF_energy"] = entry.energy
+    frame.arrays["REF_forces"] = entry.forces
+    if entry.virial is not None:
+        frame.info["REF_virial"] = np.asarray(entry.virial).reshape(3, 3)
+        counts.virials += 1
+    counts.labelled += 1
+
+
+def _harvested(entry, number, species):
+    """Return the canonical frame of an entry that is in no trajectory, without its label."""
+    where = f"{entry.file}, frame {entry.number}"
+    temperature = entry.info.get("temperature")
+    if not isinstance(temperature, int | float | np.number):
+        raise UserError(
+            f"{where} is in no trajectory of the study and states no temperature (K); write temperature=... into its "
+            "comment line, or take it out of the set"
+        )
+    if strange := sorted(set(entry.atoms.symbols) - set(species)):
+        raise UserError(
+            f"{where} is in no trajectory of the study and holds {', '.join(strange)}; take it out of the set"
+        )
+    frame = entry.atoms.copy()
+    frame.info = {"frame": number, "trajectory": HARVESTED, "role": "extra", "temperature": float(temperature)}
+    return frame
+
+
+def _of_atom(entry):
+    """Return the energy of an isolated atom, as the import of trajectories counts it."""
+    return {
+        "symbol": entry.atoms.symbols[0],
+        "energy": entry.energy,
+        "trajectory": str(entry.file),
+        "source_index": entry.number,
+    }

@@ -1,0 +1,91 @@
+"""All labels that a study can use without a calculation: its read-only sets and its store, of one settings."""
+
+from dataclasses import dataclass
+
+from gapglass.base.errors import UserError
+from gapglass.labels import settings as label_settings
+from gapglass.labels.engines import create
+from gapglass.labels.job import ABSENT, Record, find, of_entry
+from gapglass.labels.sets import LabelSet
+from gapglass.labels.store import Store
+
+NO_ENGINE = "none"
+DEFAULT_STORE = "labels"
+
+
+@dataclass
+class Library:
+    """Labels of one settings.
+
+    Attributes
+    ----------
+    settings : Settings
+    sets : list of LabelSet
+        Of ``labels.sets``, in their order.
+    stored : StoredSet or None
+        The part of the store with the same settings; None with ``engine: none`` if there is none.
+    engine : Engine or None
+        None with ``engine: none``.
+    """
+
+    settings: label_settings.Settings
+    sets: list
+    stored: object = None
+    engine: object = None
+
+    def find(self, frame):
+        """Return the entry of a frame, or None."""
+        return find(frame, self.sets, self.stored)
+
+    def record(self, frame):
+        """Return the record of a frame that is not computed: stored, or absent."""
+        entry = self.find(frame)
+        if entry is None:
+            return Record(ABSENT, self.settings.fingerprint, reason="no set and no store has its label", notes=[])
+        return of_entry(entry, self.settings.fingerprint)
+
+    def entries(self):
+        """Yield all entries, those of the sets first; a frame that several have comes more than once."""
+        for labels in (*self.sets, *([self.stored] if self.stored is not None else [])):
+            yield from labels.entries()
+
+    def __len__(self):
+        return sum(map(len, self.sets)) + (len(self.stored) if self.stored is not None else 0)
+
+
+def open_library(section):
+    """Return the labels of the section ``labels`` of a configuration.
+
+    With an engine, sets must have its settings, and its part of the store is made if it is absent. With
+    ``engine: none``, the sets and the store tell the settings, which must be the same or be parted by
+    ``labels.settings``; nothing is written.
+
+    Parameters
+    ----------
+    section : dict
+        engine, store, sets, settings, and the keys of the engine.
+
+    Raises
+    ------
+    UserError
+        When the labels are of more than one settings; the message lists them.
+    """
+    store = Store(section.get("store") or DEFAULT_STORE)
+    sets = {str(folder): LabelSet(folder) for folder in section.get("sets") or ()}
+    found = {place: labels.settings for place, labels in sets.items()}
+    wanted = section.get("settings")
+    if section.get("engine", NO_ENGINE) == NO_ENGINE:
+        stored = store.sets()
+        settings = label_settings.choose(found | {place: of.settings for place, of in stored.items()}, wanted)
+        own = next((of for of in stored.values() if of.settings == settings), None)
+        return Library(settings, [of for of in sets.values() if of.settings == settings], own)
+    engine = create(section)
+    own = engine.settings()
+    if wanted is not None and not own.fingerprint.startswith(wanted):
+        raise UserError(
+            f"labels.settings is {wanted!r}, but the settings of labels.engine have the fingerprint {own.fingerprint} "
+            f"({own.title}); drop labels.settings, or use engine: none"
+        )
+    parted = {place: of for place, of in found.items() if wanted is None or of.fingerprint.startswith(wanted)}
+    settings = label_settings.choose({"labels.engine": own, **parted})
+    return Library(settings, [of for of in sets.values() if of.settings == settings], store.of(settings), engine)

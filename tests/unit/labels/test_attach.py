@@ -1,0 +1,169 @@
+"""Frames with the labels of sets: what becomes the guide, what has no label, and what is refused."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from ase import Atoms
+from label_frames import SETTINGS, frame_of, label_of
+
+from gapglass.base.errors import UserError
+from gapglass.frames import trajectory
+from gapglass.frames.store import read_frames, write_frames
+from gapglass.labels import attach, places
+from gapglass.labels import settings as label_settings
+from gapglass.labels.sets import LabelSet
+from gapglass.labels.store import Store
+
+ENTRY = {
+    "name": "cheap", "format": "auto", "companions": {}, "where": {}, "start": 0, "stop": None, "stride": 1,
+    "role": "reference", "temperature": None, "temperature_key": "temperature", "interval": 10, "weight": 1.0,
+    "weight_key": None, "sigma_factors": {"energy": 1.0, "force": 1.0, "virial": 1.0}, "keys": {}, "units": {},
+}  # fmt: skip
+CHECKS = {"energy_source": "auto", "max_force": 100.0, "min_distance": 0.0, "max_rejected_fraction": 0.0}
+
+
+def spaced(seed):
+    """Return a frame whose atoms are far enough apart for the checks of an import."""
+    rng = np.random.default_rng(seed)
+    grid = np.array([[i, j, k] for i in range(2) for j in range(2) for k in range(3)]) * [3.0, 3.0, 2.0]
+    return Atoms(["Te", "O", "O"] * 4, positions=grid + rng.uniform(-0.3, 0.3, (12, 3)), cell=[6, 6, 6], pbc=True)
+
+
+@pytest.fixture
+def cheap(tmp_path):
+    """Six frames with the labels of a cheap method, in a file, and the import of that file."""
+    frames = [spaced(seed) for seed in range(6)]
+    for number, frame in enumerate(frames):
+        frame.info = {"REF_energy": -1.0 - number, "temperature": 300.0, "REF_virial": np.eye(3) * 7}
+        frame.arrays["REF_forces"] = np.full((12, 3), 0.1)
+    path = tmp_path / "cheap.extxyz"
+    write_frames(path, frames)
+
+    def imported():
+        return trajectory.import_frames([ENTRY | {"file": str(path)}], CHECKS)
+
+    return SimpleNamespace(frames=frames, imported=imported, folder=tmp_path)
+
+
+def labelled(cheap, numbers, extra=(), name="better", settings=SETTINGS):
+    """Return a set with labels of some frames, and of further ones."""
+    store = Store(cheap.folder / name).of(settings)
+    for number in numbers:
+        store.put(cheap.frames[number], label_of(cheap.frames[number], energy=-100.0 - number))
+    for frame, energy, info in extra:
+        store.put(frame, label_of(frame, energy=energy) if len(frame) > 1 else alone(frame, energy), info)
+    return store.folder
+
+
+def alone(frame, energy):
+    label = label_of(frame, energy=energy, virial=None)
+    label.forces = np.zeros((1, 3))
+    return label
+
+
+def test_labels_of_the_trajectory_become_the_guide_and_only_labelled_frames_have_an_energy(cheap):
+    folder = labelled(cheap, [0, 3])
+    frames, table, summary = attach.attach(*cheap.imported(), [LabelSet(folder)])
+    assert table["labelled"].tolist() == [True, False, False, True, False, False]
+    for number, frame in enumerate(frames):
+        assert frame.info["guide_energy"] == -1.0 - number and np.all(frame.arrays["guide_forces"] == 0.1)
+        assert ("REF_energy" in frame.info) == (number in (0, 3)) == ("REF_forces" in frame.arrays)
+        assert ("REF_virial" in frame.info) == (number in (0, 3))
+    assert frames[3].info["REF_energy"] == -103.0 and np.allclose(frames[3].info["REF_virial"], np.diag([1, 2, 3]))
+    assert np.allclose(table["energy_ev"].dropna(), [-100, -103]) and table["energy_ev"].isna().sum() == 4
+    assert table["energy_ev_per_atom"].isna().tolist() == [False, True, True, False, True, True]
+    assert np.allclose(table["guide_energy_ev_per_atom"], [(-1.0 - number) / 12 for number in range(6)])
+    assert summary["guide"] == 6 and summary["n_virials"] == 2 and summary["virials"]
+    told = summary["labels"]
+    assert (told["n_labelled"], told["n_harvested"], told["fingerprint"]) == (2, 0, SETTINGS.fingerprint)
+    # Files of frames keep it so.
+    write_frames(cheap.folder / "frames.extxyz", frames)
+    again = read_frames(cheap.folder / "frames.extxyz")
+    assert ["REF_energy" in frame.info for frame in again] == table["labelled"].tolist()
+    assert ["REF_forces" in frame.arrays for frame in again] == table["labelled"].tolist()
+
+
+def test_first_set_that_has_a_frame_gives_its_label(cheap):
+    first, second = labelled(cheap, [0]), labelled(cheap, [1], name="other")
+    Store(cheap.folder / "other").of(SETTINGS).put(cheap.frames[0], label_of(cheap.frames[0], energy=-7.0))
+    frames, _, summary = attach.attach(*cheap.imported(), [LabelSet(first), LabelSet(second)])
+    assert [frame.info.get("REF_energy") for frame in frames[:2]] == [-100.0, -101.0]
+    assert summary["labels"]["n_labelled"] == 2
+    frames, _, summary = attach.attach(*cheap.imported(), [LabelSet(second), LabelSet(first)])
+    assert frames[0].info["REF_energy"] == -7.0
+    # The label that is not taken does not come back as a harvested frame.
+    assert len(frames) == 6 and summary["labels"]["n_harvested"] == 0
+
+
+def test_labelled_frames_of_no_trajectory_are_harvested(cheap):
+    more = [(spaced(50 + n), -50.0 - n, {"temperature": 1500.0}) for n in range(3)]
+    folder = labelled(cheap, [2], more)
+    frames, table, summary = attach.attach(*cheap.imported(), [LabelSet(folder)])
+    assert summary["trajectories"] == {"cheap": 6, "harvested": 3} and summary["n_frames"] == 9
+    assert summary["temperatures_k"] == [300.0, 1500.0]
+    part = table.tail(3)
+    assert (part["trajectory"] == "harvested").all() and (part["role"] == "extra").all() and part["labelled"].all()
+    assert part["frame"].tolist() == [6, 7, 8] and not part["guide"].any()
+    assert part["guide_energy_ev_per_atom"].isna().all()
+    assert sorted(part["energy_ev"]) == [-52.0, -51.0, -50.0]
+    # The place of a harvested frame stays when the set grows.
+    places_before = dict(zip(part["energy_ev"], part["source_index"], strict=True))
+    assert len(set(places_before.values())) == 3
+    labelled(cheap, [4], [(spaced(90), -90.0, {"temperature": 300.0})])
+    _, grown, _ = attach.attach(*cheap.imported(), [LabelSet(folder)])
+    after = dict(zip(grown["energy_ev"], grown["source_index"], strict=True))
+    assert {energy: after[energy] for energy in places_before} == places_before
+    assert all("guide_energy" not in frame.info for frame in frames[6:])
+
+
+def test_isolated_atoms_of_the_sets_give_e0_and_those_of_the_trajectories_do_not(cheap):
+    atom = Atoms("Te", positions=[[10, 10, 10]], cell=[20, 20, 20], pbc=True)
+    folder = labelled(cheap, [2], [(atom, -222.5, {"config_type": "isolated_atom"})])
+    imported = cheap.imported()
+    imported[2]["isolated_atom_energies"] = {"Te": -3.0}
+    frames, _, summary = attach.attach(*imported, [LabelSet(folder)])
+    assert len(frames) == 6 and summary["isolated_atom_energies"] == {"Te": -222.5}
+    with pytest.raises(UserError, match=r"potential\.e0\.Te is -3"):
+        attach.attach(*cheap.imported(), [LabelSet(folder)], e0={"Te": -3.0})
+
+
+def test_what_is_refused(cheap):
+    elsewhere = labelled(cheap, [], [(frame_of(3), -3.0, {"temperature": 300.0})], name="elsewhere")
+    with pytest.raises(UserError, match="no frame of the trajectories has a label"):
+        attach.attach(*cheap.imported(), [LabelSet(elsewhere)])
+    cold = labelled(cheap, [1], [(spaced(70), -3.0, {})], name="cold")
+    with pytest.raises(UserError, match=r"states no temperature \(K\)"):
+        attach.attach(*cheap.imported(), [LabelSet(cold)])
+    strange = spaced(71)
+    strange.symbols[0] = "Si"
+    silicon = labelled(cheap, [1], [(strange, -3.0, {"temperature": 300.0})], name="silicon")
+    with pytest.raises(UserError, match="holds Si"):
+        attach.attach(*cheap.imported(), [LabelSet(silicon)])
+    guided = cheap.imported()
+    guided[2]["guide"] = 6
+    with pytest.raises(UserError, match="labels of a guide"):
+        attach.attach(*guided, [LabelSet(silicon)])
+
+
+def section(cheap, sets=(), store="none", settings=None):
+    return {"engine": "none", "sets": [str(path) for path in sets], "store": str(cheap.folder / store),
+            "settings": settings}  # fmt: skip
+
+
+def test_folders_of_a_study_are_sets_and_store_of_the_same_settings(cheap):
+    own, shipped = labelled(cheap, [1], name="labels"), labelled(cheap, [2], name="shipped")
+    labels = section(cheap, [shipped], "labels")
+    assert places.folders(labels) == [shipped, own]
+    names = [path.split("/")[-1] for path in places.files_of(labels)]
+    assert names.count("settings.json") == 2 and sum(name.endswith(".extxyz") for name in names) == 2
+    assert [one.folder for one in attach.sets_of(labels)] == [shipped, own]
+    other = label_settings.Settings("cp2k", "2023.1", {"FUNCTIONAL": "PBE"})
+    third = labelled(cheap, [3], name="labels", settings=other)
+    with pytest.raises(UserError, match="2 different settings"):
+        places.folders(labels)
+    assert places.folders(labels | {"settings": other.fingerprint[:8]}) == [third]
+    with pytest.raises(UserError, match="no such folder"):
+        places.folders(section(cheap, [cheap.folder / "absent"]))
+    with pytest.raises(UserError, match="there are no labels"):
+        places.folders(section(cheap))
