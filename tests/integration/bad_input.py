@@ -20,6 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gapglass.frames import store
+from gapglass.labels import settings as label_settings
+
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/bad-input.md"
 BEFORE, FIRST, EARLY = "before any job", "in the first job (import)", "in an early job"
 
@@ -184,6 +187,11 @@ def info(name, value):
         atoms.info[name] = value
 
     return spoil
+
+
+def guide_of(atoms):
+    atoms.info["guide_energy"] = -1.0
+    atoms.arrays["guide_forces"] = np.zeros((len(atoms), 3))
 
 
 def guided(atoms):
@@ -422,10 +430,47 @@ def second_run(study):
     study.held = True
 
 
+def label_set(functional="BLYP", name="better", spoil=None, edit=None):
+    """Write a set with the labels of the study's own frames, as they are or spoilt, and name it in ``labels.sets``."""
+
+    def make(study):
+        settings = label_settings.Settings("cp2k", "2023.1", {"functional": functional})
+        label_settings.write(study.folder / name, settings)
+        frames = [atoms.copy() for atoms in study.frames]
+        for atoms in frames if spoil else []:
+            spoil(atoms)
+        store.write_frames(study.folder / name / "labels.extxyz", frames)
+        if edit:
+            path = study.folder / name / label_settings.FILE
+            path.write_text(edit(path.read_text()))
+        labels = study.data.setdefault("labels", {"engine": "none", "sets": []})
+        labels["sets"].append(name)
+
+    return make
+
+
+def both(*makers):
+    def make(study):
+        for maker in makers:
+            maker(study)
+
+    return make
+
+
+def moved(atoms):
+    atoms.positions += np.random.default_rng(int(atoms.info["step"])).uniform(0.02, 0.05, atoms.positions.shape)
+    del atoms.info["temperature"]
+
+
+def without_forces(atoms):
+    del atoms.arrays["REF_forces"]
+
+
 TEN = [f"{x}.0 1.0" for x in range(1, 13)]
 GRID = "echo 'LAMMPS (22 Jul 2025)'; echo '  1 by 1 by 1 MPI processor grid'"
 VALID = "study: a\ntrajectories:\n  - {name: a, file: run.extxyz, temperature: 300}\n"
-C, T, P, X, E = "configuration", "trajectories", "potentials and glass", "experiments", "environment"
+C, T, P, L, X = "configuration", "trajectories", "potentials and glass", "labels of a better method", "experiments"
+E = "environment"
 HYPER = "potential.hyperparameters"
 
 CASES = [
@@ -1381,6 +1426,71 @@ CASES = [
         "bonded without end",
         "Give glass.density between",
     ),
+    # -- labels of a better method
+    Case(
+        L,
+        "set that is absent",
+        "check",
+        key("labels", {"engine": "none", "sets": ["better"]}),
+        "labels.sets names better",
+        "mend the path",
+    ),
+    Case(
+        L,
+        "neither set nor store has a label",
+        "check",
+        key("labels", {"engine": "none"}),
+        "there are no labels",
+        "labels.store",
+    ),
+    Case(
+        L,
+        "folder that is no set of labels",
+        "plan",
+        key("labels", {"engine": "none", "sets": ["."]}),
+        ". is no set of labels",
+        "mend labels.sets",
+    ),
+    Case(
+        L,
+        "edited settings of a set",
+        "check",
+        label_set(edit=lambda text: text.replace("BLYP", "PBE")),
+        "better/settings.json states the fingerprint",
+        "restore it",
+    ),
+    Case(
+        L,
+        "labels of two functionals",
+        "check",
+        both(label_set(), label_set("PBE", "other")),
+        "functional: BLYP and PBE",
+        "Name one fingerprint with labels.settings",
+    ),
+    Case(
+        L,
+        "set of other frames than those of the study",
+        "import_frames",
+        label_set(spoil=moved),
+        "states no temperature (K)",
+        "take it out of the set",
+    ),
+    Case(
+        L,
+        "labels without forces",
+        "import_frames",
+        label_set(spoil=without_forces),
+        "better/labels.extxyz, frame 0 has no forces",
+        "remove the file",
+    ),
+    Case(
+        L,
+        "labels beside a guide of the trajectory",
+        "import_frames",
+        both(all_frames(guide_of), label_set()),
+        "the trajectories have labels of a guide",
+        "remove `labels`",
+    ),
     # -- experiments
     Case(
         X,
@@ -1646,7 +1756,7 @@ CASES = [
     ),
 ]
 
-GROUPS = (C, T, P, X, E)
+GROUPS = (C, T, P, L, X, E)
 
 
 def _cell(words):

@@ -125,6 +125,7 @@ def import_frames(study, folder=RESULTS / "frames"):
         composition=done["glass"]["composition"],
         e0=done["potential"]["e0"],
         same_order=done["descriptors"]["coulomb"]["permutation"] == "none",
+        labels=done.get("labels"),
     )
     return script("import_frames", params=parameters, output=Named(**outputs), config=done)
 

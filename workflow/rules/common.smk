@@ -14,9 +14,9 @@ try:
     from gapglass.base import files
     from gapglass.base.errors import UserError
     from gapglass.frames import readers
+    from gapglass.labels import places
     from gapglass.potential import build
     from gapglass.report import catalogue
-    from gapglass.selection import kinds
     from gapglass.selection.database import cut
     from gapglass.similarity import blocks
     from gapglass.study import (
@@ -44,6 +44,7 @@ try:
     inputs.check_files(config)
     if workflow.is_main_process:
         inputs.check_start(config)
+    LABEL_FILES = places.files_of(config["labels"]) if "labels" in config else []
     study = paths.Study(config, build.engine_digest())
     preflight.check_folder(study.folder)
     # A code may write forces, energies and cells into files beside its trajectory.

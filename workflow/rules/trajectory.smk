@@ -4,6 +4,7 @@
 checkpoint import_frames:
     input:
         TRAJECTORY_FILES,
+        labels=LABEL_FILES,
     output:
         frames=at("frames/frames.extxyz"),
         isolated=at("frames/isolated.extxyz"),
@@ -23,6 +24,7 @@ checkpoint import_frames:
         settings=config["import"],
         composition=config["glass"]["composition"],
         e0=config["potential"]["e0"],
+        labels=config.get("labels"),
         same_order=config["descriptors"]["coulomb"]["permutation"] == "none",
     message:
         "Reading and checking the trajectories"

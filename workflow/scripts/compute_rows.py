@@ -15,20 +15,20 @@ log.configure(snakemake.log[0], "rows of the fit", snakemake.params)
 settings, table = snakemake.params, files.read_table(snakemake.input.table)
 imported, sets = files.read_json(snakemake.input.summary), files.read_json(snakemake.input.sets)
 block, now = int(snakemake.wildcards.number), time_blocks.current(sets["runs"], table)
-first, pool = False, set(now["pool"])
+first, may_train = False, set(now["geometries" if settings.guide else "pool"])
 if "part" in dict(snakemake.wildcards.items()):
     database = files.read_json(snakemake.input.database)
     chosen = database["blocks"][block - 1]
     first = (int(snakemake.wildcards.part), block) == (1, 1)
-    classes = time_blocks.classes_of(chosen, database, table, now["pool"], now["reach"], settings.validation)
+    classes = time_blocks.classes_of(chosen, database, table, now["geometries"], now["reach"], settings.validation)
 else:
     of_block = table[cut(table["n_atoms"])[block - 1]]
-    of_block = of_block[of_block["frame"].isin(pool) & (of_block["guide"] if settings.guide else True)]
+    of_block = of_block[of_block["frame"].isin(may_train) & (of_block["guide"] if settings.guide else True)]
     chosen = of_block["frame"].tolist()
     first = block == 1 and not settings.guide
     classes = [time_blocks.TRAIN] * len(chosen)
     if settings.guide:
-        stretches = time_blocks.classes(table, now["pool"], now["reach"])
+        stretches = time_blocks.classes(table, now["geometries"], now["reach"])
         classes = [stretches[frame] for frame in chosen]
 frames = store.read_frames(snakemake.input.frames, chosen, table["offset_bytes"])
 if settings.guide:

@@ -2,6 +2,7 @@
 
 from gapglass.active_learning import learning_curves, learning_fits
 from gapglass.base import files, log
+from gapglass.clustering import energies
 from gapglass.frames import store
 from gapglass.potential import core, fit
 from gapglass.similarity import kernels
@@ -33,7 +34,7 @@ results, calibration = learning_fits.points(
     sizes=settings.sizes,
     given={
         "clusters": {name: files.read_table(path)["cluster"].to_numpy() for name, path in clusterings.items() if path},
-        "energies": table["energy_ev_per_atom"].to_numpy(),
+        "energies": energies.of_frames(table)[0],
         "distances": kernels.read_distance(snakemake.input.soap, snakemake.input.coulomb, delta, medians),
     },
     groups=learning_curves.group_of(table, settings.liquid_from),

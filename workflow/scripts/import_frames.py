@@ -2,12 +2,17 @@
 
 from gapglass.base import files, log
 from gapglass.frames import checks, isolated, store, trajectory
+from gapglass.labels import attach
 from gapglass.study.paths import Study
 
 log.configure(snakemake.log[0], "import_frames", snakemake.params)
+of_labels, e0 = snakemake.params.labels, snakemake.params.e0
+# With labels of their own, the energies of isolated atoms in the trajectories are those of the guide.
 frames, table, summary = trajectory.import_frames(
-    snakemake.params.trajectories, snakemake.params.settings, snakemake.params.e0
+    snakemake.params.trajectories, snakemake.params.settings, "fitted" if of_labels else e0
 )
+if of_labels:
+    frames, table, summary = attach.attach(frames, table, summary, attach.sets_of(of_labels), e0)
 checks.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])
 # The temperature of the reference is no parameter of the rule, because another one must not repeat the import.
 checks.check_reference(snakemake.params.composition, frames, Study(snakemake.config).reference_temperature())

@@ -4,6 +4,7 @@ import numpy as np
 
 from gapglass.active_learning import enlargement
 from gapglass.base import files, log, seeds
+from gapglass.clustering import energies
 from gapglass.frames import store
 from gapglass.potential import core, fit, memory
 from gapglass.selection import kinds, strategies, time_blocks
@@ -31,7 +32,7 @@ elif settings.strategy == "clusters":
     labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
     enlarged = enlarge(
         before, labels, size=size, train_fraction=settings.train_fraction, seed=settings.seed,
-        allocation=settings.allocation, draw=settings.draw, energies=table["energy_ev_per_atom"].to_numpy(),
+        allocation=settings.allocation, draw=settings.draw, energies=energies.of_frames(table)[0],
         distances=distances, pool=sets["pool"],
     )  # fmt: skip
 else:

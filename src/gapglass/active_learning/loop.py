@@ -229,7 +229,7 @@ def announce(decision, energy_tolerance):
     if best:
         error += f", {best['rmse_force_ev_per_angstrom']:.3f} eV/Å"
         if judged := best["data_or_model"]:
-            error += f" (about {judged['fall_percent']:.0f} % lower with twice the frames"
+            error += f" (about {judged['fall_percent']:.1f} % lower with twice the frames"
             error += f"), {best['cost_us_per_atom_step']:.1f} µs for an atom and a step"
     if "validation" in decision:
         found = decision["validation"]

@@ -38,6 +38,7 @@ def energy_spread(labels, energies):
     ----------
     labels : numpy.ndarray of int, shape (n,)
     energies : numpy.ndarray, shape (n,), eV/atom
+        NaN for frames that have none, which count in no spread.
 
     Returns
     -------
@@ -46,12 +47,13 @@ def energy_spread(labels, energies):
         paper's <sigma>_E), to which a cluster of one frame contributes 0. ``weighted_sigma_energy_mev_per_atom``: the
         same mean weighted by cluster size. ``n_singletons``: number of clusters of one frame.
     """
-    names, sizes = np.unique(labels, return_counts=True)
-    spread = np.array([np.std(energies[labels == name]) for name in names]) * 1000
+    known = np.isfinite(energies)
+    names, sizes = np.unique(labels[known], return_counts=True)
+    spread = np.array([np.std(energies[known & (labels == name)]) for name in names]) * 1000
     return {
         "mean_sigma_energy_mev_per_atom": float(spread.mean()),
         "weighted_sigma_energy_mev_per_atom": float(np.average(spread, weights=sizes)),
-        "n_singletons": int((sizes == 1).sum()),
+        "n_singletons": int((np.unique(labels, return_counts=True)[1] == 1).sum()),
     }
 
 
@@ -135,9 +137,12 @@ def order_by_energy(labels, energies):
     ----------
     labels : numpy.ndarray of int, shape (n,)
     energies : numpy.ndarray, shape (n,), eV/atom
+        A cluster whose frames have none (NaN) comes last.
     """
     names = np.unique(labels)
-    order = np.argsort([energies[labels == name].mean() for name in names], kind="stable")
+    members = [energies[labels == name] for name in names]
+    means = [of[np.isfinite(of)].mean() if np.isfinite(of).any() else np.inf for of in members]
+    order = np.argsort(means, kind="stable")
     new = np.empty(names.max() + 1, dtype=int)
     new[names[order]] = np.arange(len(names))
     return new[labels]

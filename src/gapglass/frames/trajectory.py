@@ -213,7 +213,7 @@ def _import_trajectory(entry, source, settings, imported):
         imported.frames.append(frame)
         for pair, distance in pairs.items():
             imported.closest[pair] = min(distance, imported.closest.get(pair, distance))
-        imported.rows.append(_row(frame, entry, index, min(pairs.values()), digest(atoms)))
+        imported.rows.append(row_of(frame, entry["file"], index, min(pairs.values())))
     guide.refuse_absent(source, of_guide, raw.atoms)
     if repeated:
         source.dropped["repetitions of an earlier frame"] += len(repeated)
@@ -323,25 +323,49 @@ def _canonical(raw, label, entry, number, position):
     return frame
 
 
-def _row(frame, entry, index, min_distance, digest):
+def row_of(frame, file, index, min_distance):
+    """Return the row of a canonical frame in frames/table.csv.
+
+    Parameters
+    ----------
+    frame : ase.Atoms
+    file : str
+    index : int
+        Place in the file, which tells the frames of a trajectory apart.
+    min_distance : float
+        Å, between any two atoms.
+    """
     volume = frame.get_volume()
     return {
         "frame": frame.info["frame"],
         "trajectory": frame.info["trajectory"],
         "role": frame.info["role"],
-        "source_file": entry["file"],
+        "source_file": file,
         "source_index": index,
         "time_ps": frame.info.get("time_ps", np.nan),
         "temperature_k": frame.info["temperature"],
         "n_atoms": len(frame),
         "formula": frame.get_chemical_formula(),
-        "energy_ev": frame.info["REF_energy"],
-        "energy_ev_per_atom": frame.info["REF_energy"] / len(frame),
-        "max_force_ev_per_angstrom": float(np.linalg.norm(frame.arrays["REF_forces"], axis=1).max()),
         "min_distance_angstrom": min_distance,
         "volume_angstrom3": volume,
         "density_g_per_cm3": frame.get_masses().sum() / volume * AMU_PER_A3_IN_G_PER_CM3,
-        "guide": "guide_energy" in frame.info,
+        **columns_of_labels(frame),
         # A table reader would take some digests for numbers if they did not begin with a letter.
-        "digest": f"x{digest[:16]}",
+        "digest": f"x{digest(frame)[:16]}",
+    }
+
+
+def columns_of_labels(frame):
+    """Return the columns of frames/table.csv that follow from the labels of a frame, NaN where it has none."""
+    labelled, energy, largest = "REF_energy" in frame.info, np.nan, np.nan
+    if labelled:
+        energy = frame.info["REF_energy"]
+        largest = float(np.linalg.norm(frame.arrays["REF_forces"], axis=1).max())
+    return {
+        "labelled": labelled,
+        "energy_ev": energy,
+        "energy_ev_per_atom": energy / len(frame),
+        "max_force_ev_per_angstrom": largest,
+        "guide": "guide_energy" in frame.info,
+        "guide_energy_ev_per_atom": frame.info.get("guide_energy", np.nan) / len(frame),
     }

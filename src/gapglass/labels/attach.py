@@ -12,6 +12,7 @@ import numpy as np
 
 from gapglass.base.errors import UserError
 from gapglass.frames import isolated
+from gapglass.frames.checks import Seen
 from gapglass.frames.geometry import closest_pairs
 from gapglass.frames.trajectory import columns_of_labels, digest, row_of
 from gapglass.labels import places
@@ -87,15 +88,17 @@ def attach(frames, table, summary, sets, e0="fitted"):
         frame.info["guide_energy"] = frame.info.pop("REF_energy")
         frame.info.pop("REF_virial", None)
         frame.arrays["guide_forces"] = frame.arrays.pop("REF_forces")
-        entry = next((entry for one in sets if (entry := one.find(frame)) is not None), None)
-        if entry is not None:
-            taken.add((entry.file, entry.number))
-            _label(frame, entry, counts)
+        entries = [entry for one in sets if (entry := one.find(frame)) is not None]
+        taken |= {(entry.file, entry.number) for entry in entries}
+        if entries:
+            _label(frame, entries[0], counts)
         row |= columns_of_labels(frame)
-    atoms = []
+    atoms, seen = [], Seen()
     for entry in (entry for one in sets for entry in one.entries() if (entry.file, entry.number) not in taken):
         if isolated.is_isolated(entry.atoms):
             atoms.append(_of_atom(entry))
+            continue
+        if seen.find(entry.atoms, entry.file) is not None:  # two sets hold it
             continue
         frame = _harvested(entry, len(frames), summary["species"])
         _label(frame, entry, counts)
@@ -108,7 +111,7 @@ def attach(frames, table, summary, sets, e0="fitted"):
             known[pair] = min(distance, known.get(pair, distance))
         counts.harvested += 1
     settings = sets[0].settings
-    if not counts.labelled:
+    if counts.labelled == counts.harvested:
         raise UserError(
             f"no frame of the trajectories has a label in {', '.join(str(one.folder) for one in sets)} "
             f"({settings.title}); name the right sets with labels.sets, or label frames"

@@ -13,6 +13,7 @@ from gapglass.potential import confidence, engine
 log = logging.getLogger("gapglass")
 
 SETS = ("train", "test", "validation", "holdout", "unused")
+UNLABELLED = "unlabelled"  # frames without a label, of which only the potential's own energies are known
 
 
 def rmse(differences, weights=None):
@@ -122,7 +123,8 @@ def evaluate(potential, frames, database, blocks):
         Set -> RMSE of energy and force, see ``errors``, and, where the frames of the set lie in blocks of time,
         ``intervals`` of both at 95 % and ``n_blocks``.
     predictions : pandas.DataFrame
-        A row per frame: frame, set, temperature_k, trajectory, energy_reference_ev_per_atom, energy_gap_ev_per_atom.
+        A row per frame: frame, set (one of ``SETS``, or ``UNLABELLED``), temperature_k, trajectory,
+        energy_reference_ev_per_atom (NaN without a label), energy_gap_ev_per_atom.
     forces : dict of numpy.ndarray
         frame, shape (n_atoms_total,); reference and gap, shape (n_atoms_total, 3), eV/Å, float32.
 
@@ -161,16 +163,18 @@ def tabulate(frames, database, energies, forces, blocks):
     predictions = pd.DataFrame(
         {
             "frame": range(len(frames)),
-            "set": [parts[i] for i in range(len(frames))],
+            "set": [parts.get(i, UNLABELLED) for i in range(len(frames))],
             "temperature_k": [frame.info["temperature"] for frame in frames],
             "trajectory": [frame.info["trajectory"] for frame in frames],
-            "energy_reference_ev_per_atom": [frame.info["REF_energy"] / len(frame) for frame in frames],
+            "energy_reference_ev_per_atom": [frame.info.get("REF_energy", np.nan) / len(frame) for frame in frames],
             "energy_gap_ev_per_atom": energies / sizes,
         }
     )
     arrays = {
         "frame": np.repeat(np.arange(len(frames)), sizes),
-        "reference": np.concatenate([frame.arrays["REF_forces"] for frame in frames]).astype(np.float32),
+        "reference": np.concatenate(
+            [frame.arrays.get("REF_forces", np.full((len(frame), 3), np.nan)) for frame in frames]
+        ).astype(np.float32),
         "gap": np.concatenate(forces).astype(np.float32),
     }
     return of_set, predictions, arrays

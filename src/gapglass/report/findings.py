@@ -86,7 +86,7 @@ def limited_by(summaries):
         most = judged["any_number"]
         found[name] = (
             f"The {judged['limit']} limits the error of {name}: twice as many frames would lower it by about "
-            f"{judged['fall_percent']:.0f} %, and any number of frames of this kind to about "
+            f"{judged['fall_percent']:.1f} %, and any number of frames of this kind to about "
             f"{most['rmse_energy_mev_per_atom']:.2f} meV/atom and {most['rmse_force_ev_per_angstrom']:.3f} eV/Å, in "
             f"the cross-validation. It costs about {summary['cost_us_per_atom_step']:.1f} µs for an atom and a step. "
             + (

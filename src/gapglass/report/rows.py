@@ -133,7 +133,7 @@ def _limited(row):
     """Return whether data or model limited the errors of an iteration, and how much more frames would lower them."""
     if pd.isna(row["limited_by"]):
         return "not estimated"
-    return f"{row['limited_by']} ({row['fall_with_twice_the_frames_percent']:.0f} %)"
+    return f"{row['limited_by']} ({row['fall_with_twice_the_frames_percent']:.1f} %)"
 
 
 def _judged(row):

@@ -91,18 +91,23 @@ def current(sets, table):
     Returns
     -------
     dict
-        ``pool``, ``guard``, ``validation`` and ``holdout``, sorted frame numbers; ``known``, the frames of the pool
-        that were there when the study began (frames that came later are in the pool); ``blocks``: of validation and
-        holdout, a list of ``run`` and ``frames``; ``reach``: trajectory -> frames, for ``classes``.
+        ``pool``, ``guard``, ``validation`` and ``holdout``, sorted frame numbers; ``blocks``: of validation and
+        holdout, a list of ``run`` and ``frames``; ``reach``: trajectory -> frames, for ``classes``. Of these sets,
+        only frames with a label are listed. ``geometries``: the frames of the pool, labelled or not (frames that came
+        later are in the pool); ``known``: those of them that were there when the study began.
     """
     keys = zip(table["trajectory"].astype(str), table["source_index"], strict=True)
     pairs = zip(keys, table["frame"], strict=True)
     frame_of = {(trajectory, int(place)): int(frame) for (trajectory, place), frame in pairs}
+    labelled = set(table.loc[table["labelled"], "frame"])
     found = {name: [] for name in (*PARTS, "known")}
-    found["blocks"], found["reach"] = {name: [] for name in TESTS}, {}
+    found["blocks"], found["reach"], apart = {name: [] for name in TESTS}, {}, set()
 
     def here(trajectory, places):
         return [frame_of[trajectory, place] for place in places if (trajectory, place) in frame_of]
+
+    def with_label(frames):
+        return [frame for frame in frames if frame in labelled]
 
     for number, run in enumerate(sets):
         name = run["trajectory"]
@@ -110,12 +115,15 @@ def current(sets, table):
         found["guard"] += here(name, run["guard"])
         found["reach"][name] = max(run["reach"], found["reach"].get(name, 0))
         for part in TESTS:
-            blocks = [frames for frames in (here(name, block) for block in run[part]) if frames]
+            blocks = [here(name, block) for block in run[part]]
+            apart |= {frame for frames in blocks for frame in frames}
+            blocks = [frames for frames in map(with_label, blocks) if frames]
             found["blocks"][part] += [{"run": number, "frames": frames} for frames in blocks]
             found[part] += [frame for frames in blocks for frame in frames]
-    apart = {frame for name in ("guard", *TESTS) for frame in found[name]}
-    found["pool"] = [int(frame) for frame in table["frame"] if frame not in apart]
-    return found | {name: sorted(found[name]) for name in (*PARTS, "known")}
+    apart |= set(found["guard"])
+    found["geometries"] = [int(frame) for frame in table["frame"] if frame not in apart]
+    found["pool"], found["guard"] = with_label(found["geometries"]), with_label(found["guard"])
+    return found | {name: sorted(found[name]) for name in (*PARTS, "known", "geometries")}
 
 
 def classes(table, pool, reach, n_folds=N_FOLDS):

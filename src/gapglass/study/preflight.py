@@ -14,6 +14,7 @@ from gapglass.base.errors import REINSTALL, UserError
 from gapglass.base.programs import program
 from gapglass.base.versions import versions
 from gapglass.glass.quip_plugin import NO_COMPILER, compiler_name
+from gapglass.labels import places
 from gapglass.study.config import read
 from gapglass.study.inputs import check_files, check_start
 
@@ -157,6 +158,8 @@ def check_study(path):
     config = read(path)
     check_files(config)
     check_start(config)
+    if "labels" in config:
+        places.files_of(config["labels"])
     results = f"results/{config['study']}"
     check_folder(results)
     check_writable(results)

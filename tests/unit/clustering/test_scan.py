@@ -1,8 +1,10 @@
 """The scan over N_c, and the distances and energies of clusters by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from gapglass.clustering import energies as energies_of
 from gapglass.clustering import scan
 
 
@@ -29,6 +31,25 @@ def test_mean_cluster_distance_by_hand():
     distances = np.array([[0, 1, 4, 6], [1, 0, 5, 7], [4, 5, 0, 2], [6, 7, 2, 0]], float)
     assert scan.mean_cluster_distance(distances, np.array([0, 0, 1, 1])) == pytest.approx(5.5)
     assert scan.mean_cluster_distance(distances, np.array([0, 0, 1, 2])) == pytest.approx((4.5 + 6.5 + 2) / 3)
+
+
+def test_frames_without_energy_count_in_no_spread_and_their_clusters_come_last():
+    labels = np.array([0, 0, 1, 1, 1, 2, 3])
+    energies = np.array([np.nan, np.nan, -1.0, np.nan, -1.2, -2.0, np.nan])
+    spread = scan.energy_spread(labels, energies)
+    # The clusters of -1.0 and -1.2 and of -2.0 alone; the two without energies have no spread.
+    assert spread["mean_sigma_energy_mev_per_atom"] == pytest.approx((100 + 0) / 2)
+    assert spread["weighted_sigma_energy_mev_per_atom"] == pytest.approx(100 * 2 / 3)
+    assert spread["n_singletons"] == 2
+    assert scan.order_by_energy(labels, energies).tolist() == [2, 2, 1, 1, 1, 0, 3]
+
+
+def test_energies_are_those_of_the_guide_where_labels_are_missing():
+    table = pd.DataFrame({"labelled": True, "energy_ev_per_atom": [1.0, 2.0], "guide_energy_ev_per_atom": [3.0, 4.0]})
+    found, source = energies_of.of_frames(table)
+    assert (found.tolist(), source) == ([1.0, 2.0], "labels")
+    found, source = energies_of.of_frames(table.assign(labelled=[True, False]))
+    assert (found.tolist(), source) == ([3.0, 4.0], "guide")
 
 
 def test_energy_spread_by_hand():

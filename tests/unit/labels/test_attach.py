@@ -32,8 +32,8 @@ def spaced(seed):
 
 @pytest.fixture
 def cheap(tmp_path):
-    """Six frames with the labels of a cheap method, in a file, and the import of that file."""
-    frames = [spaced(seed) for seed in range(6)]
+    """Twelve frames with the labels of a cheap method, in a file, and the import of that file."""
+    frames = [spaced(seed) for seed in range(12)]
     for number, frame in enumerate(frames):
         frame.info = {"REF_energy": -1.0 - number, "temperature": 300.0, "REF_virial": np.eye(3) * 7}
         frame.arrays["REF_forces"] = np.full((12, 3), 0.1)
@@ -65,16 +65,16 @@ def alone(frame, energy):
 def test_labels_of_the_trajectory_become_the_guide_and_only_labelled_frames_have_an_energy(cheap):
     folder = labelled(cheap, [0, 3])
     frames, table, summary = attach.attach(*cheap.imported(), [LabelSet(folder)])
-    assert table["labelled"].tolist() == [True, False, False, True, False, False]
+    assert table["labelled"].tolist() == [True, False, False, True, *[False] * 8]
     for number, frame in enumerate(frames):
         assert frame.info["guide_energy"] == -1.0 - number and np.all(frame.arrays["guide_forces"] == 0.1)
         assert ("REF_energy" in frame.info) == (number in (0, 3)) == ("REF_forces" in frame.arrays)
         assert ("REF_virial" in frame.info) == (number in (0, 3))
     assert frames[3].info["REF_energy"] == -103.0 and np.allclose(frames[3].info["REF_virial"], np.diag([1, 2, 3]))
-    assert np.allclose(table["energy_ev"].dropna(), [-100, -103]) and table["energy_ev"].isna().sum() == 4
-    assert table["energy_ev_per_atom"].isna().tolist() == [False, True, True, False, True, True]
-    assert np.allclose(table["guide_energy_ev_per_atom"], [(-1.0 - number) / 12 for number in range(6)])
-    assert summary["guide"] == 6 and summary["n_virials"] == 2 and summary["virials"]
+    assert np.allclose(table["energy_ev"].dropna(), [-100, -103]) and table["energy_ev"].isna().sum() == 10
+    assert table["energy_ev_per_atom"].isna().tolist() == [number not in (0, 3) for number in range(12)]
+    assert np.allclose(table["guide_energy_ev_per_atom"], [(-1.0 - number) / 12 for number in range(12)])
+    assert summary["guide"] == 12 and summary["n_virials"] == 2 and summary["virials"]
     told = summary["labels"]
     assert (told["n_labelled"], told["n_harvested"], told["fingerprint"]) == (2, 0, SETTINGS.fingerprint)
     # Files of frames keep it so.
@@ -93,18 +93,18 @@ def test_first_set_that_has_a_frame_gives_its_label(cheap):
     frames, _, summary = attach.attach(*cheap.imported(), [LabelSet(second), LabelSet(first)])
     assert frames[0].info["REF_energy"] == -7.0
     # The label that is not taken does not come back as a harvested frame.
-    assert len(frames) == 6 and summary["labels"]["n_harvested"] == 0
+    assert len(frames) == 12 and summary["labels"]["n_harvested"] == 0
 
 
 def test_labelled_frames_of_no_trajectory_are_harvested(cheap):
     more = [(spaced(50 + n), -50.0 - n, {"temperature": 1500.0}) for n in range(3)]
     folder = labelled(cheap, [2], more)
     frames, table, summary = attach.attach(*cheap.imported(), [LabelSet(folder)])
-    assert summary["trajectories"] == {"cheap": 6, "harvested": 3} and summary["n_frames"] == 9
+    assert summary["trajectories"] == {"cheap": 12, "harvested": 3} and summary["n_frames"] == 15
     assert summary["temperatures_k"] == [300.0, 1500.0]
     part = table.tail(3)
     assert (part["trajectory"] == "harvested").all() and (part["role"] == "extra").all() and part["labelled"].all()
-    assert part["frame"].tolist() == [6, 7, 8] and not part["guide"].any()
+    assert part["frame"].tolist() == [12, 13, 14] and not part["guide"].any()
     assert part["guide_energy_ev_per_atom"].isna().all()
     assert sorted(part["energy_ev"]) == [-52.0, -51.0, -50.0]
     # The place of a harvested frame stays when the set grows.
@@ -114,7 +114,7 @@ def test_labelled_frames_of_no_trajectory_are_harvested(cheap):
     _, grown, _ = attach.attach(*cheap.imported(), [LabelSet(folder)])
     after = dict(zip(grown["energy_ev"], grown["source_index"], strict=True))
     assert {energy: after[energy] for energy in places_before} == places_before
-    assert all("guide_energy" not in frame.info for frame in frames[6:])
+    assert all("guide_energy" not in frame.info for frame in frames[12:])
 
 
 def test_isolated_atoms_of_the_sets_give_e0_and_those_of_the_trajectories_do_not(cheap):
@@ -123,7 +123,7 @@ def test_isolated_atoms_of_the_sets_give_e0_and_those_of_the_trajectories_do_not
     imported = cheap.imported()
     imported[2]["isolated_atom_energies"] = {"Te": -3.0}
     frames, _, summary = attach.attach(*imported, [LabelSet(folder)])
-    assert len(frames) == 6 and summary["isolated_atom_energies"] == {"Te": -222.5}
+    assert len(frames) == 12 and summary["isolated_atom_energies"] == {"Te": -222.5}
     with pytest.raises(UserError, match=r"potential\.e0\.Te is -3"):
         attach.attach(*cheap.imported(), [LabelSet(folder)], e0={"Te": -3.0})
 
@@ -141,7 +141,7 @@ def test_what_is_refused(cheap):
     with pytest.raises(UserError, match="holds Si"):
         attach.attach(*cheap.imported(), [LabelSet(silicon)])
     guided = cheap.imported()
-    guided[2]["guide"] = 6
+    guided[2]["guide"] = 12
     with pytest.raises(UserError, match="labels of a guide"):
         attach.attach(*guided, [LabelSet(silicon)])
 

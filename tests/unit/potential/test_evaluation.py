@@ -19,6 +19,24 @@ def test_errors_by_hand(blyp_frames):
         failures.refuse_unusable({"rmse_energy_mev_per_atom": np.nan})
 
 
+def test_frames_without_a_label_are_predicted_and_count_in_no_error(blyp_frames):
+    frames = [frame.copy() for frame in blyp_frames[:3]]
+    energies = np.array([frame.info["REF_energy"] + 0.048 for frame in frames])
+    forces = [frame.arrays["REF_forces"] + 0.3 for frame in frames]
+    del frames[1].info["REF_energy"], frames[1].arrays["REF_forces"]
+    for frame in frames:
+        frame.info |= {"temperature": 300.0, "trajectory": "glass"}
+    database = {"train": [0], "holdout": [2]}
+    errors, predictions, arrays = evaluation.tabulate(frames, database, energies, forces, {})
+    assert predictions["set"].tolist() == ["train", "unlabelled", "holdout"]
+    assert predictions["energy_reference_ev_per_atom"].isna().tolist() == [False, True, False]
+    assert np.allclose(predictions["energy_gap_ev_per_atom"] * len(frames[0]), energies)
+    assert errors["holdout"]["rmse_energy_mev_per_atom"] == pytest.approx(1.0)
+    assert errors["unused"]["rmse_energy_mev_per_atom"] is None
+    unknown = np.isnan(arrays["reference"]).all(axis=1)
+    assert np.array_equal(unknown, arrays["frame"] == 1) and np.isfinite(arrays["gap"]).all()
+
+
 def test_potentials_are_compared_where_no_loop_has_been():
     def predictions(sets, error):
         reference = np.zeros(4)

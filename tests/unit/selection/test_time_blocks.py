@@ -17,7 +17,8 @@ def table_of(*plateaus):
     for trajectory, temperature, number in plateaus:
         for _ in range(number):
             place = places.get(trajectory, 0)
-            rows.append({"trajectory": trajectory, "source_index": place, "temperature_k": temperature})
+            row = {"trajectory": trajectory, "source_index": place, "temperature_k": temperature, "labelled": True}
+            rows.append(row)
             places[trajectory] = place + 1
     return pd.DataFrame(rows).rename_axis("frame").reset_index()
 
@@ -218,7 +219,7 @@ def test_training_frames_that_lie_in_each_others_guard_leave_no_fold():
 def test_temperatures_of_a_ramp_count_as_one_plateau():
     """Frames that each state a temperature of their own would be plateaus of one frame, of which none is set aside."""
     steady, ramp = [300.0] * 20, [300.0 + 7 * i for i in range(1, 41)]
-    table = pd.DataFrame({"frame": range(60), "trajectory": "a", "source_index": range(60)})
+    table = pd.DataFrame({"frame": range(60), "trajectory": "a", "source_index": range(60), "labelled": True})
     table = table.assign(temperature_k=[*steady, *ramp])
     assert [part["frame"].tolist() for part in time_blocks.plateaus(table)] == [
         list(range(20)),
@@ -293,3 +294,19 @@ def test_unrelated_snapshots_are_blocks_of_one_frame():
     assert run["edges"] == list(range(25)) and run["guard"] == 0
     division = time_blocks.leave_out([run], 0.25, seed=1)
     assert len(division["holdout"]) == 6 and division["guard"] == []
+
+
+def test_frames_without_a_label_are_in_no_set_but_their_geometries_may_train():
+    table = table_of(("a", 300.0, 60), ("b", 600.0, 60))
+    table["labelled"] = table["frame"] % 3 == 0
+    sets = stored(table)
+    every, some = time_blocks.current(sets, table.assign(labelled=True)), time_blocks.current(sets, table)
+    for name in ("pool", "guard", "validation", "holdout"):
+        assert some[name] == [frame for frame in every[name] if frame % 3 == 0] != []
+    assert some["geometries"] == every["geometries"] == every["pool"] and some["known"] == every["known"]
+    for name in time_blocks.TESTS:
+        wanted = [{**block, "frames": [i for i in block["frames"] if i % 3 == 0]} for block in every["blocks"][name]]
+        assert some["blocks"][name] == [block for block in wanted if block["frames"]]
+    # No geometry that tests, labelled or not, and none of its guard, may train.
+    apart = {frame for name in ("guard", "validation", "holdout") for frame in every[name]}
+    assert not apart & set(some["geometries"])

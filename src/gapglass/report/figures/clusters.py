@@ -8,7 +8,12 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
+from gapglass.clustering import energies
 from gapglass.report.figures.style import COLUMN, PAGE
+
+# Of the energies by which the clusters are judged, see ``energies.of_frames``.
+LABELS = {"labels": "energy (eV/atom)", "guide": "energy of the guide (eV/atom)"}
+COLUMNS = {"labels": "energy_ev_per_atom", "guide": "guide_energy_ev_per_atom"}
 
 
 def cluster_colours(n_clusters):
@@ -106,20 +111,24 @@ def clusters(table, best):
         squeeze=False,
         width_ratios=[max(n, 0.25 * max(lengths)) for n in lengths],
     )
+    of_frames, source = energies.of_frames(table)
+    table = table.reset_index(drop=True)
     for axes, name in zip(panels[0], names, strict=True):
         part = table[table["trajectory"] == name]
         timed = part["time_ps"].notna().all()
         x = part["time_ps"] if timed else np.arange(len(part))
-        energy, colours = part["energy_ev_per_atom"], _style(best["n_clusters"])
+        energy, colours = of_frames[part.index], _style(best["n_clusters"])
         points = axes.scatter(x, energy, c=part["cluster"], s=7, **colours)
         axes.set_title(name)
         axes.set_xlabel("time (ps)" if timed else "frame")
         _plateaus(axes, np.asarray(x), part["temperature_k"].to_numpy())
-    panels[0][0].set_ylabel("energy (eV/atom)")
+    panels[0][0].set_ylabel(LABELS[source])
     figure.colorbar(
         points, ax=panels[0][-1], label="cluster, by rising energy", ticks=MaxNLocator(integer=True, nbins=6)
     )
-    return figure, table[["frame", "trajectory", "time_ps", "temperature_k", "energy_ev_per_atom", "cluster"]]
+    numbers = table[["frame", "trajectory", "time_ps", "temperature_k"]].copy()
+    numbers[COLUMNS[source]] = of_frames
+    return figure, numbers.assign(cluster=table["cluster"])
 
 
 def _plateaus(axes, x, temperature):
@@ -154,11 +163,13 @@ def clusters_by_delta(table, labels):
     figure, panels = plt.subplots(
         rows, columns, figsize=(PAGE, 1.6 * rows + 0.4), sharex=True, sharey=True, squeeze=False
     )
-    numbers = table[["frame", "trajectory", "energy_ev_per_atom"]].copy()
+    of_frames, source = energies.of_frames(table)
+    numbers = table[["frame", "trajectory"]].copy()
+    numbers[COLUMNS[source]] = of_frames
     for axes, (value, found) in zip(panels.flat, sorted(labels.items()), strict=False):
         n_clusters = int(found.max()) + 1
-        energy, colours = table["energy_ev_per_atom"], _style(n_clusters)
-        axes.scatter(table["frame"], energy, c=found, s=2, linewidth=0, rasterized=True, **colours)
+        colours = _style(n_clusters)
+        axes.scatter(table["frame"], of_frames, c=found, s=2, linewidth=0, rasterized=True, **colours)
         axes.set_title(rf"$\delta$ = {value:g}, $N_c$ = {n_clusters}", fontsize=8)
         numbers[f"cluster_delta_{value:g}"] = found
     for axes in panels.flat[len(labels) :]:
@@ -168,7 +179,7 @@ def clusters_by_delta(table, labels):
         lowest = panels[(len(labels) - 1 - column) // columns, column]
         lowest.xaxis.set_tick_params(labelbottom=True)
         lowest.set_xlabel("frame")
-    figure.supylabel("energy (eV/atom)", fontsize=9)
+    figure.supylabel(LABELS[source], fontsize=9)
     return figure, numbers
 
 
