@@ -61,6 +61,7 @@ def test_cp2k_labels_a_molecule_and_its_forces_are_the_derivatives_of_its_energy
 
 
 @needs_cp2k
+@pytest.mark.slow
 def test_virial_of_cp2k_is_the_derivative_of_the_energy_with_the_strain(tmp_path, hydrogen_engine):
     """A positive virial pushes the cell apart: the energy falls as the cell grows."""
     engine = hydrogen_engine

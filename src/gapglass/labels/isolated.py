@@ -69,7 +69,7 @@ def label_atom(symbol, engine, stored, sets=(), *, spins=None, edge=EDGE, **opti
     edge : float
         Å.
     **options
-        Of ``job.label_frame``.
+        Of ``job.Options``.
 
     Raises
     ------

@@ -21,6 +21,7 @@ from gapglass.labels.engines import running
 from gapglass.labels.label import LabelFailed
 from gapglass.labels.matching import bare, mean_displacement, species_key
 from gapglass.labels.settings import digest_of
+from gapglass.labels.store import POLL
 
 log = logging.getLogger("gapglass")
 STORED, COMPUTED, RETRIED, FAILED, ABSENT = "stored", "computed", "retried", "failed", "absent"
@@ -69,6 +70,37 @@ class Record:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Options:
+    """How frames are labelled.
+
+    Attributes
+    ----------
+    keep : path-like or None
+        Folder for inputs and outputs of the calculations; a subfolder for each try.
+    guesses : path-like or None
+        Folder with wave functions of the last frames, for the first guess of this one.
+    max_seconds : float or None
+        Wall time of one try.
+    provenance : dict or None
+        Words and numbers that the entry keeps, such as trajectory, step and temperature.
+    spin : int or None
+        Number of unpaired electrons of an isolated atom.
+    scratch : path-like or None
+        Folder of this frame alone in which the calculations run; by default that of the system.
+    poll : float
+        Seconds between two looks at a frame that another process labels.
+    """
+
+    keep: str | Path | None = None
+    guesses: str | Path | None = None
+    max_seconds: float | None = None
+    provenance: dict | None = None
+    spin: int | None = None
+    scratch: str | Path | None = None
+    poll: float = POLL
+
+
 def find(frame, sets, stored=None):
     """Return the entry of a frame in some sets or else in the set of the store, or None.
 
@@ -110,7 +142,7 @@ def _core_seconds(info):
     return None if seconds is None else seconds * int(info.get("ranks", 1)) * int(info.get("threads", 1))
 
 
-def label_frame(frame, engine, stored, sets=(), *, keep=None, guesses=None, max_seconds=None, provenance=None, **more):
+def label_frame(frame, engine, stored, sets=(), **options):
     """Return the record of a frame, which is labelled if no set and no store has its label.
 
     Parameters
@@ -121,30 +153,21 @@ def label_frame(frame, engine, stored, sets=(), *, keep=None, guesses=None, max_
         Set of the store with the settings of the engine.
     sets : sequence of LabelSet
         Read-only sets of the same settings, searched first.
-    keep : path-like, optional
-        Folder for inputs and outputs of the calculations; a subfolder for each try.
-    guesses : path-like, optional
-        Folder with wave functions of the last frames, for the first guess of this one.
-    max_seconds : float, optional
-        Wall time of one try.
-    provenance : dict, optional
-        Words and numbers that the entry keeps, such as trajectory, step and temperature.
-    **more
-        ``spin`` (number of unpaired electrons of an isolated atom), ``poll`` (s) and ``scratch`` (folder of this frame
-        alone in which the calculations run; by default that of the system).
+    **options
+        Of ``Options``.
 
     Raises
     ------
     UserError
         For mistakes of the settings and of the machine, which other frames would meet too.
     """
+    options = Options(**options)
     fingerprint = engine.settings().fingerprint
     _refuse_other_settings(fingerprint, (*sets, stored))
     if (entry := find(frame, sets)) is not None:
         return of_entry(entry, fingerprint)
-    attempts = digest_of("\n".join([*engine.attempts(), repr(max_seconds)]))
-    poll = {"poll": more["poll"]} if "poll" in more else {}
-    with stored.claimed(frame, **poll) as entry:
+    attempts = digest_of("\n".join([*engine.attempts(), repr((options.max_seconds, options.spin))]))
+    with stored.claimed(frame, options.poll) as entry:
         if entry is not None:
             return of_entry(entry, fingerprint)
         if (failure := stored.failure(frame, attempts)) is not None:
@@ -152,7 +175,7 @@ def label_frame(frame, engine, stored, sets=(), *, keep=None, guesses=None, max_
             known = f"{reason} (known from an earlier run; delete {path} to try again)"
             return Record(FAILED, fingerprint, reason=known, notes=[])
         energies = np.concatenate([labels.energies(frame) for labels in (*sets, stored)])
-        return _compute(frame, engine, stored, attempts, energies, keep, guesses, max_seconds, provenance, more)
+        return _compute(frame, engine, stored, attempts, energies, options)
 
 
 def _refuse_other_settings(fingerprint, sets):
@@ -164,28 +187,28 @@ def _refuse_other_settings(fingerprint, sets):
             )
 
 
-def _compute(frame, engine, stored, attempts, energies, keep, guesses, max_seconds, provenance, more):
+def _compute(frame, engine, stored, attempts, energies, options):
     """Compute a label with the settings and, if that fails, with the fallback settings; store it or the failure."""
     reasons, seconds = [], 0.0
-    scratch = _emptied(more.get("scratch"))
+    scratch = _emptied(options.scratch)
     for fallback in (False, True) if engine.has_fallback else (False,):
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=scratch) as folder:
             try:
-                guess = None if fallback else _closest_guess(guesses, frame, engine)
-                engine.prepare(frame, folder, fallback=fallback, guess=guess, spin=more.get("spin"))
-                label = _run(frame, engine, folder, max_seconds, energies)
+                guess = None if fallback else _closest_guess(options.guesses, frame, engine)
+                engine.prepare(frame, folder, fallback=fallback, guess=guess, spin=options.spin)
+                label = _run(frame, engine, folder, options.max_seconds, energies)
             except LabelFailed as error:
                 reasons.append(str(error))
                 seconds += getattr(error, "seconds", 0.0)
                 log.warning("no label with the %s: %s", "fallback settings" if fallback else "settings", error)
                 continue
             finally:
-                _keep(engine, folder, keep, fallback)
+                _keep(engine, folder, options.keep, fallback)
             label.seconds += seconds
             if fallback:
                 label.notes.append(f"with the fallback settings, because {reasons[0]}")
-            entry = stored.put(frame, label, provenance)
-            _keep_guess(engine, folder, guesses, frame)
+            entry = stored.put(frame, label, options.provenance)
+            _keep_guess(engine, folder, options.guesses, frame)
         record = of_entry(entry, engine.settings().fingerprint, RETRIED if fallback else COMPUTED)
         record.reason = reasons[0] if reasons else ""
         record.seconds = round(label.seconds, 2)

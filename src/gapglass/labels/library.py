@@ -1,13 +1,15 @@
 """All labels that a study can use without a calculation: its read-only sets and its store, of one settings."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gapglass.base.errors import UserError
+from gapglass.labels import places
 from gapglass.labels import settings as label_settings
 from gapglass.labels.engines import create
 from gapglass.labels.job import ABSENT, Record, find, of_entry
 from gapglass.labels.sets import LabelSet
-from gapglass.labels.store import Store
+from gapglass.labels.store import Store, StoredSet
 
 NO_ENGINE = "none"
 DEFAULT_STORE = "labels"
@@ -70,15 +72,15 @@ def open_library(section):
     UserError
         When the labels are of more than one settings; the message lists them.
     """
-    store = Store(section.get("store") or DEFAULT_STORE)
-    sets = {str(folder): LabelSet(folder) for folder in section.get("sets") or ()}
-    found = {place: labels.settings for place, labels in sets.items()}
+    named = {"sets": section.get("sets") or (), "store": section.get("store") or DEFAULT_STORE}
     wanted = section.get("settings")
     if section.get("engine", NO_ENGINE) == NO_ENGINE:
-        stored = store.sets()
-        settings = label_settings.choose(found | {place: of.settings for place, of in stored.items()}, wanted)
-        own = next((of for of in stored.values() if of.settings == settings), None)
-        return Library(settings, [of for of in sets.values() if of.settings == settings], own)
+        folders = places.folders(named | {"settings": wanted})
+        own = [StoredSet(folder) for folder in folders if folder.parent == Path(named["store"])]
+        sets = [LabelSet(folder) for folder in folders if folder.parent != Path(named["store"])]
+        return Library((own or sets)[0].settings, sets, own[0] if own else None)
+    sets = {str(folder): LabelSet(folder) for folder in named["sets"]}
+    found = {place: labels.settings for place, labels in sets.items()}
     engine = create(section)
     own = engine.settings()
     if wanted is not None and not own.fingerprint.startswith(wanted):
@@ -88,4 +90,6 @@ def open_library(section):
         )
     parted = {place: of for place, of in found.items() if wanted is None or of.fingerprint.startswith(wanted)}
     settings = label_settings.choose({"labels.engine": own, **parted})
-    return Library(settings, [of for of in sets.values() if of.settings == settings], store.of(settings), engine)
+    return Library(
+        settings, [of for of in sets.values() if of.settings == settings], Store(named["store"]).of(settings), engine
+    )
