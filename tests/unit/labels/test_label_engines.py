@@ -252,6 +252,28 @@ def test_vasp_output_is_read_in_the_order_of_the_frame(tmp_path):
     assert label.virial is not None and label.scf_steps == 2
 
 
+def test_vasp_outputs_that_contradict_each_other_are_a_fault(tmp_path):
+    from gapglass.frames.readers.records import RawFrame
+    from gapglass.labels.engines import vasp
+
+    forces = np.ones((3, 3))
+    twin = RawFrame(Atoms("H3"), energies={"free_energy": -10.0}, forces=forces)
+    assert vasp._contradictions(-10.000001, forces + 1e-6, twin) == []
+    assert vasp._contradictions(-10.1, forces, twin) == [
+        "OUTCAR has the energy -10.10000000 eV, vasprun.xml -10.00000000 eV"
+    ]
+    assert vasp._contradictions(-10.0, forces + 1e-3, twin) == ["OUTCAR and vasprun.xml have different forces"]
+
+
+def test_vasp_error_is_told_whatever_its_status(tmp_path):
+    engine = create(vasp_section(tmp_path))
+    (tmp_path / "screen.txt").write_text(" |     VERY BAD NEWS! internal error in subroutine IBZKPT:   |\n")
+    assert engine.complaint(tmp_path) == "VASP: VERY BAD NEWS! internal error in subroutine IBZKPT:"
+    (tmp_path / "screen.txt").write_text(" DAV:   1    -0.1E+01   errors in the density are small\n")
+    shutil.copy(READERS / "vasp/OUTCAR", tmp_path)
+    assert engine.complaint(tmp_path) is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

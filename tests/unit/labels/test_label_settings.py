@@ -69,6 +69,7 @@ def test_cp2k_settings_leave_out_paths_geometry_and_the_way_to_self_consistency(
         (("METHOD QS\n  &DFT", "METHOD QS\n  &DFT\n    UKS"), "DFT/UKS: absent and TRUE"),
         (("METHOD QS\n  &DFT", "METHOD QS\n  &DFT\n    CHARGE 1"), "DFT/CHARGE: absent and 1"),
         (("GTH-PBE-q6", "GTH-PBE"), "KIND O/POTENTIAL"),
+        (("PROJECT mine", "EXTENDED_FFT_LENGTHS"), "GLOBAL/EXTENDED_FFT_LENGTHS: absent and TRUE"),
     ],
 )
 def test_cp2k_settings_hold_what_changes_the_labels(tmp_path, change, named):

@@ -107,6 +107,28 @@ def test_file_of_the_user_under_the_name_of_an_entry_stays(store):
     assert store.find(mine).file == name
 
 
+def test_file_systems_without_hard_links_and_locks(store, monkeypatch):
+    from gapglass.labels import store as module
+
+    def refuse(*arguments):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(module.os, "link", refuse)
+    monkeypatch.setattr(module.fcntl, "flock", refuse)
+    frame = frame_of()
+    name = store.put(frame, label_of(frame)).file
+    mine = frame_of(7)
+    name.unlink()
+    shutil.move(store.put(mine, label_of(mine)).file, name)
+    text = name.read_text()
+    assert store.put(frame, label_of(frame)).file.name == name.name.replace(".extxyz", "-2.extxyz")
+    assert name.read_text() == text
+    with store.claimed(frame_of(3)) as entry:
+        assert entry is None
+        assert claims.create(store.folder / "claims", module.digest(frame_of(3)), frame_of(3)) is None
+    assert [path for path in store.folder.iterdir() if path.name.startswith(".new")] == []
+
+
 def test_file_of_the_user_that_is_no_label_is_named(store):
     (store.folder / "notes.extxyz").write_text("to do\n")
     with pytest.raises(UserError, match=r"notes\.extxyz is no complete file of labels"):

@@ -98,6 +98,9 @@ class Cp2k(Engine):
                     name = "UKS" if item.name in UKS else item.name
                     # A logical keyword without a value is true.
                     _add(found, f"{place}/{name}".lstrip("/"), normalised(value) or "TRUE")
+        lengths = root.section("GLOBAL") and root.section("GLOBAL").value("EXTENDED_FFT_LENGTHS")
+        if lengths is not None:  # the only keyword of GLOBAL that changes the grid
+            found["GLOBAL/EXTENDED_FFT_LENGTHS"] = normalised(lengths) or "TRUE"
         scf = force_eval.section("DFT/SCF")
         if scf is not None:
             outer = scf.section("OUTER_SCF")

@@ -26,7 +26,7 @@ _OTHER = {
     "LASYNC", "LH5", "NBLOCK", "KBLOCK",
 }  # fmt: skip
 _ERROR = re.compile(
-    r"^.*(VERY BAD NEWS!.*|ZBRENT: fatal error.*|Error EDDDAV.*|internal error in subroutine.*|ERROR:? .*)$",
+    r"^.*?(VERY BAD NEWS!.*|ZBRENT: fatal error.*|Error EDDDAV.*|internal error in subroutine.*|ERROR:? .*)$",
     re.MULTILINE,
 )
 
