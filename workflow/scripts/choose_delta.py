@@ -8,11 +8,12 @@ summaries = [files.read_json(path) for path in snakemake.input.summaries]
 table = compare_deltas(summaries)
 best = choose_delta(table, snakemake.params.choose_from, snakemake.params.choose_by)
 place = int(best.name)
+spread = summaries[place]["mean_sigma_energy_mev_per_atom"]
 log.notice(
-    "delta %g: %d clusters, mean energy spread %.1f meV/atom",
+    "delta %g: %d clusters, %s",
     best["delta"],
     best["n_clusters"],
-    best["mean_sigma_energy_mev_per_atom"],
+    "because no frame has an energy" if spread is None else f"mean energy spread {spread:.1f} meV/atom",
 )
 files.write_table(snakemake.output.table, table.sort_values("delta"))
 files.write_json(snakemake.output.best, summaries[place])

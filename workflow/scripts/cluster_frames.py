@@ -25,11 +25,11 @@ labels, steps, converged = scan.scan(
     solver=solver,
 )
 summary = scan.summarise(labels, of_frames, converged)
+spread = summary["mean_sigma_energy_mev_per_atom"]
 log.notice(
-    "%d clusters, mean spread of the energies of the %s %.1f meV/atom (%d frames, %s solver)",
+    "%d clusters, %s (%d frames, %s solver)",
     summary["n_clusters"],
-    source,
-    summary["mean_sigma_energy_mev_per_atom"],
+    "no energies" if spread is None else f"mean spread of the energies of the {source} {spread:.1f} meV/atom",
     len(labels),
     solver,
 )

@@ -9,7 +9,10 @@ log.configure(snakemake.log[0], "import_frames", snakemake.params)
 of_labels, e0 = snakemake.params.labels, snakemake.params.e0
 # With labels of their own, the energies of isolated atoms in the trajectories are those of the guide.
 frames, table, summary = trajectory.import_frames(
-    snakemake.params.trajectories, snakemake.params.settings, "fitted" if of_labels else e0
+    snakemake.params.trajectories,
+    snakemake.params.settings,
+    "fitted" if of_labels else e0,
+    unlabelled=bool(of_labels),
 )
 if of_labels:
     frames, table, summary = attach.attach(frames, table, summary, attach.sets_of(of_labels), e0)
@@ -24,7 +27,7 @@ log.notice(
     "/".join(map(str, summary["n_atoms"])),
     ", ".join(summary["species"]),
     summary["n_rejected"],
-    ", ".join(summary["energy_source"]),
+    ", ".join(summary["energy_source"]) or "no trajectory",
 )
 offsets = store.write_frames(snakemake.output.frames, frames)
 store.write_frames(snakemake.output.isolated, isolated.frames(summary["isolated_atom_energies"]))

@@ -13,8 +13,10 @@ def of_frames(table):
     -------
     energies : numpy.ndarray, shape (n_frames,)
         Of the labels if every frame has one, else of the guide; NaN for frames without.
-    source : {"labels", "guide"}
+    source : {"labels", "guide", "none"}
+        none where no frame has the energy of a guide.
     """
     if table["labelled"].all():
         return table["energy_ev_per_atom"].to_numpy(), "labels"
-    return table["guide_energy_ev_per_atom"].to_numpy(), "guide"
+    found = table["guide_energy_ev_per_atom"]
+    return found.to_numpy(), "none" if found.isna().all() else "guide"

@@ -45,15 +45,20 @@ def energy_spread(labels, energies):
     dict
         ``mean_sigma_energy_mev_per_atom``: mean over clusters of the standard deviation of the members' energies (the
         paper's <sigma>_E), to which a cluster of one frame contributes 0. ``weighted_sigma_energy_mev_per_atom``: the
-        same mean weighted by cluster size. ``n_singletons``: number of clusters of one frame.
+        same mean weighted by cluster size. Both are None where no frame has an energy. ``n_singletons``: number of
+        clusters of one frame.
     """
     known = np.isfinite(energies)
+    singletons = int((np.unique(labels, return_counts=True)[1] == 1).sum())
+    if not known.any():
+        nothing = dict.fromkeys(("mean_sigma_energy_mev_per_atom", "weighted_sigma_energy_mev_per_atom"))
+        return nothing | {"n_singletons": singletons}
     names, sizes = np.unique(labels[known], return_counts=True)
     spread = np.array([np.std(energies[known & (labels == name)]) for name in names]) * 1000
     return {
         "mean_sigma_energy_mev_per_atom": float(spread.mean()),
         "weighted_sigma_energy_mev_per_atom": float(np.average(spread, weights=sizes)),
-        "n_singletons": int((np.unique(labels, return_counts=True)[1] == 1).sum()),
+        "n_singletons": singletons,
     }
 
 

@@ -22,13 +22,16 @@ def problems(atoms, label, settings):
     label : dict
         From ``labels.labels``.
     settings : dict
-        Section ``import`` of the configuration.
+        Section ``import`` of the configuration, and ``unlabelled``: whether frames may lack both energy and forces.
 
     Returns
     -------
     list of str
     """
-    of_labels = _label_problems(label, len(atoms), settings["max_force"])
+    nothing = label["energy"] is None and label["forces"] is None
+    of_labels = (
+        [] if nothing and settings.get("unlabelled") else _label_problems(label, len(atoms), settings["max_force"])
+    )
     return _structure_problems(atoms) + of_labels + _guide_problems(label, len(atoms), settings["max_force"])
 
 

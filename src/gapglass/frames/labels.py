@@ -36,7 +36,7 @@ def labels(frame, source="auto"):
     }
 
 
-def refuse_unlabelled(source, raw, energy_source="auto"):
+def refuse_unlabelled(source, raw, energy_source="auto", unlabelled=False):
     """Refuse a file of a format without labels or cell, which its first frame shows.
 
     Frames of extended XYZ are checked one by one (``checks.problems``), because any of them may lack a label.
@@ -48,6 +48,8 @@ def refuse_unlabelled(source, raw, energy_source="auto"):
         The first frame.
     energy_source : str
         ``import.energy_source``.
+    unlabelled : bool
+        Whether frames may lack both energy and forces.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def refuse_unlabelled(source, raw, energy_source="auto"):
         return
     label = labels(raw, energy_source)
     missing = [what for what in ("energy", "forces") if label[what] is None]
-    if missing:
+    if missing and not (unlabelled and len(missing) == 2):
         kinds = ""
         if raw.energies and "energy" in missing:
             kinds = f" of the kind {energy_source} (import.energy_source; it has {', '.join(raw.energies)})"

@@ -118,7 +118,7 @@ class _Imported:
         log.warning("trajectory %s, frame %d rejected: %s", name, index, "; ".join(reasons))
 
 
-def import_frames(trajectories, settings, e0="fitted"):
+def import_frames(trajectories, settings, e0="fitted", unlabelled=False):
     """Read and check all trajectories.
 
     Parameters
@@ -129,6 +129,8 @@ def import_frames(trajectories, settings, e0="fitted"):
         Section ``import``.
     e0 : "fitted" or dict
         ``potential.e0``, with which the energies of isolated atoms must agree.
+    unlabelled : bool
+        Whether frames may lack both energy and forces, because the labels come from elsewhere.
 
     Returns
     -------
@@ -150,6 +152,7 @@ def import_frames(trajectories, settings, e0="fitted"):
 
     readers.check_families(trajectories, settings.get("energies_agree", False))
     imported, sources, digests = _Imported(), {}, {}
+    settings = settings | {"unlabelled": unlabelled}
     for entry in trajectories:
         source = sources[entry["name"]] = readers.source_of(entry)
         title, files = readers.FORMATS[source.format].title, ", ".join(map(str, source.files))
@@ -166,7 +169,7 @@ def import_frames(trajectories, settings, e0="fitted"):
     refuse_unusable_set(summary, imported.total, mixed, settings)
     table = pd.DataFrame(imported.rows)
     summary["isolated_atom_energies"] = isolated.energies(imported.isolated, summary["species"], e0, log)
-    summary["energy_steps"] = energy_steps.steps(table)
+    summary["energy_steps"] = energy_steps.steps(table[table["labelled"]])
     summary["notes"] += findings.of_set(summary)
     if (message := energy_steps.refusal(summary["energy_steps"])) and not settings.get("accept_energy_steps"):
         raise UserError(message)
@@ -179,7 +182,7 @@ def _import_trajectory(entry, source, settings, imported):
     for position, (index, raw) in enumerate(read_raw(entry, source)):
         alone = isolated.is_isolated(raw.atoms)
         if position == 0 and not alone:
-            refuse_unlabelled(source, raw, settings["energy_source"])
+            refuse_unlabelled(source, raw, settings["energy_source"], settings["unlabelled"])
         imported.total += 1
         of_guide |= {kind for kind in guide.KINDS if getattr(raw, kind) is not None}
         if raw.converged is False:
@@ -197,18 +200,20 @@ def _import_trajectory(entry, source, settings, imported):
             if settings.get("positions") == "wrapped":
                 atoms.positions = inside
             earlier = imported.seen.find(atoms, (name, index, label["energy"]))
-            if earlier and abs(earlier[2] - label["energy"]) <= SAME_ENERGY * len(atoms):
+            if earlier and _alike(earlier[2], label["energy"], len(atoms)):
                 repeated.append((index, earlier))
                 continue
             if earlier:
+                energies = [_in_words(energy) for energy in (label["energy"], earlier[2])]
                 reasons = [
                     f"a repetition of frame {earlier[1]} of trajectory {earlier[0]!r} with another energy, "
-                    f"{label['energy']:.6f} eV after {earlier[2]:.6f} eV"
+                    f"{energies[0]} after {energies[1]}"
                 ]
         if reasons:
             imported.reject(name, index, reasons)
             continue
-        imported.kinds.setdefault(name, set()).add(label["energy_source"])
+        if label["energy_source"]:
+            imported.kinds.setdefault(name, set()).add(label["energy_source"])
         frame = _canonical(raw, label, entry, len(imported.frames), position)
         imported.frames.append(frame)
         for pair, distance in pairs.items():
@@ -219,6 +224,17 @@ def _import_trajectory(entry, source, settings, imported):
         source.dropped["repetitions of an earlier frame"] += len(repeated)
         shown = ", ".join(f"{index} = {place} of {other}" for index, (other, place, _) in repeated[:5])
         log.info("trajectory %s: repeated frames: %s%s", name, shown, ", ..." if len(repeated) > 5 else "")
+
+
+def _alike(one, other, n_atoms):
+    """Return whether two energies (eV) of one geometry agree; both may be absent."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= SAME_ENERGY * n_atoms
+
+
+def _in_words(energy):
+    return "none" if energy is None else f"{energy:.6f} eV"
 
 
 def _import_isolated(entry, index, atoms, label, imported):
@@ -307,15 +323,16 @@ def _canonical(raw, label, entry, number, position):
         "trajectory": entry["name"],
         "role": entry["role"],
         "temperature": _temperature(entry, atoms),
-        "REF_energy": label["energy"],
     }
+    if label["energy"] is not None:
+        frame.info["REF_energy"] = label["energy"]
+        frame.arrays["REF_forces"] = label["forces"]
     if entry["interval"] is not None:
         frame.info["time_ps"] = (entry["start"] + position * entry["stride"]) * entry["interval"] / 1000
     elif raw.time_fs is not None:
         frame.info["time_ps"] = raw.time_fs / 1000
     if label["virial"] is not None:
         frame.info["REF_virial"] = label["virial"].reshape(3, 3)
-    frame.arrays["REF_forces"] = label["forces"]
     if label["guide_energy"] is not None:
         frame.info["guide_energy"] = label["guide_energy"]
         frame.arrays["guide_forces"] = label["guide_forces"]

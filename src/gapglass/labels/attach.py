@@ -52,7 +52,7 @@ def attach(frames, table, summary, sets, e0="fitted"):
     Parameters
     ----------
     frames : list of ase.Atoms
-        Canonical frames with the labels of their trajectories, which become those of a guide. They are changed.
+        Canonical frames, which are changed: labels of their trajectories, where they have them, become a guide's.
     table : pandas.DataFrame
     summary : dict
         As from ``trajectory.import_frames``.
@@ -85,9 +85,10 @@ def attach(frames, table, summary, sets, e0="fitted"):
         )
     counts, taken, rows = _Counts(), set(), table.to_dict("records")
     for frame, row in zip(frames, rows, strict=True):
-        frame.info["guide_energy"] = frame.info.pop("REF_energy")
         frame.info.pop("REF_virial", None)
-        frame.arrays["guide_forces"] = frame.arrays.pop("REF_forces")
+        if "REF_energy" in frame.info:
+            frame.info["guide_energy"] = frame.info.pop("REF_energy")
+            frame.arrays["guide_forces"] = frame.arrays.pop("REF_forces")
         entries = [entry for one in sets if (entry := one.find(frame)) is not None]
         taken |= {(entry.file, entry.number) for entry in entries}
         if entries:
@@ -120,7 +121,7 @@ def attach(frames, table, summary, sets, e0="fitted"):
     summary = summary | {
         "n_frames": len(frames),
         "temperatures_k": sorted({frame.info["temperature"] for frame in frames}),
-        "guide": len(frames) - counts.harvested,
+        "guide": sum("guide_energy" in frame.info for frame in frames),
         "virials": counts.virials > 0,
         "n_virials": counts.virials,
         "n_isolated": len(atoms),

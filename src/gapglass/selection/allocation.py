@@ -47,6 +47,7 @@ def allocation_weights(labels, energies, allocation, seed):
     ----------
     labels : numpy.ndarray of int, shape (n_frames,)
     energies : numpy.ndarray, shape (n_frames,), eV/atom
+        NaN for frames without; where none has one, ``energy_spread`` is an allocation by size.
     allocation : {"proportional", "equal", "energy_spread"}
         Cluster size (the paper), the same weight for all, or size times the standard deviation of the energy in the
         cluster (Neyman's allocation, which minimises the uncertainty of the mean energy of the sample).
@@ -64,4 +65,5 @@ def allocation_weights(labels, energies, allocation, seed):
     if allocation == "equal":
         # Clusters are numbered by energy. Without a random tie-break the lowest would always get the remainder.
         return 1 + 1e-9 * np.random.default_rng(derive(seed, "equal shares")).permutation(len(names))
-    return sizes * np.array([energies[labels == name].std() for name in names])
+    members = [energies[(labels == name) & np.isfinite(energies)] for name in names]
+    return sizes * np.array([of.std() if len(of) else 0.0 for of in members])

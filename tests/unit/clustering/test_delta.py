@@ -33,6 +33,12 @@ def test_choice_of_delta_from_the_inside_or_all_by_mean_or_weighted_spread():
     }
 
 
+def test_without_energies_both_kernels_count_alike():
+    table = pd.DataFrame({"delta": [0.0, 0.1, 0.4, 0.9, 1.0], "mean_sigma_energy_mev_per_atom": [None] * 5})
+    assert choose_delta(table)["delta"] == 0.4
+    assert choose_delta(table.iloc[[0, 4]], "all")["delta"] == 0.0
+
+
 def test_table_of_all_deltas_keeps_the_order_of_the_summaries():
     spread = {
         "mean_sigma_energy_mev_per_atom": 2.0,

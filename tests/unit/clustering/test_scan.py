@@ -48,6 +48,10 @@ def test_energies_are_those_of_the_guide_where_labels_are_missing():
     table = pd.DataFrame({"labelled": True, "energy_ev_per_atom": [1.0, 2.0], "guide_energy_ev_per_atom": [3.0, 4.0]})
     found, source = energies_of.of_frames(table)
     assert (found.tolist(), source) == ([1.0, 2.0], "labels")
+    nothing = table.assign(labelled=[True, False], guide_energy_ev_per_atom=np.nan)
+    assert energies_of.of_frames(nothing)[1] == "none"
+    spread = scan.energy_spread(np.array([0, 0, 1]), np.full(3, np.nan))
+    assert spread["mean_sigma_energy_mev_per_atom"] is None and spread["n_singletons"] == 1
     found, source = energies_of.of_frames(table.assign(labelled=[True, False]))
     assert (found.tolist(), source) == ([3.0, 4.0], "guide")
 

@@ -94,7 +94,7 @@ def test_cut_at_any_byte_is_an_error_unless_it_falls_between_two_records(tmp_pat
 
 @QUIET
 @given(made=files(), data=st.data(), ending=st.sampled_from(["traj", "json"]))
-def test_files_of_ase_cut_at_any_byte_are_refused(tmp_path, made, data, ending):
+def test_files_of_ase_cut_at_any_byte_are_refused_or_hold_every_frame(tmp_path, made, data, ending):
     frames, _ = made
     if frames[0][3] is not None:  # labels under REF_*, which these files do not hold in columns
         return
@@ -108,8 +108,14 @@ def test_files_of_ase_cut_at_any_byte_are_refused(tmp_path, made, data, ending):
     # Its length depends on the time, so the place of the cut is drawn as a share of it.
     path.write_bytes(whole[: 1 + data.draw(st.integers(0, 10**6)) * (len(whole.rstrip()) - 2) // 10**6])
     source = entry(path, format={"traj": "ase_traj", "json": "ase_db"}[ending])
-    with pytest.raises(UserError):
-        list(trajectory.read_raw(source, readers.source_of(source)))
+    try:
+        found = [raw for _, raw in trajectory.read_raw(source, readers.source_of(source))]
+    except UserError:
+        return
+    # Some files end with a table of places that later frames would have used; nothing is lost with its end.
+    assert ending == "traj"
+    for raw, frame in zip(found, frames, strict=True):
+        assert_same(raw, frame)
 
 
 @QUIET

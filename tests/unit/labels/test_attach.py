@@ -146,6 +146,26 @@ def test_what_is_refused(cheap):
         attach.attach(*guided, [LabelSet(silicon)])
 
 
+def test_trajectories_without_energies_give_geometries_and_no_guide(cheap):
+    for frame in cheap.frames[::2]:
+        del frame.info["REF_energy"], frame.arrays["REF_forces"], frame.info["REF_virial"]
+    write_frames(cheap.folder / "cheap.extxyz", cheap.frames)
+    entry = ENTRY | {"file": str(cheap.folder / "cheap.extxyz")}
+    with pytest.raises(UserError, match="6 of 12 frames fail the checks"):
+        trajectory.import_frames([entry], CHECKS)
+    imported = trajectory.import_frames([entry], CHECKS, unlabelled=True)
+    frames, table, summary = attach.attach(*imported, [LabelSet(labelled(cheap, [0, 1]))])
+    assert len(frames) == 12 and summary["guide"] == 6
+    assert table["guide"].tolist() == [False, True] * 6 and table["labelled"].tolist() == [True, True, *[False] * 10]
+    assert table["guide_energy_ev_per_atom"].notna().tolist() == table["guide"].tolist()
+    assert frames[0].info["REF_energy"] == -100.0 and "guide_forces" not in frames[0].arrays
+    # Half a label is a mistake all the same.
+    del cheap.frames[1].info["REF_energy"]
+    write_frames(cheap.folder / "cheap.extxyz", cheap.frames)
+    with pytest.raises(UserError, match="no energy"):
+        trajectory.import_frames([entry], CHECKS, unlabelled=True)
+
+
 def section(cheap, sets=(), store="none", settings=None):
     return {"engine": "none", "sets": [str(path) for path in sets], "store": str(cheap.folder / store),
             "settings": settings}  # fmt: skip

@@ -309,7 +309,7 @@ def test_figures_of_the_clusters_follow_from_their_files():
             "time_ps": np.nan,
             "temperature_k": [1000] * 4 + [300] * 8,
         }
-    ).assign(energy_ev_per_atom=np.linspace(-5, -4, n))
+    ).assign(energy_ev_per_atom=np.linspace(-5, -4, n), labelled=True)
     labels = pd.DataFrame({"frame": range(n), "cluster": np.arange(n) // 4})
     scan = pd.DataFrame({"delta": [0.0, 0.5], "n_clusters": [2, 3], "converged": [True, False]})
     scan = scan.assign(mean_sigma_energy_mev_per_atom=[40.0, 20.0], weighted_sigma_energy_mev_per_atom=[41.0, 22.0])

@@ -31,6 +31,13 @@ def test_allocations_share_by_size_alike_or_by_energy_spread():
     )
 
 
+def test_frames_without_energy_count_in_no_spread():
+    labels, energies = np.array([0, 0, 0, 1, 1]), np.array([1.0, np.nan, 3.0, np.nan, np.nan])
+    assert allocation_weights(labels, energies, "energy_spread", 1).tolist() == [3.0, 0.0]
+    nothing = allocation_weights(labels, np.full(5, np.nan), "energy_spread", 1)
+    assert allocate([3, 2], 4, nothing).tolist() == allocate([3, 2], 4).tolist()
+
+
 def test_frames_left_over_by_equal_shares_go_to_clusters_at_random():
     labels = np.repeat(np.arange(20), 10)
     weights = [allocation_weights(labels, None, "equal", seed) for seed in range(30)]

@@ -12,8 +12,10 @@ from gapglass.clustering import energies
 from gapglass.report.figures.style import COLUMN, PAGE
 
 # Of the energies by which the clusters are judged, see ``energies.of_frames``.
-LABELS = {"labels": "energy (eV/atom)", "guide": "energy of the guide (eV/atom)"}
-COLUMNS = {"labels": "energy_ev_per_atom", "guide": "guide_energy_ev_per_atom"}
+LABELS = {"labels": "energy (eV/atom)", "guide": "energy of the guide (eV/atom)", "none": "energy (none is known)"}
+COLUMNS = {
+    "labels": "energy_ev_per_atom", "guide": "guide_energy_ev_per_atom", "none": "guide_energy_ev_per_atom",
+}  # fmt: skip
 
 
 def cluster_colours(n_clusters):
