@@ -20,6 +20,7 @@ from gapglass.structure import wright
 PAGE = Path(__file__).resolve().parents[1] / "docs/evidence-glass.md"
 WIDTH = 118  # characters of a line
 SIGNIFICANCE = 0.05
+NO_SPREAD = 1e-9  # below which values are equal, and there is nothing to test
 FEWEST = 5  # replicas for a verdict; with fewer, a t test sees hardly any difference
 R_MIN = 1.0  # Å, from which R_X is summed, as in the studies
 ERRORS = {"rmse_energy_mev_per_atom": "energy RMSE (meV/atom)", "rmse_force_ev_per_angstrom": "force RMSE (eV/Å)"}
@@ -165,8 +166,8 @@ def compare(table):
         pairs = values[CHOSEN] - values[RANDOM]
         row |= {"difference": pairs.mean(), "difference_error": pairs.std(ddof=1) / np.sqrt(len(pairs))}
         # Without any spread (no frame too close in any glass) there is nothing to test.
-        spread = {kind: np.ptp(np.concatenate([values[TRUTH], values[kind]])) > 0 for kind in (CHOSEN, RANDOM)}
-        row["p_value"] = ttest_rel(values[CHOSEN], values[RANDOM]).pvalue if np.ptp(pairs) > 0 else np.nan
+        spread = {kind: np.ptp(np.concatenate([values[TRUTH], values[kind]])) > NO_SPREAD for kind in (CHOSEN, RANDOM)}
+        row["p_value"] = ttest_rel(values[CHOSEN], values[RANDOM]).pvalue if np.ptp(pairs) > NO_SPREAD else np.nan
         for kind, name_of in ((CHOSEN, "p_chosen"), (RANDOM, "p_random")):
             test = ttest_ind(values[kind], values[TRUTH], equal_var=False) if spread[kind] else None
             row[name_of] = test.pvalue if test else np.nan
@@ -320,8 +321,8 @@ def page(data):
         "from the truth for certain (marked by *). R_X of the mean G_X(r) over all replicas is "
         f"{curves[CHOSEN]:.1f} % with chosen frames and {curves[RANDOM]:.1f} % with random ones. A perfect "
         f"potential would have about {curves[TRUTH]:.1f} %, because two means of {n} quenches differ by chance.",
-        "So large a difference, chosen minus random, is compatible with these replicas (95 %): "
-        + "; ".join(f"{low:+.3g} to {high:+.3g} for {name}" for name, low, high in intervals(of_glass, n))
+        "What these replicas leave open: the difference, chosen minus random, is (95 %) "
+        + "; ".join(f"from {low:+.2g} to {high:+.2g} for {name}" for name, low, high in intervals(of_glass, n))
         + ".",
         "Over all fitted potentials, the rank correlation of the energy error with the distance from the truth is "
         + ", ".join(f"{rho:+.2f} (p = {p:.2g}) for {name}" for name, rho, p in related(table))
@@ -333,19 +334,35 @@ def page(data):
     return (
         "\n\n".join(
             [
-                head.strip(),
+                *filled(head),
                 "## Verdict",
                 *(textwrap.fill(text, WIDTH) for text in said),
                 "## The glasses",
-                OF_TABLE.format(level=100 * SIGNIFICANCE).strip(),
+                *filled(OF_TABLE.format(level=100 * SIGNIFICANCE)),
                 "\n".join(collect.markdown(rows_of(of_errors, of_glass))),
                 "## The errors of every plateau",
-                OF_PLATEAUS.strip(),
+                *filled(OF_PLATEAUS + by_plateau(glasses)),
                 "\n".join(collect.markdown(plateaus(glasses))),
             ]
         )
         + "\n"
     )
+
+
+def filled(text):
+    """Return the paragraphs of a text with lines of even width; headings stay."""
+    return [textwrap.fill(part, WIDTH) for part in text.strip().split("\n\n")]
+
+
+def by_plateau(glasses):
+    """Return in words at which temperatures the choice has the lower errors."""
+    found, said = plateaus(glasses), []
+    for what in ERRORS.values():
+        lower = found[f"{what}, {CHOSEN}"] < found[f"{what}, {RANDOM}"]
+        here = {"lower": found.loc[lower, "plateau"], "higher": found.loc[~lower, "plateau"]}
+        texts = [f"{word} at {', '.join(of)}" for word, of in here.items() if len(of)]
+        said.append(f"the {what.split(' (')[0]} of the chosen frames is {' and '.join(texts)}")
+    return f"Compared with random frames, {'; '.join(said)}.\n"
 
 
 def plateaus(glasses):

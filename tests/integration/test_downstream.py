@@ -221,6 +221,15 @@ def test_intervals_are_those_of_student():
     assert (high - low) / 2 == pytest.approx(2.262 * row["difference_error"], rel=1e-3)
 
 
+def test_equal_differences_are_no_proof():
+    """Shares of few atoms can differ by one number in all pairs, up to rounding."""
+    made = glasses(5)
+    for glass in made:
+        glass["si_4fold"] = 90 + {"truth": 0.1, "residual": 0.1 + 0.2, "random": 0.3}[glass["kind"]] * glass["replica"]
+    found = evidence.compare(evidence.numbers(made)).set_index("measure").loc["si_4fold"]
+    assert np.isnan(found["p_value"]) and found["verdict"] == "undecided"
+
+
 def test_holm_is_the_known_example():
     assert evidence.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert evidence.holm([0.01, np.nan]) == pytest.approx([0.02, 1.0])
@@ -273,6 +282,8 @@ def test_errors_of_a_plateau_are_squared_over_replicas():
     found = {kind: row[f"energy RMSE (meV/atom), {kind}"] for kind in ("residual", "random")}
     assert found == pytest.approx({"residual": np.sqrt(1 / 2), "random": np.sqrt((16 + 9) / 2)})
     assert row["plateau"] == "300 K" and row["training frames, residual"] == 2
+    assert "the energy RMSE of the chosen frames is lower at 300 K;" in evidence.by_plateau(glasses(2, random=3.0))
+    assert "the force RMSE of the chosen frames is higher at 300 K." in evidence.by_plateau(glasses(2, chosen=3.0))
 
 
 # The whole
