@@ -449,6 +449,13 @@ def label_set(functional="BLYP", name="better", spoil=None, edit=None):
     return make
 
 
+def labelling(**changes):
+    """Label frames with a program, on demand, as far as the changes allow it."""
+    program = {"engine": "command", "command": ["true", "{input}", "{output}"], "method": {"pair": "LJ"}}
+    sound = {"labels": program, "selection__strategy": "uniform_in_time", "potential__variants": ["optimal"]}
+    return keys(**sound | changes)
+
+
 def both(*makers):
     def make(study):
         for maker in makers:
@@ -1482,6 +1489,48 @@ CASES = [
         label_set(spoil=without_forces),
         "better/labels.extxyz, frame 0 has no forces",
         "remove the file",
+    ),
+    Case(
+        L,
+        "labels on demand, chosen by the errors of all frames",
+        "check",
+        labelling(selection__strategy="residual"),
+        "`selection.strategy: residual` reads the labels of every frame",
+        "take variance",
+    ),
+    Case(
+        L,
+        "labels on demand and a potential on all frames",
+        "plan",
+        labelling(potential__variants=["optimal", "all_frames"]),
+        "`potential.variants` has all_frames",
+        "take it out",
+    ),
+    Case(
+        L,
+        "labels on demand and nothing set aside for the last test",
+        "check",
+        labelling(active_learning__holdout_fraction=0),
+        "`active_learning.holdout_fraction: 0`",
+        "raise it",
+    ),
+    Case(
+        L,
+        "labels on demand without a template",
+        "check",
+        labelling(labels={"engine": "cp2k"}),
+        "`labels.engine: cp2k` needs `labels.template`",
+        "give it",
+    ),
+    Case(
+        L,
+        "program of the labels that is not there",
+        "check",
+        labelling(
+            labels={"engine": "command", "command": ["no-such-program", "{input}", "{output}"], "method": {"a": 1}}
+        ),
+        "there is no program no-such-program",
+        "give its full path",
     ),
     Case(
         L,

@@ -44,6 +44,7 @@ rule set_aside_frames:
     params:
         validation=study.validation_fraction(),
         holdout=config["active_learning"]["holdout_fraction"],
+        frames_per_block=study.frames_per_block(),
         seed=config["seed"],
     message:
         "Setting frames aside for the stop and the last test"
@@ -121,6 +122,7 @@ rule compute_rows:
         sets=at("frames/sets.json"),
         database=lambda wildcards: f"{study.iteration_folder(wildcards.potential, int(wildcards.part))}/database.json",
         points=f"{study.trial}/points.npz",
+        labels=records_of_block,
     output:
         f"{study.trial}/rows_{{part}}_{{number}}.npz",
     log:
@@ -148,6 +150,7 @@ use rule compute_rows as compute_guide_rows with:
         sets=at("frames/sets.json"),
         database=[],
         points=f"{study.trial}/points.npz",
+        labels=[],
     output:
         f"{study.trial}/guide_{{number}}.npz",
     log:
@@ -203,6 +206,7 @@ checkpoint decide:
         neighbours=at("frames/neighbours.csv"),
         summary=at("frames/import.json"),
         validation=frames_that_decide(),
+        labels=records_that_decide,
         potentials=potentials_of_iteration,
     output:
         decision=f"{study.iteration}/round_{{round}}/decision.json",
@@ -235,6 +239,7 @@ rule evaluate_iteration:
         sets=at("frames/sets.json"),
         database=f"{study.iteration}/database.json",
         potential=best_of_iteration,
+        labels=lambda wildcards: records_of_loop(wildcards.potential, int(wildcards.iteration)),
     output:
         summary=f"{study.iteration}/evaluation.json",
         predictions=f"{study.iteration}/predictions.csv",
@@ -281,6 +286,7 @@ use rule compute_rows as compute_rows_of_all with:
         sets=at("frames/sets.json"),
         database=[],
         points=at("potentials/all_frames/points.npz"),
+        labels=[],
     output:
         temp(at("potentials/all_frames/rows_{number}.npz")),
     log:
@@ -352,6 +358,7 @@ rule finish_potential:
             for name, path in study.uncertainty_files(study.trial).items()
         },
         decisions=closing_decisions,
+        labels=lambda wildcards: records_of_loop(wildcards.potential),
         evaluations=evaluations,
         ledger=last_ledger,
         potential=delivered_file("gap.xml"),
@@ -469,6 +476,7 @@ rule calibrate_variance:
         predictions=at("potentials/{potential}/predictions.csv"),
         potential=at("potentials/{potential}/gap.xml"),
         posterior=at("potentials/{potential}/posterior.npz"),
+        labels=lambda wildcards: records_of_loop(wildcards.potential),
     output:
         at("potentials/{potential}/calibration.json"),
     log:

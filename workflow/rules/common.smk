@@ -45,6 +45,7 @@ try:
     if workflow.is_main_process:
         inputs.check_start(config)
     LABEL_FILES = places.files_of(config["labels"]) if "labels" in config else []
+    LABEL_INPUTS = places.inputs_of(config["labels"]) if "labels" in config else []
     study = paths.Study(config, build.engine_digest())
     preflight.check_folder(study.folder)
     # A code may write forces, energies and cells into files beside its trajectory.
@@ -73,6 +74,7 @@ wildcard_constraints:
     strategy=r"[a-z_]+",
     size=r"\d+",
     draw=r"\d+",
+    frame=r"\d+",
     name=r"[A-Za-z0-9-]+",
     model=r"reference|[a-z_]+_\d+",
 

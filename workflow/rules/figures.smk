@@ -167,6 +167,7 @@ rule build_report:
         outcomes=study.glass_files("outcome.json"),
         gr=study.structure_files("gr.csv"),
         speed=study.glass_files("speed.json"),
+        labels=study.label_status(),
     output:
         at("report.html"),
     log:

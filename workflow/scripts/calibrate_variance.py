@@ -1,9 +1,11 @@
 """Compare the errors of a potential on hold-out frames with those that its fit predicts."""
 
+from pathlib import Path
+
 import numpy as np
 
 from gapglass.base import files, log
-from gapglass.frames import store
+from gapglass.labels import attach
 from gapglass.potential import engine, variance
 
 AT_MOST = 60  # frames, evenly spaced
@@ -15,7 +17,9 @@ if len(holdout) > AT_MOST:
     holdout = holdout[np.linspace(0, len(holdout) - 1, AT_MOST).astype(int)]
 found = {"n_frames": 0}
 if len(holdout):
-    frames = store.read_frames(snakemake.input.frames, holdout, table["offset_bytes"])
+    records = [path for path in snakemake.input.labels if int(Path(path).stem) in set(holdout)]
+    found = attach.read_labelled(snakemake.input.frames, holdout, table["offset_bytes"], records)
+    frames = list(found.values())
     posterior = variance.Posterior(snakemake.input.potential, snakemake.input.posterior)
     energies, forces = engine.predict(snakemake.input.potential, frames)
     found = variance.calibration(posterior, frames, energies, forces)

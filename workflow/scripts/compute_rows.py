@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_limits
 from gapglass.active_learning import guide
 from gapglass.base import files, log
 from gapglass.frames import isolated, store
+from gapglass.labels import attach
 from gapglass.potential import basis, core, design
 from gapglass.selection import time_blocks
 from gapglass.selection.database import cut
@@ -30,9 +31,12 @@ else:
     if settings.guide:
         stretches = time_blocks.classes(table, now["geometries"], now["reach"])
         classes = [stretches[frame] for frame in chosen]
-frames = store.read_frames(snakemake.input.frames, chosen, table["offset_bytes"])
 if settings.guide:
-    frames = guide.as_labels(frames)
+    frames = guide.as_labels(store.read_frames(snakemake.input.frames, chosen, table["offset_bytes"]))
+else:
+    found = attach.read_labelled(snakemake.input.frames, chosen, table["offset_bytes"], snakemake.input.labels)
+    classes = [name for frame, name in zip(chosen, classes, strict=True) if frame in found]
+    frames = list(found.values())
 if first:
     atoms = isolated.frames(imported.get("isolated_atom_energies", {}))
     frames, classes = [*frames, *atoms], [*classes, *[isolated.CLASS] * len(atoms)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gapglass.active_learning import limits, loop, stop
 from gapglass.base import files, log
-from gapglass.frames import store
+from gapglass.labels import attach
 from gapglass.selection import time_blocks
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
@@ -20,13 +20,15 @@ space = limits.search_space(
 
 def validate(entry):
     """Return the errors of a fit on the frames that decide the stop."""
-    frames, table, sets = snakemake.input.validation
+    path, table, sets = snakemake.input.validation
     table = files.read_table(table)
     now = time_blocks.current(files.read_json(sets)["runs"], table)
+    frames = attach.read_labelled(path, now["validation"], table["offset_bytes"], snakemake.input.labels)
+    blocks = time_blocks.only(now["blocks"]["validation"], frames)
     return stop.validate(
         Path(snakemake.input.results[entries.index(entry)]).with_name("gap.xml"),
-        dict(zip(now["validation"], store.read_frames(frames, now["validation"], table["offset_bytes"]), strict=True)),
-        now["blocks"]["validation"],
+        frames,
+        blocks,
         params.settings["max_iterations"],
         iteration,
     )

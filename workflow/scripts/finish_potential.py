@@ -4,6 +4,8 @@ import shutil
 
 from gapglass.active_learning import history
 from gapglass.base import files, log, versions
+from gapglass.frames import store
+from gapglass.labels import attach
 from gapglass.potential import hyperparameters
 
 log.configure(snakemake.log[0], "finish_potential", snakemake.params)
@@ -20,6 +22,10 @@ for line in hyperparameters.bound_warnings(summary["on_bounds"]):
 for name in ("potential", "train", "test", "predictions", "forces", "ledger", *snakemake.params.uncertainty):
     with files.whole_file(snakemake.output[name]) as temporary:
         shutil.copyfile(snakemake.input[name], temporary)
+if snakemake.input.labels:
+    train = {int(frame.info["frame"]): frame for frame in store.read_frames(snakemake.input.train)}
+    known = attach.read_records(snakemake.input.labels)
+    store.write_frames(snakemake.output.train, list(attach.labelled(train, known).values()))
 files.write_table(snakemake.output.history, table)
 files.write_json(snakemake.output.fit, summary)
 # The hyperparameters have a file of their own, because other fits take them and nothing else of the summary.

@@ -2,7 +2,7 @@
 
 from gapglass.base import files, log
 from gapglass.frames import checks, isolated, store, trajectory
-from gapglass.labels import attach
+from gapglass.labels import attach, library
 from gapglass.study.paths import Study
 
 log.configure(snakemake.log[0], "import_frames", snakemake.params)
@@ -14,7 +14,11 @@ frames, table, summary = trajectory.import_frames(
     "fitted" if of_labels else e0,
     unlabelled=bool(of_labels),
 )
-if of_labels:
+if of_labels and of_labels["engine"] != "none":
+    engine = library.open_library(of_labels).engine
+    engine.check(summary["species"])
+    frames, table, summary = attach.as_guide(frames, table, summary, engine.settings(), of_labels["virials"])
+elif of_labels:
     frames, table, summary = attach.attach(frames, table, summary, attach.sets_of(of_labels), e0)
 checks.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])
 # The temperature of the reference is no parameter of the rule, because another one must not repeat the import.

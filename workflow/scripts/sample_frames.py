@@ -44,6 +44,7 @@ else:
         n_points = memory.most_sparse_points(hyperparameters, len(settings.species))
         candidates = enlargement.candidates(sets["pool"], before["train"], n_points)
         frames = store.read_frames(snakemake.input.frames, candidates, table["offset_bytes"])
+        frames = enlargement.with_labels(frames)
         tables = core.of_setting(settings.core, stored["closest_distance_angstrom"], settings.species)
         frames = core.subtract(frames, tables)
         more = {

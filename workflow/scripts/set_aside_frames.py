@@ -9,6 +9,8 @@ log.configure(snakemake.log[0], "set_aside_frames", snakemake.params)
 table, runs = files.read_table(snakemake.input.table), files.read_json(snakemake.input.blocks)
 fractions = {"validation": snakemake.params.validation, "holdout": snakemake.params.holdout}
 sets = time_blocks.set_aside(runs, table, fractions, seeds.derive(snakemake.params.seed, "set aside"))
+if snakemake.params.frames_per_block:
+    sets = time_blocks.thinned(sets, snakemake.params.frames_per_block)
 now = time_blocks.current(sets, table)
 log.notice(
     "%d frames may train, %d decide the stop, %d are set aside for the last test, %d lie between them",

@@ -36,6 +36,17 @@ def candidates(pool, train, n_sparse_points):
     return sorted([*train, *dict.fromkeys(others)])
 
 
+def with_labels(frames):
+    """Return frames, those without a label with zeros: a choice by predicted variances depends on no label."""
+    found = []
+    for frame in frames:
+        if "REF_energy" not in frame.info:
+            frame = frame.copy()
+            frame.info["REF_energy"], frame.arrays["REF_forces"] = 0.0, np.zeros((len(frame), 3))
+        found.append(frame)
+    return found
+
+
 def enlarge(strategy, given, before, size, *, frames=None, sparse_from=None, hyperparameters=None, settings=None):
     """Return the database that a strategy enlarges to a number of training frames; all of its frames train.
 

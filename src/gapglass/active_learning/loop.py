@@ -85,7 +85,8 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
         train, test, holdout, n_frames, n_left, blocks and since (the iteration that first had these frames) of this
         iteration, see ``selection.database``.
     settings : dict
-        Section ``active_learning``, and ``shared_points``: whether all iterations have the same sparse points.
+        Section ``active_learning``, ``shared_points``: whether all iterations have the same sparse points, and
+        ``labels_frames``: whether frames get their labels when they are chosen, so that jobs need their numbers.
     space : SearchSpace
     seed : int
     validate : callable, optional
@@ -120,6 +121,9 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
     }
     if number == 0:
         decision["n_blocks"] = len(database["blocks"])
+        if settings["labels_frames"]:
+            decision["new_frames"] = database["blocks"]
+            decision["tests"] = {name: database[name] for name in ("validation", "holdout")}
     possible = space.allows(space.smallest())
     if not possible and not successes(ledger):
         raise UserError(space.limit.refusal(space.smallest()))

@@ -306,6 +306,7 @@ def _summary(imported, trajectories, sources, digests):
         "virials": n_virials > 0,
         "n_virials": n_virials,
         "guide": n_guide,
+        "labels": None,  # of another method, see gapglass.labels.attach
         "n_isolated": len(imported.isolated),
         "unconverged": dict(imported.unconverged),
         "settings": {name: dict(source.settings) for name, source in sources.items() if source.settings},
@@ -380,6 +381,7 @@ def columns_of_labels(frame):
         largest = float(np.linalg.norm(frame.arrays["REF_forces"], axis=1).max())
     return {
         "labelled": labelled,
+        "usable": labelled,
         "energy_ev": energy,
         "energy_ev_per_atom": energy / len(frame),
         "max_force_ev_per_angstrom": largest,

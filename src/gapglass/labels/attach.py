@@ -7,15 +7,19 @@ for example those that a potential asked for, form a trajectory of their own.
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from gapglass.base.errors import UserError
+from gapglass.base.files import read_json
 from gapglass.frames import isolated
 from gapglass.frames.checks import Seen
 from gapglass.frames.geometry import closest_pairs
+from gapglass.frames.store import read_frames
 from gapglass.frames.trajectory import columns_of_labels, digest, row_of
-from gapglass.labels import places
+from gapglass.labels import places, status
+from gapglass.labels.matching import same
 from gapglass.labels.sets import LabelSet
 
 log = logging.getLogger("gapglass")
@@ -44,6 +48,149 @@ class _Counts:
     labelled: int = 0
     harvested: int = 0
     virials: int = 0
+
+
+def as_guide(frames, table, summary, settings, virials):
+    """Return frames, table and summary of an import whose frames get their labels later, one by one.
+
+    Parameters
+    ----------
+    frames, table, summary
+        As for ``attach``; every frame of the trajectories is usable.
+    settings : Settings
+        Of the labels to come.
+    virials : bool
+        Whether they have virials.
+    """
+    import pandas as pd
+
+    _refuse_guide(summary)
+    rows = table.to_dict("records")
+    for frame, row in zip(frames, rows, strict=True):
+        _make_guide(frame)
+        row |= columns_of_labels(frame) | {"usable": True}
+    told = {
+        "guide": _n_guided(frames),
+        "virials": virials,
+        "n_virials": 0,
+        "n_isolated": 0,
+        "isolated_atom_energies": {},
+    }
+    told["labels"] = _told(settings) | {"folders": [], "n_labelled": None, "n_harvested": 0}
+    return frames, pd.DataFrame(rows), summary | told
+
+
+def _told(settings):
+    return {"engine": settings.engine, "version": settings.version, "fingerprint": settings.fingerprint}
+
+
+def read_records(paths):
+    """Return frame -> record from the files of labelling jobs, which the numbers of their frames name."""
+    return {int(Path(path).stem): read_json(path) for path in paths}
+
+
+def read_labelled(path, numbers, offsets, records):
+    """Return frame -> ase.Atoms with the labels that a study has for them.
+
+    Parameters
+    ----------
+    path : path-like
+        frames/frames.extxyz.
+    numbers : iterable of int
+    offsets : sequence of int
+        Column ``offset_bytes`` of frames/table.csv.
+    records : sequence of path-like
+        Records of labelling jobs; with none, the labels are those of the file. Frames whose job gave no label are left
+        out.
+    """
+    numbers = [int(number) for number in numbers]
+    frames = dict(zip(numbers, read_frames(path, numbers, offsets), strict=True))
+    if not records:
+        return frames
+    known = read_records(records)
+    status.refuse_failures(known)
+    return labelled(frames, known)
+
+
+def labelled_among(frames, records):
+    """Put the frames that records give a label in the place of those without, and return their numbers.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        All frames of a study; changed.
+    records : dict
+        Frame -> record.
+    """
+    found = labelled({number: frames[number] for number in records}, records)
+    for number, frame in found.items():
+        frames[number] = frame
+    return set(found)
+
+
+def labelled(frames, records):
+    """Return frames with the labels that records of labelling jobs name, without those that got none.
+
+    Parameters
+    ----------
+    frames : dict
+        Frame -> ase.Atoms.
+    records : dict
+        Frame -> record (``job.Record.as_json``), of all these frames.
+
+    Returns
+    -------
+    dict
+        Frame -> ase.Atoms, copies.
+
+    Raises
+    ------
+    UserError
+        When a label is no longer where it was found.
+    """
+    found, files = {}, {}
+    for number, frame in frames.items():
+        record = records[number]
+        if record["file"] is None:
+            log.warning("frame %d has no label: %s", number, record["reason"])
+            continue
+        path = record["file"]
+        if path not in files:
+            if not Path(path).is_file():
+                raise UserError(
+                    f"{path}, the label of frame {number}, is gone; put it back, or let the frame be labelled anew "
+                    "with --forcerun label_frame"
+                )
+            files[path] = read_frames(path)
+        label, copy = files[path][record["number"]], frame.copy()
+        if not same(copy, label):
+            raise UserError(f"{path} does not hold frame {number} any more; run again with --forcerun label_frame")
+        copy.info["REF_energy"] = float(label.info["REF_energy"])
+        copy.arrays["REF_forces"] = label.arrays["REF_forces"]
+        if "REF_virial" in label.info:
+            copy.info["REF_virial"] = np.asarray(label.info["REF_virial"]).reshape(3, 3)
+        found[number] = copy
+    return found
+
+
+def _refuse_guide(summary):
+    if summary["guide"]:
+        raise UserError(
+            "the trajectories have labels of a guide (guide_energy), and with `labels` their own energies and forces "
+            "are the guide; remove `labels`, or the guide from the files"
+        )
+
+
+def _make_guide(frame):
+    """Turn the labels of a frame, where it has them, into those of a guide."""
+    frame.info.pop("REF_virial", None)
+    if "REF_energy" in frame.info:
+        frame.info["guide_energy"] = frame.info.pop("REF_energy")
+        frame.arrays["guide_forces"] = frame.arrays.pop("REF_forces")
+
+
+def _n_guided(frames):
+    return sum("guide_energy" in frame.info for frame in frames)
 
 
 def attach(frames, table, summary, sets, e0="fitted"):
@@ -78,17 +225,10 @@ def attach(frames, table, summary, sets, e0="fitted"):
     """
     import pandas as pd
 
-    if summary["guide"]:
-        raise UserError(
-            "the trajectories have labels of a guide (guide_energy), and with `labels` their own energies and forces "
-            "are the guide; remove `labels`, or the guide from the files"
-        )
+    _refuse_guide(summary)
     counts, taken, rows = _Counts(), set(), table.to_dict("records")
     for frame, row in zip(frames, rows, strict=True):
-        frame.info.pop("REF_virial", None)
-        if "REF_energy" in frame.info:
-            frame.info["guide_energy"] = frame.info.pop("REF_energy")
-            frame.arrays["guide_forces"] = frame.arrays.pop("REF_forces")
+        _make_guide(frame)
         entries = [entry for one in sets if (entry := one.find(frame)) is not None]
         taken |= {(entry.file, entry.number) for entry in entries}
         if entries:
@@ -121,15 +261,13 @@ def attach(frames, table, summary, sets, e0="fitted"):
     summary = summary | {
         "n_frames": len(frames),
         "temperatures_k": sorted({frame.info["temperature"] for frame in frames}),
-        "guide": sum("guide_energy" in frame.info for frame in frames),
+        "guide": _n_guided(frames),
         "virials": counts.virials > 0,
         "n_virials": counts.virials,
         "n_isolated": len(atoms),
         "isolated_atom_energies": isolated.energies(atoms, summary["species"], e0, log),
         "labels": {
-            "engine": settings.engine,
-            "version": settings.version,
-            "fingerprint": settings.fingerprint,
+            **_told(settings),
             "folders": [str(one.folder) for one in sets],
             "n_labelled": counts.labelled,
             "n_harvested": counts.harvested,

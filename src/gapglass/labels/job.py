@@ -27,6 +27,8 @@ log = logging.getLogger("gapglass")
 STORED, COMPUTED, RETRIED, FAILED, ABSENT = "stored", "computed", "retried", "failed", "absent"
 SCRATCH = "labelling-"
 GUESSES = 8  # wave functions that are kept for the next frames
+FEWEST_TRIED = 5  # frames, below which the share of failures says nothing
+LARGEST_FAILED_SHARE = 0.2
 CLOSE = 1.5  # Å; mean displacement up to which wave functions of another frame help
 
 
@@ -174,8 +176,20 @@ def label_frame(frame, engine, stored, sets=(), **options):
             reason, path = failure
             known = f"{reason} (known from an earlier run; delete {path} to try again)"
             return Record(FAILED, fingerprint, reason=known, notes=[])
+        _refuse_many_failures(stored, attempts)
         energies = np.concatenate([labels.energies(frame) for labels in (*sets, stored)])
         return _compute(frame, engine, stored, attempts, energies, options)
+
+
+def _refuse_many_failures(stored, attempts):
+    """Stop before another frame is tried in vain, as the others with the same inputs were."""
+    reasons = stored.failures(attempts)
+    if len(reasons) >= FEWEST_TRIED and len(reasons) > LARGEST_FAILED_SHARE * (len(reasons) + len(stored)):
+        raise UserError(
+            f"{len(reasons)} frames got no label with these inputs ({len(stored)} have one), the last because "
+            f"{reasons[-1]}. Mend labels.template, labels.fallback or labels.command; what failed is in "
+            f"{stored.folder / 'failed'}"
+        )
 
 
 def _refuse_other_settings(fingerprint, sets):

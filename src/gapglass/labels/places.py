@@ -37,8 +37,20 @@ def folders(labels):
     return [folder for folder, settings in found.items() if settings.fingerprint == chosen.fingerprint]
 
 
+def inputs_of(labels):
+    """Return the files of the user on which the labels of an engine depend.
+
+    Parameters
+    ----------
+    labels : dict
+        Section ``labels`` of the configuration.
+    """
+    single = [labels[name] for name in ("template", "fallback", "incar", "kpoints")]
+    return [str(name) for name in (*single, *labels["potcars"].values(), *labels["files"]) if name]
+
+
 def files_of(labels):
-    """Return the files with the labels of a study, sorted by folder.
+    """Return the files with the labels of a study, sorted by folder; nothing for an engine, which labels later.
 
     Parameters
     ----------
@@ -55,7 +67,7 @@ def files_of(labels):
         As for ``folders``.
     """
     found = []
-    for folder in folders(labels):
+    for folder in folders(labels) if labels["engine"] == "none" else []:
         frames = {path for name in ("*.extxyz", "*.extxyz.*") for path in folder.glob(name) if path.name[0] != "."}
         found += [str(path) for path in (folder / label_settings.FILE, *sorted(frames))]
     return found

@@ -5,10 +5,8 @@ import numpy as np
 from gapglass.base.errors import UserError
 from gapglass.base.files import write_table
 from gapglass.base.progress import duration
-from gapglass.labels.job import COMPUTED, FAILED, RETRIED, STORED
+from gapglass.labels.job import COMPUTED, FAILED, FEWEST_TRIED, LARGEST_FAILED_SHARE, RETRIED, STORED
 
-LARGEST_FAILED_SHARE = 0.2
-FEWEST_TRIED = 5  # frames, below which the share of failures says nothing
 COLUMNS = ("frame", "state", "seconds", "core_seconds", "scf_steps", "file", "reason")
 
 

@@ -189,6 +189,11 @@ class StoredSet(LabelSet):
                 return found["reason"], path
         return None
 
+    def failures(self, attempts):
+        """Return the reasons of all frames that got no label from these inputs."""
+        known = (read_json(path) for path in sorted((self.folder / "failed").glob("*.json")))
+        return [found["reason"] for found in known if found["attempts"] == attempts]
+
     def put_failure(self, frame, attempts, reason):
         """Keep the reason why a frame got no label; delete the file for another try."""
         folder = self.folder / "failed"

@@ -78,6 +78,44 @@ def set_aside(runs, table, fractions, seed):
     return found
 
 
+def thinned(sets, per_block):
+    """Return a division whose blocks that test hold at most some frames each; the others become guards.
+
+    Where labels are expensive, one frame of a block tells nearly as much of its error as all of them.
+
+    Parameters
+    ----------
+    sets : list of dict
+        From ``set_aside``.
+    per_block : int
+        The frames that stay are evenly spaced, away from the edges of the block.
+    """
+    found = []
+    for run in sets:
+        run = {**run, "guard": list(run["guard"])}
+        for name in TESTS:
+            kept = [_inner(block, per_block) for block in run[name]]
+            run["guard"] += [
+                place for block, few in zip(run[name], kept, strict=True) for place in block if place not in few
+            ]
+            run[name] = kept
+        found.append(run | {"guard": sorted(run["guard"])})
+    return found
+
+
+def _inner(block, number):
+    """Return some elements of a block, evenly spaced and away from its edges."""
+    if len(block) <= number:
+        return list(block)
+    return [block[int((place + 0.5) * len(block) / number)] for place in range(number)]
+
+
+def only(blocks, frames):
+    """Return blocks with those of their frames that are among ``frames``, without empty ones."""
+    kept = [{**block, "frames": [frame for frame in block["frames"] if frame in frames]} for block in blocks]
+    return [block for block in kept if block["frames"]]
+
+
 def current(sets, table):
     """Return the frame numbers of a division that was made when the study began.
 
@@ -93,21 +131,22 @@ def current(sets, table):
     dict
         ``pool``, ``guard``, ``validation`` and ``holdout``, sorted frame numbers; ``blocks``: of validation and
         holdout, a list of ``run`` and ``frames``; ``reach``: trajectory -> frames, for ``classes``. Of these sets,
-        only frames with a label are listed. ``geometries``: the frames of the pool, labelled or not (frames that came
-        later are in the pool); ``known``: those of them that were there when the study began.
+        only usable frames are listed, those that have a label or can get one. ``geometries``: the frames of the pool,
+        usable or not (frames that came later are in the pool); ``known``: those of them that were there when the study
+        began.
     """
     keys = zip(table["trajectory"].astype(str), table["source_index"], strict=True)
     pairs = zip(keys, table["frame"], strict=True)
     frame_of = {(trajectory, int(place)): int(frame) for (trajectory, place), frame in pairs}
-    labelled = set(table.loc[table["labelled"], "frame"])
+    usable = set(table.loc[table["usable"], "frame"])
     found = {name: [] for name in (*PARTS, "known")}
     found["blocks"], found["reach"], apart = {name: [] for name in TESTS}, {}, set()
 
     def here(trajectory, places):
         return [frame_of[trajectory, place] for place in places if (trajectory, place) in frame_of]
 
-    def with_label(frames):
-        return [frame for frame in frames if frame in labelled]
+    def only_usable(frames):
+        return [frame for frame in frames if frame in usable]
 
     for number, run in enumerate(sets):
         name = run["trajectory"]
@@ -117,12 +156,12 @@ def current(sets, table):
         for part in TESTS:
             blocks = [here(name, block) for block in run[part]]
             apart |= {frame for frames in blocks for frame in frames}
-            blocks = [frames for frames in map(with_label, blocks) if frames]
+            blocks = [frames for frames in map(only_usable, blocks) if frames]
             found["blocks"][part] += [{"run": number, "frames": frames} for frames in blocks]
             found[part] += [frame for frames in blocks for frame in frames]
     apart |= set(found["guard"])
     found["geometries"] = [int(frame) for frame in table["frame"] if frame not in apart]
-    found["pool"], found["guard"] = with_label(found["geometries"]), with_label(found["guard"])
+    found["pool"], found["guard"] = only_usable(found["geometries"]), only_usable(found["guard"])
     return found | {name: sorted(found[name]) for name in (*PARTS, "known", "geometries")}
 
 

@@ -5,6 +5,7 @@ Every name is relative to the folder in which Snakemake runs. Functions that nee
 """
 
 import hashlib
+import math
 import sys
 from pathlib import Path
 
@@ -174,6 +175,34 @@ class Study:
         """Return the database of the iteration before, nothing for the first."""
         return [] if iteration == 1 else f"{self.iteration_folder(potential, iteration - 1)}/database.json"
 
+    @property
+    def labels_frames(self):
+        """Whether frames are labelled when they are chosen; else their labels are there from the start."""
+        return self.config.get("labels", {}).get("engine", "none") != "none"
+
+    @property
+    def loops(self):
+        """The potentials of this study that have an active-learning loop."""
+        return [name for name in self.config["potential"]["variants"] if name in LOOPS]
+
+    def frames_per_block(self):
+        """Return how many frames of a block that tests are labelled, None for all."""
+        return self.config["labels"]["frames_per_block"] if self.labels_frames else None
+
+    def cores_of_a_label(self):
+        """Return the cores of a labelling job."""
+        labels = self.config.get("labels", {})
+        return labels.get("ranks", 1) * labels.get("threads", 1)
+
+    def minutes_of_a_label(self):
+        """Return the longest time (min) of a labelling job, which may try a frame twice."""
+        labels = self.config.get("labels", {})
+        return math.ceil(labels.get("max_time", 0) * (2 if labels.get("fallback") else 1) + 5)
+
+    def label_status(self):
+        """Return the table of the labels, nothing where no frame is labelled."""
+        return self.at("labels/status.csv") if self.labels_frames else []
+
     def validation_fraction(self):
         """Return the share of the blocks whose errors decide the stop: none where the point estimate does."""
         settings = self.config["active_learning"]
@@ -284,6 +313,7 @@ class Study:
         return {
             **{name: self.config["active_learning"][name] for name in names},
             "shared_points": self.config["potential"]["sparse_from"] == "pool",
+            "labels_frames": self.labels_frames,
         }
 
     # Learning curves

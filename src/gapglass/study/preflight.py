@@ -143,6 +143,27 @@ def check_machine(config, rules, packages=True):
         check_programs(config["glass"], rules)
 
 
+def check_labels(config):
+    """Refuse sets of labels that are absent or of different settings, and settings of an engine that label no frame.
+
+    Parameters
+    ----------
+    config : dict
+        The completed configuration, with the section ``labels``.
+
+    Raises
+    ------
+    UserError
+    """
+    labels = config["labels"]
+    if labels["engine"] == "none":
+        places.files_of(labels)
+        return
+    from gapglass.labels import engines  # it loads the readers of trajectories
+
+    engines.create(labels).check(sorted(config["glass"]["composition"]))
+
+
 def check_study(path):
     """Check the configuration file of a study, the files that it names and the folders that a run writes to.
 
@@ -159,7 +180,7 @@ def check_study(path):
     check_files(config)
     check_start(config)
     if "labels" in config:
-        places.files_of(config["labels"])
+        check_labels(config)
     results = f"results/{config['study']}"
     check_folder(results)
     check_writable(results)

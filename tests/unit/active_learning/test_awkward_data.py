@@ -111,7 +111,7 @@ def test_sets_are_judged_with_fewer_labels_than_sparse_points(frames, tmp_path):
 
 
 def test_one_frame_alone(frames, tmp_path):
-    table = {"frame": [0], "trajectory": ["a"], "source_index": [0], "temperature_k": [300.0], "labelled": [True]}
+    table = {"frame": [0], "trajectory": ["a"], "source_index": [0], "temperature_k": [300.0], "usable": [True]}
     pandas = pytest.importorskip("pandas")
     with pytest.raises(UserError, match="the 1 training frames lie in one stretch of time"):
         time_blocks.classes_of([0], {"train": [0], "test": []}, pandas.DataFrame(table), [0], {}, "cross_validation")

@@ -35,6 +35,7 @@ SETTINGS = {
     "shared_points": True,
     "stop": "point_estimate",
     "where_model_limits": "larger_model",
+    "labels_frames": False,
 }
 
 
@@ -339,6 +340,13 @@ def test_what_a_decision_counts():
     assert (decision["n_train"], decision["n_test"], decision["n_frames_reference"]) == (50, 20, 86)
     assert decision["n_holdout"] == 10
     assert decision["n_blocks"] == 2 and "n_blocks" not in decided([entry_of(1, 1, 1, sets_of(4.0)[0], 9.0)])
+
+
+def test_decision_that_opens_an_iteration_names_the_frames_to_label():
+    database = database_of(range(4), holdout=[90, 91], n_left=3) | {"blocks": [[1, 2], [3]], "validation": [80]}
+    opened = decided([], 1, 0, database, SETTINGS | {"labels_frames": True})
+    assert opened["new_frames"] == [[1, 2], [3]] and opened["tests"] == {"validation": [80], "holdout": [90, 91]}
+    assert not {"new_frames", "tests"} & set(decided([], 1, 0, database))
 
 
 def test_frames_that_are_set_aside_are_not_left_to_enlarge_with():

@@ -8,6 +8,7 @@ from ase import Atoms
 from label_frames import SETTINGS, frame_of, label_of
 
 from gapglass.base.errors import UserError
+from gapglass.base.files import write_json
 from gapglass.frames import trajectory
 from gapglass.frames.store import read_frames, write_frames
 from gapglass.labels import attach, places
@@ -166,9 +167,74 @@ def test_trajectories_without_energies_give_geometries_and_no_guide(cheap):
         trajectory.import_frames([entry], CHECKS, unlabelled=True)
 
 
+def test_frames_to_be_labelled_are_usable_and_have_no_energy(cheap):
+    frames, table, summary = attach.as_guide(*cheap.imported(), SETTINGS, virials=True)
+    assert table["usable"].all() and not table["labelled"].any() and table["energy_ev"].isna().all()
+    assert summary["guide"] == 12 and summary["virials"] and summary["isolated_atom_energies"] == {}
+    assert summary["labels"]["fingerprint"] == SETTINGS.fingerprint and summary["labels"]["n_labelled"] is None
+    assert not any("REF_energy" in frame.info or "REF_forces" in frame.arrays for frame in frames)
+    guided = cheap.imported()
+    guided[2]["guide"] = 12
+    with pytest.raises(UserError, match="labels of a guide"):
+        attach.as_guide(*guided, SETTINGS, virials=True)
+
+
+def records(cheap, folder, numbers):
+    """Write the records of labelling jobs of frames, the last of which failed; return their files."""
+    known, paths = LabelSet(folder), []
+    for number in numbers:
+        found = known.find(cheap.frames[number])
+        record = {"state": "failed", "file": None, "number": None, "reason": "it did not converge"}
+        if found:
+            record = {"state": "computed", "file": str(found.file), "number": found.number, "reason": ""}
+        paths.append(cheap.folder / f"{number}.json")
+        write_json(paths[-1], record)
+    return paths
+
+
+def test_labels_come_by_the_records_of_their_jobs(cheap):
+    folder = labelled(cheap, [0, 3, 5, 7, 8])
+    frames, _, _ = attach.as_guide(*cheap.imported(), SETTINGS, virials=True)
+    offsets = write_frames(cheap.folder / "frames.extxyz", frames)
+    paths = records(cheap, folder, [0, 3, 4, 5, 7, 8])
+    found = attach.read_labelled(cheap.folder / "frames.extxyz", [3, 4, 0], offsets, paths)
+    assert list(found) == [3, 0]
+    assert [frame.info["REF_energy"] for frame in found.values()] == [-103.0, -100.0]
+    assert found[3].info["guide_energy"] == -4.0 and np.allclose(found[3].info["REF_virial"], np.diag([1, 2, 3]))
+    assert np.allclose(found[0].arrays["REF_forces"], label_of(cheap.frames[0]).forces)
+    assert "REF_energy" not in frames[0].info
+    assert attach.labelled_among(frames, attach.read_records(paths)) == {0, 3, 5, 7, 8}
+    assert frames[0].info["REF_energy"] == -100.0 and "REF_energy" not in frames[4].info
+    # Without records, the labels are those of the file.
+    plain = attach.read_labelled(cheap.folder / "frames.extxyz", [1], offsets, [])
+    assert "REF_energy" not in plain[1].info
+    # Too many failures, a label that is gone, and one of another geometry stop the study.
+    many = records(cheap, folder, [0, 1, 2, 3, 5])
+    with pytest.raises(UserError, match="2 of 5 frames got no label"):
+        attach.read_labelled(cheap.folder / "frames.extxyz", [0], offsets, many)
+    entry = LabelSet(folder).find(cheap.frames[3]).file
+    other = LabelSet(folder).find(cheap.frames[0]).file
+    entry.write_bytes(other.read_bytes())
+    with pytest.raises(UserError, match="does not hold frame 3 any more"):
+        attach.read_labelled(cheap.folder / "frames.extxyz", [3], offsets, paths)
+    entry.unlink()
+    with pytest.raises(UserError, match="is gone"):
+        attach.read_labelled(cheap.folder / "frames.extxyz", [3], offsets, paths)
+
+
 def section(cheap, sets=(), store="none", settings=None):
     return {"engine": "none", "sets": [str(path) for path in sets], "store": str(cheap.folder / store),
             "settings": settings}  # fmt: skip
+
+
+def test_inputs_of_an_engine_are_its_files():
+    labels = {
+        "template": "a.inp", "fallback": None, "incar": None, "kpoints": None, "potcars": {"Te": "te/POTCAR"},
+        "files": ["label.py"],
+    }  # fmt: skip
+    assert places.inputs_of(labels) == ["a.inp", "te/POTCAR", "label.py"]
+    # Labels that are computed later are no input of the import.
+    assert places.files_of(labels | {"engine": "cp2k"}) == []
 
 
 def test_folders_of_a_study_are_sets_and_store_of_the_same_settings(cheap):

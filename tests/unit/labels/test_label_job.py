@@ -118,6 +118,18 @@ def test_bad_label_is_a_failure_with_its_reason_and_not_tried_again(tmp_path, st
     assert job.label_frame(frame, engine_of(tmp_path, "good"), stored).state == "computed"
 
 
+def test_no_more_frames_are_tried_in_vain(tmp_path, stored):
+    for seed in range(job.FEWEST_TRIED):
+        assert job.label_frame(frame_of(seed), engine_of(tmp_path, "fails"), stored).state == "failed"
+    with pytest.raises(UserError, match=r"5 frames got no label with these inputs.*no convergence in sight"):
+        job.label_frame(frame_of(9), engine_of(tmp_path, "fails"), stored)
+    assert len(calls(tmp_path)) == job.FEWEST_TRIED
+    # Other inputs are another try, and a few failures among many labels are no reason to stop.
+    for seed in range(20, 40):
+        job.label_frame(frame_of(seed), engine_of(tmp_path), stored)
+    assert job.label_frame(frame_of(9), engine_of(tmp_path, "fails"), stored).state == "failed"
+
+
 def test_missing_stress_is_no_failure_where_none_is_asked_for(tmp_path, stored):
     record = job.label_frame(frame_of(), engine_of(tmp_path, "no_stress", virials=False), stored)
     assert record.state == "computed"

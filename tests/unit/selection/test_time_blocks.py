@@ -17,7 +17,7 @@ def table_of(*plateaus):
     for trajectory, temperature, number in plateaus:
         for _ in range(number):
             place = places.get(trajectory, 0)
-            row = {"trajectory": trajectory, "source_index": place, "temperature_k": temperature, "labelled": True}
+            row = {"trajectory": trajectory, "source_index": place, "temperature_k": temperature, "usable": True}
             rows.append(row)
             places[trajectory] = place + 1
     return pd.DataFrame(rows).rename_axis("frame").reset_index()
@@ -219,7 +219,7 @@ def test_training_frames_that_lie_in_each_others_guard_leave_no_fold():
 def test_temperatures_of_a_ramp_count_as_one_plateau():
     """Frames that each state a temperature of their own would be plateaus of one frame, of which none is set aside."""
     steady, ramp = [300.0] * 20, [300.0 + 7 * i for i in range(1, 41)]
-    table = pd.DataFrame({"frame": range(60), "trajectory": "a", "source_index": range(60), "labelled": True})
+    table = pd.DataFrame({"frame": range(60), "trajectory": "a", "source_index": range(60), "usable": True})
     table = table.assign(temperature_k=[*steady, *ramp])
     assert [part["frame"].tolist() for part in time_blocks.plateaus(table)] == [
         list(range(20)),
@@ -296,11 +296,11 @@ def test_unrelated_snapshots_are_blocks_of_one_frame():
     assert len(division["holdout"]) == 6 and division["guard"] == []
 
 
-def test_frames_without_a_label_are_in_no_set_but_their_geometries_may_train():
+def test_frames_that_cannot_be_used_are_in_no_set_but_their_geometries_may_train():
     table = table_of(("a", 300.0, 60), ("b", 600.0, 60))
-    table["labelled"] = table["frame"] % 3 == 0
+    table["usable"] = table["frame"] % 3 == 0
     sets = stored(table)
-    every, some = time_blocks.current(sets, table.assign(labelled=True)), time_blocks.current(sets, table)
+    every, some = time_blocks.current(sets, table.assign(usable=True)), time_blocks.current(sets, table)
     for name in ("pool", "guard", "validation", "holdout"):
         assert some[name] == [frame for frame in every[name] if frame % 3 == 0] != []
     assert some["geometries"] == every["geometries"] == every["pool"] and some["known"] == every["known"]
@@ -310,3 +310,25 @@ def test_frames_without_a_label_are_in_no_set_but_their_geometries_may_train():
     # No geometry that tests, labelled or not, and none of its guard, may train.
     apart = {frame for name in ("guard", "validation", "holdout") for frame in every[name]}
     assert not apart & set(some["geometries"])
+
+
+def test_few_frames_of_each_block_that_tests_are_kept_and_the_others_are_guards():
+    table = table_of(("a", 300.0, 60), ("b", 600.0, 60))
+    sets = stored(table)
+    before, one = time_blocks.current(sets, table), time_blocks.current(time_blocks.thinned(sets, 1), table)
+    for name in time_blocks.TESTS:
+        assert len(one["blocks"][name]) == len(before["blocks"][name])
+        for few, block in zip(one["blocks"][name], before["blocks"][name], strict=True):
+            middle = block["frames"][len(block["frames"]) // 2]
+            assert few == {"run": block["run"], "frames": [middle]}
+    assert one["pool"] == before["pool"] and one["known"] == before["known"]
+    parts = [frame for name in time_blocks.PARTS for frame in one[name]]
+    assert sorted(parts) == list(range(len(table)))
+    two = time_blocks.current(time_blocks.thinned(sets, 2), table)
+    assert all(len(block["frames"]) == 2 for name in time_blocks.TESTS for block in two["blocks"][name])
+    assert time_blocks.thinned(sets, 99) == sets
+
+
+def test_blocks_with_some_of_their_frames():
+    blocks = [{"run": 0, "frames": [1, 2, 3]}, {"run": 1, "frames": [4]}]
+    assert time_blocks.only(blocks, {1, 3, 9}) == [{"run": 0, "frames": [1, 3]}]

@@ -23,7 +23,7 @@ def example():
 
 def changed(study, section, **values):
     """Return the study with some settings of a section replaced."""
-    return paths.Study(study.config | {section: study.config[section] | values}, study.engine)
+    return paths.Study(study.config | {section: study.config.get(section, {}) | values}, study.engine)
 
 
 def wildcard_patterns():
@@ -307,7 +307,7 @@ def test_what_the_loop_depends_on(tiny):
     assert tiny.loop_settings() == {
         "energy_tolerance": 1.5, "max_iterations": 2, "exploration_rounds": 1, "exploitation_rounds": 1,
         "proposals_per_round": 2, "shared_points": True, "stop": "validation",
-        "where_model_limits": "larger_model",
+        "where_model_limits": "larger_model", "labels_frames": False,
     }  # fmt: skip
     assert not changed(tiny, "potential", sparse_from="training").loop_settings()["shared_points"]
     assert tiny.train_fraction() == 1
@@ -316,6 +316,21 @@ def test_what_the_loop_depends_on(tiny):
         "results/tiny/potentials/optimal/iteration_01/round_2/trial_3"
     )
     assert tiny.trial == "results/tiny/potentials/{potential}/iteration_{iteration}/round_{round}/trial_{trial}"
+
+
+def test_labelling_jobs_follow_the_section_labels(tiny):
+    assert not tiny.labels_frames and tiny.frames_per_block() is None and tiny.label_status() == []
+    shipped = changed(tiny, "labels", engine="none", sets=["blyp"])
+    assert not shipped.labels_frames and shipped.frames_per_block() is None
+    labelling = changed(
+        tiny, "labels", engine="cp2k", ranks=2, threads=3, max_time=30, fallback=None, frames_per_block=2
+    )
+    assert labelling.labels_frames and labelling.frames_per_block() == 2 and labelling.cores_of_a_label() == 6
+    assert labelling.minutes_of_a_label() == 35
+    assert changed(labelling, "labels", fallback="careful.inp").minutes_of_a_label() == 65
+    assert labelling.label_status() == "results/tiny/labels/status.csv"
+    assert labelling.loop_settings()["labels_frames"]
+    assert tiny.loops == ["optimal", "soap_only"]
 
 
 def test_experiments_have_files_beside_the_models(tiny):

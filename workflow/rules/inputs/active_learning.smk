@@ -59,6 +59,39 @@ def potentials_of_iteration(wildcards):
     ]
 
 
+def records_of(frames):
+    """Return the records of the labels of frames, nothing where the frames have their labels from the import."""
+    return [at(f"labels/{frame}.json") for frame in frames] if study.labels_frames else []
+
+
+def records_of_block(wildcards):
+    """Return the records of a block of the frames that are new in an iteration."""
+    if not study.labels_frames:
+        return []
+    opening = decision_reader(wildcards.potential)(int(wildcards.part), 0)
+    return records_of(opening["new_frames"][int(wildcards.number) - 1])
+
+
+def records_that_decide(wildcards):
+    """Return the records of the frames whose errors decide the stop; the decision that opens an iteration needs none."""
+    if not (study.labels_frames and study.validates and int(wildcards.round)):
+        return []
+    return records_of(decision_reader(wildcards.potential)(1, 0)["tests"]["validation"])
+
+
+def records_of_loop(potential, last=None):
+    """Return the records of all frames that a loop trains and tests on, up to an iteration."""
+    if not study.labels_frames:
+        return []
+    frames = set()
+    for decision in loop.walk(decision_reader(potential)):
+        if last is not None and decision["iteration"] > last:
+            break
+        if decision["round"] == 0:
+            frames.update(*decision["new_frames"], *decision["tests"].values())
+    return records_of(sorted(frames))
+
+
 def points_of_trial(wildcards):
     """Return the sparse points that a trial uses, nothing for gap_fit, which chooses its own."""
     if config["potential"]["fitter"] != "engine":

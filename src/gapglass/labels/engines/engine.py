@@ -109,7 +109,11 @@ class Engine:
         words = [str(w).replace("{ranks}", str(self.ranks)).replace("{threads}", str(self.threads)) for w in given]
         if shutil.which(words[0]) is None:
             raise UserError(f"labels.command: there is no program {words[0]}; mend it, or give its full path")
-        return [str(Path(word).absolute()) if os.sep in word and Path(word).is_file() else word for word in words]
+        return [str(Path(word).absolute()) if self._is_file(word) else word for word in words]
+
+    def _is_file(self, word):
+        """Return whether a word of the command names a file of the user, which the calculation's folder lacks."""
+        return (os.sep in word or word in (self.section.get("files") or ())) and Path(word).is_file()
 
     def _installed(self):
         for name in self.programs:

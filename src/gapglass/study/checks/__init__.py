@@ -6,6 +6,7 @@ problem of a configuration that the schema accepts and that is complete with def
 
 from gapglass.study.checks import (
     glass,
+    labels,
     learning_curves,
     potential,
     reference,
@@ -16,7 +17,7 @@ from gapglass.study.checks import (
 )
 
 # The order in which a message lists the problems.
-CHECKS = (trajectories, similarity, reference, potential, species, glass, structure, learning_curves)
+CHECKS = (trajectories, labels, similarity, reference, potential, species, glass, structure, learning_curves)
 
 
 def problems(config):

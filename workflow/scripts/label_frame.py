@@ -1,0 +1,23 @@
+"""Label one frame, unless a set or the store has its label; write where the label is."""
+
+from gapglass.base import files, log
+from gapglass.frames import store
+from gapglass.labels import job, library
+
+number, settings = int(snakemake.wildcards.frame), snakemake.params.labels
+log.configure(snakemake.log[0], f"label of frame {number}", snakemake.params)
+table = files.read_table(snakemake.input.table)
+(frame,) = store.read_frames(snakemake.input.frames, [number], table["offset_bytes"])
+labels = library.open_library(settings)
+record = job.label_frame(
+    frame,
+    labels.engine,
+    labels.stored,
+    labels.sets,
+    keep=snakemake.params.kept,
+    guesses=snakemake.params.guesses,
+    max_seconds=60 * settings["max_time"],
+    provenance={"trajectory": frame.info["trajectory"], "temperature": frame.info["temperature"]},
+)
+log.notice("%s%s", record.state, f": {record.reason}" if record.reason else "")
+files.write_json(snakemake.output[0], record.as_json())
