@@ -10,6 +10,7 @@ settings, table = snakemake.params, files.read_table(snakemake.input.table)
 imported, sets = files.read_json(snakemake.input.summary), files.read_json(snakemake.input.sets)
 settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
 settings.virials = settings.virials and imported["virials"]
+learning_curves.refuse_unlabelled(table)
 runs = files.read_json(snakemake.input.blocks)
 if settings.guide:
     learning_curves.refuse_no_guide(imported["guide"])

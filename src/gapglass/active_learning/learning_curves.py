@@ -47,6 +47,16 @@ def divide(blocks, fraction, seed, draw):
     return time_blocks.leave_out(blocks, fraction, derive(seed, "learning curves", draw))
 
 
+def refuse_unlabelled(table):
+    """Raise ``UserError`` when a frame of frames/table.csv has no label: a draw may use any of them."""
+    lacking = int((~table["labelled"]).sum())
+    if lacking:
+        raise UserError(
+            f"learning curves need a label of every frame, and {lacking} of {len(table)} have none; make a study of "
+            "the labelled frames alone"
+        )
+
+
 def refuse_sizes(blocks, fraction, seed, draws, sizes):
     """Raise ``UserError`` when a division leaves no hold-out, or fewer frames to choose from than the largest size."""
     for draw in range(TUNING, draws + 1):

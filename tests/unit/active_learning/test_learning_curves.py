@@ -24,6 +24,13 @@ def table():
     )
 
 
+def test_frames_without_labels_are_refused():
+    table = pd.DataFrame({"labelled": [True, True]})
+    learning_curves.refuse_unlabelled(table)
+    with pytest.raises(UserError, match="1 of 2 have none"):
+        learning_curves.refuse_unlabelled(table.assign(labelled=[True, False]))
+
+
 def test_groups_by_temperature_and_role(table):
     groups = learning_curves.group_of(table)
     assert (
