@@ -376,7 +376,8 @@ def of_delta(results, known):
         "clusters": int(best["n_clusters"]),
         "<sigma>_E (meV/atom)": f"{best['mean_sigma_energy_mev_per_atom']:.1f}",
         "share of the Coulomb kernel": f"{100 * best['coulomb_share']:.0f} %",
-        f"best on {SUBSETS} subsets": ", ".join(f"{delta}: {count}" for delta, count in known[results.name].items()),
+        f"best on {SUBSETS} subsets": ", ".join(f"{delta}: {count}" for delta, count in known[results.name].items())
+        or "not computed",
     }
 
 
