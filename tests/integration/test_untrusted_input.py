@@ -357,6 +357,14 @@ def report_files(folder):
         "left_out": {"glass": {SCRIPT: 2}},
         "settings": {"glass": {"functional": SCRIPT}},
         "trajectories": {"glass": 12},
+        "labels": {
+            "engine": SCRIPT,
+            "version": SCRIPT,
+            "fingerprint": "x1",
+            "folders": [SCRIPT],
+            "n_labelled": 9,
+            "n_harvested": 1,
+        },
         "rejected": [{"trajectory": "glass", "source_index": 3, "reasons": [SCRIPT]}],
     }
     potential = {
@@ -372,6 +380,7 @@ def report_files(folder):
         "rmse_energy_mev_per_atom": none,
         "rmse_force_ev_per_angstrom": none,
         "energy_tolerance": 2,
+        "data_or_model": None,
         "validation": None,
         "calibration": None,
         "fit_agreement": None,
@@ -426,7 +435,13 @@ def report_files(folder):
         imported=document("import.json", **imported),
         kernels=document("kernels.json", slope=1.0, zeta=1.0, balance="none", medians=UNBALANCED, spread=spread),
         best=document(
-            "best.json", delta=0.5, coulomb_share=0.99, n_clusters=3, d_tol=0.1, mean_sigma_energy_mev_per_atom=1.0
+            "best.json",
+            delta=0.5,
+            energies="guide",
+            coulomb_share=0.99,
+            n_clusters=3,
+            d_tol=0.1,
+            mean_sigma_energy_mev_per_atom=1.0,
         ),
         delta=table(
             "delta.csv",
