@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 
 import pandas as pd
@@ -40,7 +41,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setenv("CALLS", str(tmp_path / "calls.txt"))
     loop = {"max_iterations": 1, "increment": 0.04, "exploration_rounds": 1, "exploitation_rounds": 0}
     labels = {
-        "engine": "command", "command": ["python", "label.py", "{input}", "{output}"], "method": {"pair": "LJ"},
+        "engine": "command", "command": [sys.executable, "label.py", "{input}", "{output}"], "method": {"pair": "LJ"},
         "files": ["label.py"],
     }  # fmt: skip
     changes = {
