@@ -115,7 +115,6 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
         "n_holdout": len(database["holdout"]),
         "n_frames_reference": database["n_frames"],
         "n_fits": len(ledger),
-        "since": database["since"],
         "best": best,
         "proposals": [],
     }
@@ -159,6 +158,7 @@ def _close_iteration(iteration, ledger, database, settings, space, possible, val
     ``possible`` tells whether the memory limit allows any fit on this database. Raise ``UserError`` when no fit of the
     loop succeeded.
     """
+    best = best_of(ledger, iteration)
     if not successes(ledger):
         here = of_iteration(ledger, iteration)
         reasons = "\n".join(f"  - {entry['reason']}" for entry in here[:5])
@@ -171,8 +171,8 @@ def _close_iteration(iteration, ledger, database, settings, space, possible, val
         reason = "a fit on more frames needs more than max_fit_memory, energy tolerance not met"
     elif settings["max_iterations"] is not None and iteration >= settings["max_iterations"]:
         reason = "max_iterations reached and the energy tolerance is not met"
-    elif settings["where_model_limits"] == "larger_model" and limited_by_model(best_of(ledger, iteration)):
-        if larger(best_of(ledger, iteration), ledger, space, database["since"]):
+    elif settings["where_model_limits"] == "larger_model" and limited_by_model(best):
+        if larger(best, ledger, space, database["since"]):
             return {"action": "larger_model", "reason": "more frames would hardly lower the error, a larger model may"}
         reason = (
             "more frames would hardly lower the error, no larger model is left in the ranges of "

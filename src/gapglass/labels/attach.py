@@ -49,6 +49,12 @@ class _Counts:
     harvested: int = 0
     virials: int = 0
 
+    def add(self, frame, entry):
+        """Give a frame the label of an entry and count it."""
+        _label(frame, entry.energy, entry.forces, entry.virial)
+        self.labelled += 1
+        self.virials += entry.virial is not None
+
 
 def as_guide(frames, table, summary, settings, virials):
     """Return frames, table and summary of an import whose frames get their labels later, one by one.
@@ -165,10 +171,7 @@ def labelled(frames, records):
         label, copy = files[path][record["number"]], frame.copy()
         if not same(copy, label):
             raise UserError(f"{path} does not hold frame {number} any more; run again with --forcerun label_frame")
-        copy.info["REF_energy"] = float(label.info["REF_energy"])
-        copy.arrays["REF_forces"] = label.arrays["REF_forces"]
-        if "REF_virial" in label.info:
-            copy.info["REF_virial"] = np.asarray(label.info["REF_virial"]).reshape(3, 3)
+        _label(copy, float(label.info["REF_energy"]), label.arrays["REF_forces"], label.info.get("REF_virial"))
         found[number] = copy
     return found
 
@@ -232,7 +235,7 @@ def attach(frames, table, summary, sets, e0="fitted"):
         entries = [entry for one in sets if (entry := one.find(frame)) is not None]
         taken |= {(entry.file, entry.number) for entry in entries}
         if entries:
-            _label(frame, entries[0], counts)
+            counts.add(frame, entries[0])
         row |= columns_of_labels(frame)
     atoms, seen = [], Seen()
     for entry in (entry for one in sets for entry in one.entries() if (entry.file, entry.number) not in taken):
@@ -242,7 +245,7 @@ def attach(frames, table, summary, sets, e0="fitted"):
         if seen.find(entry.atoms, entry.file) is not None:  # two sets hold it
             continue
         frame = _harvested(entry, len(frames), summary["species"])
-        _label(frame, entry, counts)
+        counts.add(frame, entry)
         frames.append(frame)
         pairs = closest_pairs(frame)
         # A number that follows from the geometry: the place in a set changes when frames are added to it.
@@ -278,13 +281,12 @@ def attach(frames, table, summary, sets, e0="fitted"):
     return frames, pd.DataFrame(rows), summary
 
 
-def _label(frame, entry, counts):
-    frame.info["REF_energy"] = entry.energy
-    frame.arrays["REF_forces"] = entry.forces
-    if entry.virial is not None:
-        frame.info["REF_virial"] = np.asarray(entry.virial).reshape(3, 3)
-        counts.virials += 1
-    counts.labelled += 1
+def _label(frame, energy, forces, virial):
+    """Give a canonical frame its label; the virial may be None."""
+    frame.info["REF_energy"] = energy
+    frame.arrays["REF_forces"] = forces
+    if virial is not None:
+        frame.info["REF_virial"] = np.asarray(virial).reshape(3, 3)
 
 
 def _harvested(entry, number, species):

@@ -205,7 +205,7 @@ def _compute(frame, engine, stored, attempts, energies, options):
     """Compute a label with the settings and, if that fails, with the fallback settings; store it or the failure."""
     reasons, seconds = [], 0.0
     scratch = _emptied(options.scratch)
-    for fallback in (False, True) if engine.has_fallback else (False,):
+    for fallback in engine.tries:
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=scratch) as folder:
             try:
                 guess = None if fallback else _closest_guess(options.guesses, frame, engine)

@@ -15,7 +15,7 @@ import numpy as np
 
 from gapglass.base.errors import UserError
 from gapglass.labels.engines.cp2k_input import Keyword, Section, parse
-from gapglass.labels.engines.engine import SCREEN, Engine, find_file, link, template, text_of
+from gapglass.labels.engines.engine import SCREEN, TemplateEngine, find_file, link, text_of
 from gapglass.labels.label import Label, LabelFailed
 from gapglass.labels.settings import digest_of, normalised
 
@@ -44,7 +44,7 @@ _OTHER_KEYWORDS = {
 }  # fmt: skip
 
 
-class Cp2k(Engine):
+class Cp2k(TemplateEngine):
     """CP2K; see ``Engine``."""
 
     name = "cp2k"
@@ -52,23 +52,15 @@ class Cp2k(Engine):
     kept = (SCREEN, INPUT)
     restarts = True
 
-    def __init__(self, section):
-        super().__init__(section)
-        self._trees = {}
-
-    def tree(self, fallback=False):
-        """Return the template, or the fallback, as a tree, after refusing what cannot be used."""
-        key = "fallback" if fallback else "template"
-        if key not in self._trees:
-            path, text = template(self.section, key)
-            root = parse(text, path)
-            _refuse(root, path)
-            self._trees[key] = (path, root)
-        return self._trees[key]
+    def read_template(self, text, path):
+        """Return (path, template as a tree)."""
+        root = parse(text, path)
+        _refuse(root, path)
+        return path, root
 
     def check(self, species):
-        for fallback in (False, True) if self.has_fallback else (False,):
-            path, root = self.tree(fallback)
+        for fallback in self.tries:
+            path, root = self.parsed(fallback)
             for symbol in species:
                 self._kind_values(path, root, symbol)
             for name in _named_files(root):
@@ -77,11 +69,10 @@ class Cp2k(Engine):
         super().check(species)
 
     def attempts(self):
-        trees = [self.tree(), *([self.tree(fallback=True)] if self.has_fallback else [])]
-        return [root.text() for _, root in trees]
+        return [self.parsed(fallback)[1].text() for fallback in self.tries]
 
     def values(self, fallback=False):
-        path, root = self.tree(fallback)
+        path, root = self.parsed(fallback)
         force_eval = root.section("FORCE_EVAL")
         found = {}
         for place, section in force_eval.walk():
@@ -196,7 +187,7 @@ class Cp2k(Engine):
 
     def prepare(self, frame, folder, fallback=False, guess=None, spin=None):
         folder = Path(folder)
-        path, root = self.tree(fallback)
+        path, root = self.parsed(fallback)
         root = root.copy()
         force_eval = root.section("FORCE_EVAL")
         for symbol in sorted(set(frame.symbols)):

@@ -80,6 +80,11 @@ class Engine:
         """Whether there are settings for a second try."""
         return bool(self.section.get("fallback"))
 
+    @property
+    def tries(self):
+        """For every try of a frame, whether it takes the fallback settings."""
+        return (False, True) if self.has_fallback else (False,)
+
     def attempts(self):
         """Return the texts of all inputs that a frame is tried with; another text is another try."""
         raise NotImplementedError
@@ -227,6 +232,25 @@ class Engine:
             return list(FORMATS[form].frames(source)), source
         except (UserError, *READING_ERRORS) as error:
             raise LabelFailed(f"its output cannot be read: {' '.join(str(error).split())[:300]}") from error
+
+
+class TemplateEngine(Engine):
+    """An engine whose inputs are made from a template of the user, which is read and parsed once."""
+
+    def __init__(self, section):
+        super().__init__(section)
+        self._parsed = {}
+
+    def read_template(self, text, path):
+        """Return a template as an object, after refusing what cannot be used."""
+        raise NotImplementedError
+
+    def parsed(self, fallback=False):
+        """Return what ``read_template`` makes of the template or of the fallback."""
+        if fallback not in self._parsed:
+            path, text = template(self.section, "fallback" if fallback else "template")
+            self._parsed[fallback] = self.read_template(text, path)
+        return self._parsed[fallback]
 
 
 def text_of(path):

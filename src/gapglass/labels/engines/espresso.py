@@ -14,7 +14,7 @@ import numpy as np
 from gapglass.base.errors import UserError
 from gapglass.frames.readers.espresso_structure import label_element
 from gapglass.frames.readers.records import Source
-from gapglass.labels.engines.engine import SCREEN, Engine, find_file, link, template, text_of
+from gapglass.labels.engines.engine import SCREEN, TemplateEngine, find_file, link, text_of
 from gapglass.labels.label import Label, LabelFailed
 from gapglass.labels.settings import digest_of, normalised
 
@@ -75,29 +75,20 @@ class _Template:
         return [row.split()[:3] for row in self.cards["ATOMIC_SPECIES"][1]]
 
 
-class Espresso(Engine):
+class Espresso(TemplateEngine):
     """pw.x; see ``Engine``."""
 
     name = "espresso"
     programs = ("pw.x",)
     kept = (SCREEN, INPUT)
 
-    def __init__(self, section):
-        super().__init__(section)
-        self._templates = {}
-
-    def parsed(self, fallback=False):
-        """Return the template or the fallback, after refusing what cannot be used."""
-        key = "fallback" if fallback else "template"
-        if key not in self._templates:
-            path, text = template(self.section, key)
-            parsed = _Template(text, path)
-            _refuse(parsed)
-            self._templates[key] = parsed
-        return self._templates[key]
+    def read_template(self, text, path):
+        parsed = _Template(text, path)
+        _refuse(parsed)
+        return parsed
 
     def check(self, species):
-        for fallback in (False, True) if self.has_fallback else (False,):
+        for fallback in self.tries:
             parsed = self.parsed(fallback)
             for symbol in species:
                 _label(parsed, symbol)
@@ -106,7 +97,7 @@ class Espresso(Engine):
         super().check(species)
 
     def attempts(self):
-        return [self.parsed().text, *([self.parsed(fallback=True).text] if self.has_fallback else [])]
+        return [self.parsed(fallback).text for fallback in self.tries]
 
     def values(self, fallback=False):
         parsed, found = self.parsed(fallback), {}
