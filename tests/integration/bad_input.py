@@ -449,10 +449,12 @@ def label_set(functional="BLYP", name="better", spoil=None, edit=None):
     return make
 
 
+PROGRAM = {"engine": "command", "command": ["true", "{input}", "{output}"], "method": {"pair": "LJ"}}
+
+
 def labelling(**changes):
     """Label frames with a program, on demand, as far as the changes allow it."""
-    program = {"engine": "command", "command": ["true", "{input}", "{output}"], "method": {"pair": "LJ"}}
-    sound = {"labels": program, "selection__strategy": "uniform_in_time", "potential__variants": ["optimal"]}
+    sound = {"labels": PROGRAM, "selection__strategy": "uniform_in_time", "potential__variants": ["optimal"]}
     return keys(**sound | changes)
 
 
@@ -1521,6 +1523,46 @@ CASES = [
         labelling(labels={"engine": "cp2k"}),
         "`labels.engine: cp2k` needs `labels.template`",
         "give it",
+    ),
+    Case(
+        L,
+        "isolated atoms to compute without an engine",
+        "check",
+        key("potential.e0", "compute"),
+        "`potential.e0: compute` labels isolated atoms",
+        "needs `labels` with an engine",
+    ),
+    Case(
+        L,
+        "spins of atoms that are not computed",
+        "check",
+        labelling(labels=PROGRAM | {"spins": {"Te": 2}}),
+        "only `potential.e0: compute` labels any",
+        "drop it",
+    ),
+    Case(
+        L,
+        "spin of an element that the glass lacks",
+        "check",
+        labelling(labels=PROGRAM | {"spins": {"Ge": 2}}, potential__e0="compute"),
+        "`labels.spins.Ge`: glass.composition",
+        "mend one of them",
+    ),
+    Case(
+        L,
+        "budget of labels where none is computed",
+        "check",
+        key("labels", {"engine": "none", "budget": {"frames": 9}}),
+        "`labels.engine: none` computes none",
+        "drop it",
+    ),
+    Case(
+        L,
+        "one budget of labels for two loops",
+        "check",
+        labelling(labels=PROGRAM | {"budget": {"frames": 99}}, potential__variants=["optimal", "soap_only"]),
+        "`potential.variants` has two (optimal and soap_only)",
+        "keep one of them",
     ),
     Case(
         L,

@@ -7,9 +7,13 @@ import signal
 import sys
 import time
 
+import ase.io
 import pandas as pd
 import pytest
+import yaml
 from tiny_study import RESULTS, SMALLER, change, copy_project, snakemake, start
+
+from gapglass.potential import fit
 
 PROGRAM = """
 import os, sys, time
@@ -18,6 +22,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 frame = read(sys.argv[1])
+bad = os.environ["BAD"]
+if os.path.exists(bad) and str(frame.positions[0]) in open(bad).read():
+    sys.exit("no convergence in sight")
 with open(os.environ["CALLS"], "a") as stream:
     stream.write(f"{frame.positions[0]}\\n")
 frame.calc = LennardJones(sigma=2.0, epsilon=0.3, rc=4.0, smooth=True)
@@ -39,6 +46,7 @@ def project(tmp_path, monkeypatch):
     folder = copy_project(tmp_path / "project")
     (folder / "label.py").write_text(PROGRAM)
     monkeypatch.setenv("CALLS", str(tmp_path / "calls.txt"))
+    monkeypatch.setenv("BAD", str(tmp_path / "bad.txt"))
     loop = {"max_iterations": 1, "increment": 0.04, "exploration_rounds": 1, "exploitation_rounds": 0}
     labels = {
         "engine": "command", "command": [sys.executable, "label.py", "{input}", "{output}"], "method": {"pair": "LJ"},
@@ -100,3 +108,93 @@ def test_killed_repeated_and_cleaned_runs_label_no_frame_twice(project):
     again = json.loads((folder / SUMMARY).read_text())
     assert again["rmse_energy_mev_per_atom"] == found["rmse_energy_mev_per_atom"]
     assert set(pd.read_csv(folder / TARGETS[2], comment="#")["state"]) == {"stored"}
+
+
+def asked_by(folder, iteration, choice):
+    path = folder / RESULTS / f"potentials/optimal/iteration_{iteration:02d}/choice_{choice}/database.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+@pytest.mark.slow
+def test_failed_frame_is_replaced_and_a_budget_ends_the_loop(project):
+    folder, _ = project
+    loop = {"max_iterations": None, "energy_tolerance": 1e-6, "exploration_rounds": 1, "exploitation_rounds": 0}
+    study = yaml.safe_load((folder / "config/other.yaml").read_text())
+    study["active_learning"] |= loop
+    study["labels"]["budget"] = {"frames": 40}
+    (folder / "config/other.yaml").write_text(yaml.safe_dump(study))
+    arguments = ("--configfile", "config/other.yaml")
+    snakemake(folder, f"{RESULTS}/potentials/optimal/iteration_01/choice_2/database.json", *arguments)
+    tests, first = asked_by(folder, 1, 1), asked_by(folder, 1, 2)
+    assert sorted(tests["asked"]) == sorted({*tests["validation"], *tests["holdout"]}) and not tests["train"]
+    assert first["asked"] == first["train"] and first["n_affordable"] == 40 - len(tests["asked"])
+
+    # The second training frame never gets a label.
+    bad = first["asked"][1]
+    frames = ase.io.read(folder / RESULTS / "frames/frames.extxyz", ":")
+    (folder.parent / "bad.txt").write_text(str(frames[bad].positions[0]))
+    output = snakemake(folder, *TARGETS, *arguments)
+    second, third = asked_by(folder, 1, 3), asked_by(folder, 1, 4)
+    assert second["failed"] == [bad] and bad not in second["train"] and len(second["train"]) == len(first["train"])
+    assert second["asked"] == sorted(set(second["train"]) - set(first["train"])) and len(second["asked"]) == 1
+    assert third["asked"] == [] and asked_by(folder, 1, 5) is None
+    settled = json.loads((folder / RESULTS / "potentials/optimal/iteration_01/database.json").read_text())
+    assert settled["train"] == second["train"] and "n_affordable" not in settled
+
+    # The loop ends with 40 labels of its own, the failed one among them, and says why everywhere.
+    found, reason = json.loads((folder / SUMMARY).read_text()), "labels.budget is spent and the energy tolerance"
+    assert found["reason"].startswith(reason) and found["n_failed_labels"] == 1 and reason in output
+    status = pd.read_csv(folder / TARGETS[2], comment="#").set_index("frame")
+    assert len(status) == 40 and status["own"].all() and len(entries(folder)) == 39
+    assert status.loc[bad, "state"] == "failed" and "no convergence in sight" in status.loc[bad, "reason"]
+    history = pd.read_csv(folder / RESULTS / "potentials/optimal/history.csv", comment="#")
+    assert history["n_train"].iloc[-1] == found["n_train"] == 40 - 1 - len(tests["asked"])
+    assert (history["n_failed_labels"] == 1).all() and len(history) > 1
+    last = asked_by(folder, len(history), 1)
+    assert bad not in last["train"] and last["failed"] == [bad]
+    log = (folder / RESULTS / f"logs/label_frame/{first['asked'][0]}.log").read_text()
+    assert "to label, about" in log or "0 frames to label" in log
+
+    # Snakemake -F computes nothing and ends in the same place, because these labels stay those of this study.
+    before = calls(folder)
+    snakemake(folder, "-F", *TARGETS, *arguments)
+    again = json.loads((folder / SUMMARY).read_text())
+    assert calls(folder) == before and again["reason"] == found["reason"] and again["n_train"] == found["n_train"]
+    status = pd.read_csv(folder / TARGETS[2], comment="#")
+    assert set(status["state"]) == {"stored", "failed"} and status["own"].all()
+
+    # A larger budget goes on from there.
+    study["labels"]["budget"] = {"frames": 44}
+    (folder / "config/other.yaml").write_text(yaml.safe_dump(study))
+    snakemake(folder, *TARGETS, *arguments)
+    assert json.loads((folder / SUMMARY).read_text())["n_train"] == found["n_train"] + 4
+    assert len(calls(folder)) == len(before) + 4 and len(set(calls(folder))) == len(calls(folder))
+
+
+ATOMS = """
+import sys
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
+
+frame = read(sys.argv[1])
+assert len(frame) == 1 and frame.info["unpaired_electrons"] == {"Te": 2, "O": 0}[frame.symbols[0]]
+frame.calc = SinglePointCalculator(frame, energy=-float(frame.numbers[0]), forces=[[0] * 3], stress=[0] * 6)
+write(sys.argv[2], frame)
+"""
+
+
+def test_isolated_atoms_are_labelled_and_are_the_e0_of_fits(project):
+    folder, config = project
+    (folder / "label.py").write_text(ATOMS)
+    study = yaml.safe_load((folder / config).read_text())
+    study["potential"]["e0"] = "compute"
+    study["labels"]["spins"] = {"O": 0}
+    (folder / config).write_text(yaml.safe_dump(study))
+    imported = f"{RESULTS}/frames/import.json"
+    output = snakemake(folder, imported, "--configfile", config)
+    assert "label of an atom of Te] computed" in output
+    summary = json.loads((folder / imported).read_text())
+    assert summary["isolated_atom_energies"] == {"O": -8.0, "Te": -52.0} == fit.known_energies("compute", summary)
+    # They are kept as the labels of frames are, and another run finds them.
+    shutil.rmtree(folder / "results")
+    assert "label of an atom of Te] stored" in snakemake(folder, imported, "--configfile", config)

@@ -1,5 +1,6 @@
-# The active-learning loop. `decide` is its one checkpoint: it closes a round of fits and says what comes next.
-# Iterations and rounds are counted from 1; round 0 opens an iteration.
+# The active-learning loop. The checkpoint `decide` closes a round of fits and says what comes next. Iterations and rounds
+# are counted from 1; round 0 opens an iteration. With labels on demand, the checkpoint `sample_frames` says which frames
+# need a label, and `settle_frames` (labels.smk) takes the last of its choices.
 
 
 rule cut_blocks:
@@ -52,7 +53,7 @@ rule set_aside_frames:
         "../scripts/set_aside_frames.py"
 
 
-rule sample_frames:
+checkpoint sample_frames:
     input:
         frames=at("frames/frames.extxyz"),
         table=at("frames/table.csv"),
@@ -64,15 +65,17 @@ rule sample_frames:
             wildcards.potential, int(wildcards.iteration)
         ),
         decision=closing_of_iteration_before,
+        choice=choice_before,
+        records=records_before_choice,
         blocks=(at("frames/blocks.json") if config["selection"]["strategy"] == "residual" else []),
     output:
-        database=f"{study.iteration}/database.json",
-        train=f"{study.iteration}/train.extxyz",
-        test=f"{study.iteration}/test.extxyz",
+        database=f"{study.choice}/database.json",
+        train=f"{study.choice}/train.extxyz",
+        test=f"{study.choice}/test.extxyz",
     log:
-        at("logs/sample_frames/{potential}_{iteration}.log"),
+        study.choice_log("logs", "log"),
     benchmark:
-        at("benchmarks/sample_frames/{potential}_{iteration}.jsonl")
+        study.choice_log("benchmarks", "jsonl")
     conda:
         "../../envs/gapglass.yaml"
     resources:
@@ -207,6 +210,7 @@ checkpoint decide:
         summary=at("frames/import.json"),
         validation=frames_that_decide(),
         labels=records_that_decide,
+        choice=choice_with_budget,
         potentials=potentials_of_iteration,
     output:
         decision=f"{study.iteration}/round_{{round}}/decision.json",

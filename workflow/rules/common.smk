@@ -75,6 +75,8 @@ wildcard_constraints:
     size=r"\d+",
     draw=r"\d+",
     frame=r"\d+",
+    choice=r"\d+",
+    symbol=r"[A-Z][a-z]?",
     name=r"[A-Za-z0-9-]+",
     model=r"reference|[a-z_]+_\d+",
 

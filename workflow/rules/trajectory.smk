@@ -5,6 +5,7 @@ checkpoint import_frames:
     input:
         TRAJECTORY_FILES,
         labels=LABEL_FILES,
+        atoms=study.atoms_to_label(),
     output:
         frames=at("frames/frames.extxyz"),
         isolated=at("frames/isolated.extxyz"),

@@ -9,6 +9,8 @@ from gapglass.selection import time_blocks
 
 log.configure(snakemake.log[0], f"active learning of {snakemake.wildcards.potential}", snakemake.params)
 database, params = files.read_json(snakemake.input.database), snakemake.params
+if snakemake.input.choice:
+    database["n_affordable"] = files.read_json(snakemake.input.choice)["n_affordable"]
 iteration, ledger = int(snakemake.wildcards.iteration), [files.read_json(path) for path in snakemake.input.results]
 space = limits.search_space(
     params.potential,

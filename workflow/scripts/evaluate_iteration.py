@@ -4,7 +4,7 @@ import numpy as np
 
 from gapglass.base import files, log
 from gapglass.frames import store
-from gapglass.labels import attach
+from gapglass.labels import attach, status
 from gapglass.potential import evaluation
 from gapglass.selection import time_blocks
 
@@ -13,7 +13,7 @@ frames, database = store.read_frames(snakemake.input.frames), files.read_json(sn
 sets, table = files.read_json(snakemake.input.sets), files.read_table(snakemake.input.table)
 blocks = time_blocks.current(sets["runs"], table)["blocks"]
 if snakemake.input.labels:
-    known = attach.labelled_among(frames, attach.read_records(snakemake.input.labels))
+    known = attach.labelled_among(frames, status.read_records(snakemake.input.labels))
     database |= {part: [frame for frame in database[part] if frame in known] for part in evaluation.SETS}
     blocks = {part: time_blocks.only(of_part, known) for part, of_part in blocks.items()}
 errors, predictions, forces = evaluation.evaluate(snakemake.input.potential, frames, database, blocks)

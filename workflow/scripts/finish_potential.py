@@ -5,7 +5,7 @@ import shutil
 from gapglass.active_learning import history
 from gapglass.base import files, log, versions
 from gapglass.frames import store
-from gapglass.labels import attach
+from gapglass.labels import attach, status
 from gapglass.potential import hyperparameters
 
 log.configure(snakemake.log[0], "finish_potential", snakemake.params)
@@ -24,7 +24,7 @@ for name in ("potential", "train", "test", "predictions", "forces", "ledger", *s
         shutil.copyfile(snakemake.input[name], temporary)
 if snakemake.input.labels:
     train = {int(frame.info["frame"]): frame for frame in store.read_frames(snakemake.input.train)}
-    known = attach.read_records(snakemake.input.labels)
+    known = status.read_records(snakemake.input.labels)
     store.write_frames(snakemake.output.train, list(attach.labelled(train, known).values()))
 files.write_table(snakemake.output.history, table)
 files.write_json(snakemake.output.fit, summary)

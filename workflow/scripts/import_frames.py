@@ -17,7 +17,9 @@ frames, table, summary = trajectory.import_frames(
 if of_labels and of_labels["engine"] != "none":
     engine = library.open_library(of_labels).engine
     engine.check(summary["species"])
-    frames, table, summary = attach.as_guide(frames, table, summary, engine.settings(), of_labels["virials"])
+    frames, table, summary = attach.as_guide(
+        frames, table, summary, engine.settings(), of_labels["virials"], snakemake.input.atoms
+    )
 elif of_labels:
     frames, table, summary = attach.attach(frames, table, summary, attach.sets_of(of_labels), e0)
 checks.check_species(snakemake.params.composition, snakemake.params.e0, summary["species"])

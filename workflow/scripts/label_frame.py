@@ -1,8 +1,10 @@
 """Label one frame, unless a set or the store has its label; write where the label is."""
 
-from gapglass.base import files, log
+from pathlib import Path
+
+from gapglass.base import files, log, progress
 from gapglass.frames import store
-from gapglass.labels import job, library
+from gapglass.labels import job, library, status
 
 number, settings = int(snakemake.wildcards.frame), snakemake.params.labels
 log.configure(snakemake.log[0], f"label of frame {number}", snakemake.params)
@@ -18,6 +20,9 @@ record = job.label_frame(
     guesses=snakemake.params.guesses,
     max_seconds=60 * settings["max_time"],
     provenance={"trajectory": frame.info["trajectory"], "temperature": frame.info["temperature"]},
+    study=snakemake.params.study,
 )
-log.notice("%s%s", record.state, f": {record.reason}" if record.reason else "")
 files.write_json(snakemake.output[0], record.as_json())
+took = f" in {progress.duration(record.seconds)}" if record.seconds and record.state != job.STORED else ""
+reason = f" ({record.reason})" if record.reason else ""
+log.notice("%s%s%s; %s", record.state, took, reason, status.progress(Path(snakemake.output[0]).parents[1]))

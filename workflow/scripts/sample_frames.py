@@ -1,11 +1,15 @@
-"""Enlarge the database of the iteration before, or begin one, by the strategy of the study."""
+"""Enlarge the database of the iteration before, or begin one, by the strategy of the study.
+
+Where labels are computed on demand, the choice also says which frames need one, and replaces those that got none.
+"""
 
 import numpy as np
 
-from gapglass.active_learning import enlargement
+from gapglass.active_learning import choices, enlargement
 from gapglass.base import files, log, seeds
 from gapglass.clustering import energies
 from gapglass.frames import store
+from gapglass.labels import library, status
 from gapglass.potential import core, fit, memory
 from gapglass.selection import kinds, strategies, time_blocks
 from gapglass.selection.database import database_size, describe, enlarge, unchanged
@@ -26,30 +30,34 @@ decision = (
     files.read_json(snakemake.input.decision) if snakemake.input.decision else {"action": "enlarge", "best": None}
 )
 size = database_size(before.get("n_increments", 0) + 1, settings.increment, len(table))
-if decision["action"] == "larger_model":
-    enlarged = unchanged(before, sets)
-elif settings.strategy == "clusters":
-    labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
-    enlarged = enlarge(
-        before, labels, size=size, train_fraction=settings.train_fraction, seed=settings.seed,
-        allocation=settings.allocation, draw=settings.draw, energies=energies.of_frames(table)[0],
-        distances=distances, pool=sets["pool"],
-    )  # fmt: skip
-else:
+
+
+def read(numbers):
+    """Return frames of the study by their numbers."""
+    return store.read_frames(snakemake.input.frames, numbers, table["offset_bytes"])
+
+
+def draw(start, size):
+    """Return a database enlarged by the strategy to a number of training frames."""
+    if settings.strategy == "clusters":
+        labels = files.read_table(snakemake.input.labels)["cluster"].to_numpy()
+        return enlarge(
+            start, labels, size=size, train_fraction=settings.train_fraction, seed=settings.seed,
+            allocation=settings.allocation, draw=settings.draw, energies=energies.of_frames(table)[0],
+            distances=distances, pool=sets["pool"],
+        )  # fmt: skip
     more = {}
     if decision["best"] and kinds.needs_model(settings.strategy, iteration):
         hyperparameters = decision["best"]["hyperparameters"]
         settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
         settings.virials = settings.virials and imported["virials"]
         n_points = memory.most_sparse_points(hyperparameters, len(settings.species))
-        candidates = enlargement.candidates(sets["pool"], before["train"], n_points)
-        frames = store.read_frames(snakemake.input.frames, candidates, table["offset_bytes"])
-        frames = enlargement.with_labels(frames)
+        candidates = enlargement.candidates(sets["pool"], start["train"], n_points)
         tables = core.of_setting(settings.core, stored["closest_distance_angstrom"], settings.species)
-        frames = core.subtract(frames, tables)
+        frames = core.subtract(enlargement.with_labels(read(candidates)), tables)
         more = {
             "frames": dict(zip(candidates, frames, strict=True)),
-            "sparse_from": store.read_frames(snakemake.input.frames, sets["known"], table["offset_bytes"]),
+            "sparse_from": read(sets["known"]),
             "hyperparameters": hyperparameters,
             "settings": settings,
         }
@@ -59,14 +67,33 @@ else:
         distances=distances,
         blocks=time_blocks.block_of_frame(files.read_json(snakemake.input.blocks)) if snakemake.input.blocks else {},
     )
-    enlarged = enlargement.enlarge(settings.strategy, given, before, size, **more)
+    return enlargement.enlarge(settings.strategy, given, start, size, **more)
+
+
+on_demand = {}
+if "choice" in dict(snakemake.wildcards.items()):
+    known = library.known(settings.labels, imported["labels"]["fingerprint"])
+    labelled = choices.Labelled(
+        status.read_records(snakemake.input.records),
+        settings.labels["budget"],
+        settings.labels["cores"],
+        cost=lambda numbers: library.n_own(read(numbers), known, settings.labels["study"]),
+    )
+    start = files.read_json(snakemake.input.choice) if snakemake.input.choice else before
+    size = len(before["train"]) if decision["action"] == "larger_model" else size
+    enlarged, asked = choices.choose(draw, start, size, sets, labelled, int(snakemake.wildcards.choice))
+    on_demand = {"asked": asked, "failed": labelled.failed, "n_affordable": labelled.affordable()}
+    log.notice("%s", status.forecast(labelled.cost(asked), labelled.records))
+elif decision["action"] == "larger_model":
+    enlarged = unchanged(before, sets)
+else:
+    enlarged = draw(before, size)
 n_chosen = len(enlarged["train"]) + len(enlarged["test"])
 drawn_by_soap = (settings.strategy, snakemake.wildcards.potential) == ("clusters", "soap_only")
-read = kinds.labels_read(
+n_read = kinds.labels_read(
     "clusters_soap_only" if drawn_by_soap else settings.strategy, n_chosen, len(sets["pool"]), len(table), iteration
 )
-database = describe(enlarged, before, sets, table["n_atoms"].to_numpy(), read, iteration)
+database = describe(enlarged, before, sets, table["n_atoms"].to_numpy(), n_read, iteration)
 for part in ("train", "test"):
-    frames = store.read_frames(snakemake.input.frames, database[part], table["offset_bytes"])
-    store.write_frames(snakemake.output[part], frames)
-files.write_json(snakemake.output.database, database)
+    store.write_frames(snakemake.output[part], read(database[part]))
+files.write_json(snakemake.output.database, {**database, **on_demand})

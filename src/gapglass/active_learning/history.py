@@ -38,6 +38,7 @@ def summarise_all_frames(hyperparameters, errors, sizes):
         "n_train": n_train,
         "n_test": 0,
         "n_labels_read": n_train,
+        "n_failed_labels": 0,
         "n_validation": sizes["validation"],
         "n_holdout": sizes["holdout"],
         "fraction": n_train / n_frames,
@@ -51,7 +52,7 @@ def summarise_all_frames(hyperparameters, errors, sizes):
         "prior": "none",
         "priors": {},
     }
-    row = {"iteration": 1, "n_train": n_train, "n_test": 0, "n_labels_read": n_train}
+    row = {"iteration": 1, "n_train": n_train, "n_test": 0, "n_labels_read": n_train, "n_failed_labels": 0}
     row |= {"fraction": n_train / n_frames, "n_fits_so_far": 1, "cost_us_per_atom_step": None}
     row |= {"limited_by": None, "fall_with_twice_the_frames_percent": None}
     row |= {f"{name}_{part}": errors[part][name] for part in PARTS for name in ERRORS} | {BOUND: None}
@@ -88,6 +89,7 @@ def summarise(decisions, evaluations):
         "n_train": source["n_train"],
         "n_test": source["n_test"],
         "n_labels_read": source["n_labels_read"],
+        "n_failed_labels": last["n_failed_labels"],
         "n_validation": source.get("validation", {}).get("n_frames", 0),
         "n_holdout": source["n_holdout"],
         "fraction": source["n_train"] / source["n_frames_reference"],
@@ -150,6 +152,7 @@ def _history_row(decision, errors):
         "n_train": decision["n_train"],
         "n_test": decision["n_test"],
         "n_labels_read": decision["n_labels_read"],
+        "n_failed_labels": decision["n_failed_labels"],
         "fraction": (decision["n_train"] + decision["n_test"]) / decision["n_frames_reference"],
         "n_fits_so_far": decision["n_fits"],
         "cost_us_per_atom_step": decision["best"]["cost_us_per_atom_step"],

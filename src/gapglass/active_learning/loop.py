@@ -83,10 +83,10 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
         Every fit so far: iteration, round, trial, hyperparameters, status, rmse_energy_mev_per_atom, reason.
     database : dict
         train, test, holdout, n_frames, n_left, blocks and since (the iteration that first had these frames) of this
-        iteration, see ``selection.database``.
+        iteration, see ``selection.database``. With labels on demand also ``failed`` (frames whose label failed) and,
+        with a budget, ``n_affordable`` (labels that it still allows).
     settings : dict
-        Section ``active_learning``, ``shared_points``: whether all iterations have the same sparse points, and
-        ``labels_frames``: whether frames get their labels when they are chosen, so that jobs need their numbers.
+        Section ``active_learning``, and ``shared_points``: whether all iterations have the same sparse points.
     space : SearchSpace
     seed : int
     validate : callable, optional
@@ -113,6 +113,7 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
         "n_test": len(database["test"]),
         "n_labels_read": database["labels_read"],
         "n_holdout": len(database["holdout"]),
+        "n_failed_labels": len(database.get("failed", ())),
         "n_frames_reference": database["n_frames"],
         "n_fits": len(ledger),
         "best": best,
@@ -120,9 +121,6 @@ def decide(iteration, number, ledger, database, settings, space, seed, validate=
     }
     if number == 0:
         decision["n_blocks"] = len(database["blocks"])
-        if settings["labels_frames"]:
-            decision["new_frames"] = database["blocks"]
-            decision["tests"] = {name: database[name] for name in ("validation", "holdout")}
     possible = space.allows(space.smallest())
     if not possible and not successes(ledger):
         raise UserError(space.limit.refusal(space.smallest()))
@@ -180,6 +178,8 @@ def _close_iteration(iteration, ledger, database, settings, space, possible, val
         )
     elif not database["n_left"]:
         reason = "every frame that may train is in the database and the energy tolerance is not met"
+    elif database.get("n_affordable") == 0:
+        reason = "labels.budget is spent and the energy tolerance is not met"
     else:
         return {"action": "enlarge", "reason": "budget of the iteration spent, energy tolerance not met"}
     return {"action": "stop", "reason": reason}

@@ -245,7 +245,7 @@ def check_species(composition, e0, species):
     ----------
     composition : dict
         ``glass.composition``.
-    e0 : "fitted" or dict
+    e0 : "fitted", "compute" or dict
         ``potential.e0``.
     species : iterable of str
         Chemical symbols found in the frames.
@@ -268,4 +268,9 @@ def check_species(composition, e0, species):
         raise UserError(
             f"potential.e0 has {', '.join(sorted(e0))}; the trajectories hold {', '.join(sorted(species))}. "
             "Give every species its energy (gap_fit would take a missing one as 0), or e0: fitted."
+        )
+    if e0 == "compute" and (others := species - composition):
+        raise UserError(
+            f"the trajectories hold {', '.join(sorted(others))}, which glass.composition lacks, and potential.e0: "
+            "compute labels the atoms of glass.composition alone. Give e0 as numbers, or drop these trajectories."
         )

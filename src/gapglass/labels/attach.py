@@ -56,7 +56,7 @@ class _Counts:
         self.virials += entry.virial is not None
 
 
-def as_guide(frames, table, summary, settings, virials):
+def as_guide(frames, table, summary, settings, virials, atoms=()):
     """Return frames, table and summary of an import whose frames get their labels later, one by one.
 
     Parameters
@@ -67,10 +67,13 @@ def as_guide(frames, table, summary, settings, virials):
         Of the labels to come.
     virials : bool
         Whether they have virials.
+    atoms : sequence of path-like
+        Records of isolated atoms that have labels already.
     """
     import pandas as pd
 
     _refuse_guide(summary)
+    energies = atom_energies(atoms)
     rows = table.to_dict("records")
     for frame, row in zip(frames, rows, strict=True):
         _make_guide(frame)
@@ -79,20 +82,35 @@ def as_guide(frames, table, summary, settings, virials):
         "guide": _n_guided(frames),
         "virials": virials,
         "n_virials": 0,
-        "n_isolated": 0,
-        "isolated_atom_energies": {},
+        "n_isolated": len(energies),
+        "isolated_atom_energies": energies,
     }
     told["labels"] = _told(settings) | {"folders": [], "n_labelled": None, "n_harvested": 0}
     return frames, pd.DataFrame(rows), summary | told
 
 
+def atom_energies(paths):
+    """Return species -> energy (eV) from the records of isolated atoms, whose files have the names of the species.
+
+    Raises
+    ------
+    UserError
+        When a label is no longer where it was found.
+    """
+    energies = {}
+    for path in map(Path, paths):
+        record = read_json(path)
+        if not Path(record["file"]).is_file():
+            raise UserError(
+                f"{record['file']}, the label of the atom {path.stem}, is gone; put it back, or let it be "
+                "labelled anew with --forcerun label_atom"
+            )
+        energies[path.stem] = float(read_frames(record["file"])[record["number"]].info["REF_energy"])
+    return energies
+
+
 def _told(settings):
     return {"engine": settings.engine, "version": settings.version, "fingerprint": settings.fingerprint}
-
-
-def read_records(paths):
-    """Return frame -> record from the files of labelling jobs, which the numbers of their frames name."""
-    return {int(Path(path).stem): read_json(path) for path in paths}
 
 
 def read_labelled(path, numbers, offsets, records):
@@ -113,7 +131,7 @@ def read_labelled(path, numbers, offsets, records):
     frames = dict(zip(numbers, read_frames(path, numbers, offsets), strict=True))
     if not records:
         return frames
-    known = read_records(records)
+    known = status.read_records(records)
     status.refuse_failures(known)
     return labelled(frames, known)
 

@@ -41,7 +41,9 @@ def unpaired_electrons(symbol, given=None):
     """
     known = UNPAIRED | (given or {})
     if symbol not in known:
-        raise UserError(f"the number of unpaired electrons of a free {symbol} atom is not known; give it")
+        raise UserError(
+            f"the number of unpaired electrons of a free {symbol} atom is not known; give it with labels.spins"
+        )
     return int(known[symbol])
 
 
@@ -87,6 +89,6 @@ def label_atom(symbol, engine, stored, sets=(), *, spins=None, edge=EDGE, **opti
     if entry.info.get("unpaired_electrons", spin) != spin:
         raise UserError(
             f"{entry.file} has the isolated atom of {symbol} with {entry.info['unpaired_electrons']} unpaired "
-            f"electrons, {spin} are asked for; move that file away, or drop the number"
+            f"electrons, {spin} are asked for (labels.spins); move that file away, or drop the number"
         )
     return record, entry.energy

@@ -55,6 +55,8 @@ class Record:
         Why it failed, or why the fallback settings were needed.
     notes : list of str
         What was done to the label.
+    own : bool
+        Whether this study computed it, now or in an earlier run.
     """
 
     state: str
@@ -66,6 +68,7 @@ class Record:
     scf_steps: int | None = None
     reason: str = ""
     notes: list | None = None
+    own: bool = False
 
     def as_json(self):
         """Return the record as a dictionary."""
@@ -86,6 +89,8 @@ class Options:
         Wall time of one try.
     provenance : dict or None
         Words and numbers that the entry keeps, such as trajectory, step and temperature.
+    study : str or None
+        Name of the study, which the entry keeps too: its own labels count for its budget, those that it finds do not.
     spin : int or None
         Number of unpaired electrons of an isolated atom.
     scratch : path-like or None
@@ -98,6 +103,7 @@ class Options:
     guesses: str | Path | None = None
     max_seconds: float | None = None
     provenance: dict | None = None
+    study: str | None = None
     spin: int | None = None
     scratch: str | Path | None = None
     poll: float = POLL
@@ -118,7 +124,7 @@ def find(frame, sets, stored=None):
     return None
 
 
-def of_entry(entry, fingerprint, state=STORED):
+def of_entry(entry, fingerprint, state=STORED, study=None):
     """Return the record of a frame whose label is known."""
     info = entry.info
     steps = info.get("scf_steps")
@@ -132,7 +138,13 @@ def of_entry(entry, fingerprint, state=STORED):
         core_seconds=_core_seconds(info),
         scf_steps=None if steps is None else int(steps),
         notes=[str(notes)] if notes else [],
+        own=is_own(entry, study),
     )
+
+
+def is_own(entry, study):
+    """Return whether a study computed the label of an entry."""
+    return study is not None and str(entry.info.get("study")) == study
 
 
 def _seconds(info):
@@ -167,15 +179,17 @@ def label_frame(frame, engine, stored, sets=(), **options):
     fingerprint = engine.settings().fingerprint
     _refuse_other_settings(fingerprint, (*sets, stored))
     if (entry := find(frame, sets)) is not None:
-        return of_entry(entry, fingerprint)
+        return of_entry(entry, fingerprint, study=options.study)
     attempts = digest_of("\n".join([*engine.attempts(), repr((options.max_seconds, options.spin))]))
     with stored.claimed(frame, options.poll) as entry:
         if entry is not None:
-            return of_entry(entry, fingerprint)
+            return of_entry(entry, fingerprint, study=options.study)
         if (failure := stored.failure(frame, attempts)) is not None:
-            reason, path = failure
-            known = f"{reason} (known from an earlier run; delete {path} to try again)"
-            return Record(FAILED, fingerprint, reason=known, notes=[])
+            found, path = failure
+            known = f"{found['reason']} (known from an earlier run; delete {path} to try again)"
+            own = options.study is not None and found.get("study") == options.study
+            times = {name: found.get(name) for name in ("seconds", "core_seconds")}
+            return Record(FAILED, fingerprint, reason=known, notes=[], own=own, **times)
         _refuse_many_failures(stored, attempts)
         energies = np.concatenate([labels.energies(frame) for labels in (*sets, stored)])
         return _compute(frame, engine, stored, attempts, energies, options)
@@ -221,23 +235,19 @@ def _compute(frame, engine, stored, attempts, energies, options):
             label.seconds += seconds
             if fallback:
                 label.notes.append(f"with the fallback settings, because {reasons[0]}")
-            entry = stored.put(frame, label, options.provenance)
+            of_study = {} if options.study is None else {"study": options.study}
+            entry = stored.put(frame, label, {**(options.provenance or {}), **of_study})
             _keep_guess(engine, folder, options.guesses, frame)
-        record = of_entry(entry, engine.settings().fingerprint, RETRIED if fallback else COMPUTED)
+        state = RETRIED if fallback else COMPUTED
+        record = of_entry(entry, engine.settings().fingerprint, state, options.study)
         record.reason = reasons[0] if reasons else ""
         record.seconds = round(label.seconds, 2)
         return record
     reason = "; then with the fallback settings: ".join(reasons)
-    stored.put_failure(frame, attempts, reason)
-    cores = engine.ranks * engine.threads
-    return Record(
-        FAILED,
-        engine.settings().fingerprint,
-        reason=reason,
-        seconds=round(seconds, 2),
-        core_seconds=round(seconds * cores, 2),
-        notes=[],
-    )
+    spent = {"seconds": round(seconds, 2), "core_seconds": round(seconds * engine.ranks * engine.threads, 2)}
+    stored.put_failure(frame, attempts, reason, study=options.study, **spent)
+    own = options.study is not None
+    return Record(FAILED, engine.settings().fingerprint, reason=reason, notes=[], own=own, **spent)
 
 
 def _emptied(scratch):

@@ -7,7 +7,7 @@ from gapglass.base.errors import UserError
 from gapglass.labels import places
 from gapglass.labels import settings as label_settings
 from gapglass.labels.engines import create
-from gapglass.labels.job import ABSENT, Record, find, of_entry
+from gapglass.labels.job import ABSENT, Record, find, is_own, of_entry
 from gapglass.labels.sets import LabelSet
 from gapglass.labels.store import Store, StoredSet
 
@@ -53,6 +53,26 @@ class Library:
 
     def __len__(self):
         return sum(map(len, self.sets)) + (len(self.stored) if self.stored is not None else 0)
+
+
+def known(section, fingerprint):
+    """Return the sets, and the part of the store, with some settings; no program of an engine is asked for them.
+
+    Parameters
+    ----------
+    section : dict
+        sets and store.
+    fingerprint : str
+    """
+    stored = sorted(path.parent for path in Path(section["store"]).glob(f"*/{label_settings.FILE}"))
+    folders = [*map(Path, section["sets"]), *stored]
+    return [LabelSet(folder) for folder in folders if label_settings.read(folder).fingerprint == fingerprint]
+
+
+def n_own(frames, sets, study):
+    """Return how many frames are labels of a study: those in no set, and those that it has computed itself."""
+    entries = [find(frame, sets) for frame in frames]
+    return sum(entry is None or is_own(entry, study) for entry in entries)
 
 
 def open_library(section):

@@ -1,13 +1,20 @@
 """Where the labelling of a study stands: its table, the share of failures, the time of a label, and the budget."""
 
+from pathlib import Path
+
 import numpy as np
 
 from gapglass.base.errors import UserError
-from gapglass.base.files import write_table
+from gapglass.base.files import read_json, write_table
 from gapglass.base.progress import duration
 from gapglass.labels.job import COMPUTED, FAILED, FEWEST_TRIED, LARGEST_FAILED_SHARE, RETRIED, STORED
 
-COLUMNS = ("frame", "state", "seconds", "core_seconds", "scf_steps", "file", "reason")
+COLUMNS = ("frame", "state", "own", "seconds", "core_seconds", "scf_steps", "file", "reason")
+
+
+def read_records(paths):
+    """Return frame -> record from the files of labelling jobs, which the numbers of their frames name."""
+    return {int(Path(path).stem): read_json(path) for path in paths}
 
 
 def table(records):
@@ -61,9 +68,8 @@ def median_seconds(records):
 
 
 def core_hours(records):
-    """Return the core hours that this study spent: labels that were found cost it nothing."""
-    spent = (r.get("core_seconds") or 0.0 for r in records.values() if r["state"] in (COMPUTED, RETRIED, FAILED))
-    return sum(spent) / 3600
+    """Return the core hours that this study has spent, in all its runs: labels that it found cost it nothing."""
+    return sum(record["core_seconds"] or 0.0 for record in records.values() if record["own"]) / 3600
 
 
 def refuse_failures(records):
@@ -87,12 +93,35 @@ def refuse_failures(records):
 
 
 def forecast(n_left, records):
-    """Return a line on the frames still to label, such as "12 frames to label, about 1 h 10 min on one machine"."""
+    """Return a line on the frames still to label and the time they take, by the median time of a label so far.
+
+    Parameters
+    ----------
+    n_left : int
+    records : dict
+        Of the frames so far.
+    """
     median = median_seconds(records)
     words = f"{n_left} frame{'' if n_left == 1 else 's'} to label"
-    if median is None or not n_left:
+    if not n_left:
         return words
+    if median is None:
+        return f"{words}; no time of a label is known yet"
     return f"{words}, about {duration(n_left * median)} one after the other ({duration(median)} each)"
+
+
+def progress(folder):
+    """Return the forecast of a study at this moment, from the choices of frames and the records in its folder.
+
+    Of each potential only the last choice counts, because all before it have their labels.
+    """
+    folder, asked = Path(folder), set()
+    for potential in (folder / "potentials").glob("*"):
+        choices = list(potential.glob("iteration_*/choice_*/database.json"))
+        if choices:
+            asked.update(read_json(max(choices, key=lambda path: path.stat().st_mtime_ns))["asked"])
+    records = read_records((folder / "labels").glob("*.json"))
+    return forecast(len(asked - set(records)), records)
 
 
 def affordable(budget, records, cores=1):
@@ -103,14 +132,14 @@ def affordable(budget, records, cores=1):
     budget : dict or None
         ``labels.budget``: frames, core_hours, or both.
     records : dict
-        Of all frames so far. Labels that were found cost nothing.
+        Of all frames so far. Labels that this study did not compute cost nothing.
     cores : int
         Cores of a calculation, for the expected cost of a label.
     """
     if not budget:
         return None
     limits = []
-    spent = sum(record["state"] in (COMPUTED, RETRIED, FAILED) for record in records.values())
+    spent = sum(record["own"] for record in records.values())
     if budget.get("frames") is not None:
         limits.append(int(budget["frames"]) - spent)
     if budget.get("core_hours") is not None:

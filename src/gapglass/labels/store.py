@@ -175,7 +175,7 @@ class StoredSet(LabelSet):
             )
 
     def failure(self, frame, attempts):
-        """Return (reason, file that keeps it) where a frame got no label from the same inputs before, or None.
+        """Return (what is known, its file) where a frame got no label from the same inputs before, or None.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class StoredSet(LabelSet):
         for path in sorted((self.folder / "failed").glob("*.json")):
             found = read_json(path)
             if found["attempts"] == attempts and same(frame, claims.geometry(found)):
-                return found["reason"], path
+                return found, path
         return None
 
     def failures(self, attempts):
@@ -194,13 +194,13 @@ class StoredSet(LabelSet):
         known = (read_json(path) for path in sorted((self.folder / "failed").glob("*.json")))
         return [found["reason"] for found in known if found["attempts"] == attempts]
 
-    def put_failure(self, frame, attempts, reason):
-        """Keep the reason why a frame got no label; delete the file for another try."""
+    def put_failure(self, frame, attempts, reason, **known):
+        """Keep the reason why a frame got no label, and what else is known; delete the file for another try."""
         folder = self.folder / "failed"
         for number in range(1, _NEVER):
             path = folder / f"{digest(frame)[:8]}-{attempts[:8]}{'' if number == 1 else f'-{number}'}.json"
             if not path.exists():
-                write_json(path, {"attempts": attempts, "reason": reason, **claims.as_json(frame)})
+                write_json(path, {"attempts": attempts, "reason": reason, **known, **claims.as_json(frame)})
                 return
 
 

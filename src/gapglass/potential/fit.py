@@ -14,12 +14,12 @@ def known_energies(e0, imported):
 
     Parameters
     ----------
-    e0 : "fitted" or dict
+    e0 : "fitted", "compute" or dict
         ``potential.e0``.
     imported : dict
         frames/import.json, with the energies of isolated atoms of the data set if there are any.
     """
-    if e0 != "fitted":
+    if isinstance(e0, dict):
         return dict(e0)
     return dict(imported.get("isolated_atom_energies", {}))
 

@@ -38,10 +38,10 @@ def isolated_atom_energies(frames, e0="fitted", known=None):
     ----------
     frames : list of ase.Atoms
         Training frames with REF_energy.
-    e0 : "fitted" or dict
+    e0 : "fitted", "compute" or dict
         fitted: the energies per species that reproduce the energies of the frames by least squares and, among those,
         are closest to the mean energy per atom; with one composition only, all are that mean. A dictionary (species
-        -> eV) is checked for completeness.
+        -> eV) is checked for completeness. With compute, ``known`` has all species.
     known : dict, optional
         Species -> eV of isolated atoms in the data set, which are taken as they are where ``e0`` is fitted; only the
         other species are fitted.
@@ -57,7 +57,7 @@ def isolated_atom_energies(frames, e0="fitted", known=None):
         When given energies lack a species.
     """
     species = sorted({symbol for frame in frames for symbol in frame.symbols})
-    if e0 != "fitted":
+    if isinstance(e0, dict):
         missing = [symbol for symbol in species if symbol not in e0]
         if missing:
             raise UserError(f"potential.e0 lacks {', '.join(missing)}; gap_fit would silently take 0 eV; add them")

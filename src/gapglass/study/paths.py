@@ -66,6 +66,9 @@ class Study:
         Folder of a glass model, with the wildcards potential, atoms and replica.
     iteration : str
         Folder of an iteration of the loop, with the wildcards potential and iteration.
+    choice : str
+        Folder of the frames that the strategy chooses: that of the iteration, and with labels on demand a folder in it
+        with the wildcard choice besides, because frames whose label failed are replaced.
     trial : str
         Folder of a fit of the loop, with the wildcards potential, iteration, round and trial.
     """
@@ -80,6 +83,7 @@ class Study:
         self.glasses = [(*model, replica) for model in self.models for replica in self.replicas(*model)]
         self.glass_folder = self.at("glass/{potential}/{atoms}/{replica}")
         self.iteration = self.at("potentials/{potential}/iteration_{iteration}")
+        self.choice = f"{self.iteration}/choice_{{choice}}" if self.labels_frames else self.iteration
         self.trial = f"{self.iteration}/round_{{round}}/trial_{{trial}}"
 
     def at(self, path):
@@ -135,6 +139,9 @@ class Study:
         """Return the settings that the choice of the frames of an iteration depends on."""
         loop, strategy = self.config["active_learning"], self.config["selection"]["strategy"]
         settings = {"strategy": strategy, "increment": loop["increment"], "seed": self.config["seed"]}
+        if self.labels_frames:
+            labels = {key: self.config["labels"][key] for key in ("budget", "sets", "store")}
+            settings["labels"] = {**labels, "cores": self.cores_of_a_label(), "study": self.config["study"]}
         if strategy == "clusters":
             names = ("allocation", "draw")
             return {**settings, **{name: loop[name] for name in names}, "train_fraction": self.train_fraction()}
@@ -153,6 +160,15 @@ class Study:
         return [self.at(f"kernels/{name}") for name in ("soap.npy", "coulomb.npy", "kernels.json")] + [
             self.at(f"clusters/{summary}")
         ]
+
+    def choice_log(self, folder, suffix):
+        """Return a file of every choice of frames in a folder of logs or benchmarks."""
+        choice = "_{choice}" if self.labels_frames else ""
+        return self.at(f"{folder}/sample_frames/{{potential}}_{{iteration}}{choice}.{suffix}")
+
+    def choice_file(self, potential, iteration, choice, name):
+        """Return a file of a choice, counted from 1."""
+        return f"{self.iteration_folder(potential, iteration)}/choice_{choice}/{name}"
 
     def iteration_folder(self, potential, iteration):
         """Return the folder of an iteration, counted from 1."""
@@ -198,6 +214,12 @@ class Study:
         """Return the longest time (min) of a labelling job, which may try a frame twice."""
         labels = self.config.get("labels", {})
         return math.ceil(labels.get("max_time", 0) * (2 if labels.get("fallback") else 1) + 5)
+
+    def atoms_to_label(self):
+        """Return the records of isolated atoms with ``e0: compute``, else nothing."""
+        if self.config["potential"]["e0"] != "compute":
+            return []
+        return [self.at(f"labels/atoms/{symbol}.json") for symbol in sorted(self.config["glass"]["composition"])]
 
     def label_status(self):
         """Return the table of the labels, nothing where no frame is labelled."""
@@ -313,7 +335,6 @@ class Study:
         return {
             **{name: self.config["active_learning"][name] for name in names},
             "shared_points": self.config["potential"]["sparse_from"] == "pool",
-            "labels_frames": self.labels_frames,
         }
 
     # Learning curves

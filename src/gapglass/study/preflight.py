@@ -161,7 +161,13 @@ def check_labels(config):
         return
     from gapglass.labels import engines  # it loads the readers of trajectories
 
-    engines.create(labels).check(sorted(config["glass"]["composition"]))
+    species = sorted(config["glass"]["composition"])
+    engines.create(labels).check(species)
+    if config["potential"]["e0"] == "compute":
+        from gapglass.labels.isolated import unpaired_electrons
+
+        for symbol in species:
+            unpaired_electrons(symbol, labels["spins"])
 
 
 def check_study(path):

@@ -25,7 +25,7 @@ IMPORTED = {"species": ["O", "Te"], "virials": True}
 LOOP = {
     "energy_tolerance": 2.0, "max_iterations": 1, "exploration_rounds": 2, "exploitation_rounds": 1,
     "proposals_per_round": 3, "shared_points": True, "stop": "point_estimate",
-    "labels_frames": False, "where_model_limits": "larger_model",
+    "where_model_limits": "larger_model",
 }  # fmt: skip
 
 

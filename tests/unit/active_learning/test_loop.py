@@ -35,7 +35,6 @@ SETTINGS = {
     "shared_points": True,
     "stop": "point_estimate",
     "where_model_limits": "larger_model",
-    "labels_frames": False,
 }
 
 
@@ -342,11 +341,18 @@ def test_what_a_decision_counts():
     assert decision["n_blocks"] == 2 and "n_blocks" not in decided([entry_of(1, 1, 1, sets_of(4.0)[0], 9.0)])
 
 
-def test_decision_that_opens_an_iteration_names_the_frames_to_label():
-    database = database_of(range(4), holdout=[90, 91], n_left=3) | {"blocks": [[1, 2], [3]], "validation": [80]}
-    opened = decided([], 1, 0, database, SETTINGS | {"labels_frames": True})
-    assert opened["new_frames"] == [[1, 2], [3]] and opened["tests"] == {"validation": [80], "holdout": [90, 91]}
-    assert not {"new_frames", "tests"} & set(decided([], 1, 0, database))
+def test_loop_ends_where_no_more_label_is_affordable():
+    settings = SETTINGS | {"exploration_rounds": 1, "exploitation_rounds": 0}
+    ledger = [entry_of(1, 1, 1, sets_of(4.0)[0], 9.0)]
+    database = database_of(range(50), holdout=range(80, 90), n_left=9) | {"failed": [97, 98]}
+    for left in (None, 1):
+        assert decided(ledger, database=database | {"n_affordable": left}, settings=settings)["action"] == "enlarge"
+    last = decided(ledger, database=database | {"n_affordable": 0}, settings=settings)
+    assert (last["action"], last["n_failed_labels"]) == ("stop", 2)
+    assert last["reason"] == "labels.budget is spent and the energy tolerance is not met"
+    # A budget that is spent is no reason against a larger model, or against a potential that is good enough.
+    met = decided([entry_of(1, 1, 1, sets_of(4.0)[0], 0.1)], database=database | {"n_affordable": 0})
+    assert met["reason"] == "energy tolerance met"
 
 
 def test_frames_that_are_set_aside_are_not_left_to_enlarge_with():

@@ -11,7 +11,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.files import write_json
 from gapglass.frames import trajectory
 from gapglass.frames.store import read_frames, write_frames
-from gapglass.labels import attach, places
+from gapglass.labels import attach, places, status
 from gapglass.labels import settings as label_settings
 from gapglass.labels.sets import LabelSet
 from gapglass.labels.store import Store
@@ -203,7 +203,7 @@ def test_labels_come_by_the_records_of_their_jobs(cheap):
     assert found[3].info["guide_energy"] == -4.0 and np.allclose(found[3].info["REF_virial"], np.diag([1, 2, 3]))
     assert np.allclose(found[0].arrays["REF_forces"], label_of(cheap.frames[0]).forces)
     assert "REF_energy" not in frames[0].info
-    assert attach.labelled_among(frames, attach.read_records(paths)) == {0, 3, 5, 7, 8}
+    assert attach.labelled_among(frames, status.read_records(paths)) == {0, 3, 5, 7, 8}
     assert frames[0].info["REF_energy"] == -100.0 and "REF_energy" not in frames[4].info
     # Without records, the labels are those of the file.
     plain = attach.read_labelled(cheap.folder / "frames.extxyz", [1], offsets, [])

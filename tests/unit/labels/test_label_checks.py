@@ -1,11 +1,13 @@
 """Checks of a label, and the table, share of failures, time and budget of a study."""
 
+import os
+
 import numpy as np
 import pytest
 from label_frames import SETTINGS, as_written_elsewhere, frame_of, label_of
 
 from gapglass.base.errors import UserError
-from gapglass.base.files import read_header, read_table
+from gapglass.base.files import read_header, read_table, write_json
 from gapglass.labels import checks, status
 
 
@@ -76,6 +78,7 @@ def test_band_of_energies():
 
 
 def record(state, seconds=60.0, reason="", core_seconds=None):
+    own = state in ("computed", "failed")
     return {
         "state": state,
         "seconds": seconds,
@@ -83,6 +86,7 @@ def record(state, seconds=60.0, reason="", core_seconds=None):
         "scf_steps": 9,
         "file": "a.extxyz",
         "reason": reason,
+        "own": own,
     }
 
 
@@ -113,12 +117,25 @@ def test_more_than_a_fifth_of_failures_stops():
 def test_median_forecast_and_budget():
     records = {1: record("computed", 100.0), 2: record("stored", 300.0), 3: record("failed", 1000.0)}
     assert status.median_seconds(records) == 200
-    assert status.core_hours(records) == pytest.approx(1100 / 3600)
+    assert status.core_hours(records) == pytest.approx(1100 / 3600)  # the stored one is another study's
     assert status.forecast(3, records) == "3 frames to label, about 10 min 00 s one after the other (3 min 20 s each)"
-    assert status.forecast(1, {}) == "1 frame to label"
+    assert status.forecast(1, {}) == "1 frame to label; no time of a label is known yet"
+    assert status.forecast(0, {}) == "0 frames to label"
     assert status.affordable(None, records) is None
     assert status.affordable({"frames": 10}, records) == 8
     assert status.affordable({"core_hours": 1}, records, cores=2) == int((3600 - 1100) / 400)
     assert status.affordable({"core_hours": 0.1}, records) == 0
     assert status.affordable({"core_hours": 1}, {}) == 1
     assert status.affordable({"frames": 1, "core_hours": 100}, records) == 0
+
+
+def test_progress_counts_the_frames_of_the_last_choice_of_each_potential(tmp_path):
+    assert status.progress(tmp_path) == "0 frames to label"
+    for number, asked in ((1, [1, 2, 3]), (2, [4, 5])):
+        path = tmp_path / f"potentials/optimal/iteration_01/choice_{number}/database.json"
+        write_json(path, {"asked": asked})
+        os.utime(path, (number, number))
+    assert status.progress(tmp_path) == "2 frames to label; no time of a label is known yet"
+    write_json(tmp_path / "labels/1.json", record("computed", 90.0))
+    write_json(tmp_path / "labels/5.json", record("computed", 110.0))
+    assert status.progress(tmp_path) == "1 frame to label, about 1 min 40 s one after the other (1 min 40 s each)"

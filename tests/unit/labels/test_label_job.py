@@ -229,3 +229,22 @@ def test_wave_functions_of_the_closest_frame_are_the_guess(tmp_path):
         job.label_frame(frame_of(seed), engine, stored, guesses=tmp_path / "guesses")
     assert len(list((tmp_path / "guesses").glob("*.waves"))) == job.GUESSES
     assert len(list((tmp_path / "guesses").iterdir())) == 2 * job.GUESSES
+
+
+def test_labels_of_a_study_are_its_own_in_every_run(tmp_path, stored):
+    """A run that is repeated finds its labels in the store, and they still count for the budget of their study."""
+    engine = engine_of(tmp_path)
+    assert job.label_frame(frame_of(), engine, stored, study="glass").own
+    again = job.label_frame(frame_of(), engine, stored, study="glass")
+    assert again.state == "stored" and again.own and again.core_seconds > 0
+    assert not job.label_frame(frame_of(), engine, stored, study="other").own
+    assert not job.label_frame(frame_of(), engine, stored).own
+
+
+def test_failures_of_a_study_are_its_own_in_every_run(tmp_path, stored):
+    failing = engine_of(tmp_path, "fails")
+    first = job.label_frame(frame_of(3), failing, stored, study="glass")
+    again = job.label_frame(frame_of(3), failing, stored, study="glass")
+    assert first.state == again.state == "failed" and first.own and again.own
+    assert again.core_seconds == first.core_seconds is not None
+    assert not job.label_frame(frame_of(3), failing, stored, study="other").own

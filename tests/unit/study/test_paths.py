@@ -307,7 +307,7 @@ def test_what_the_loop_depends_on(tiny):
     assert tiny.loop_settings() == {
         "energy_tolerance": 1.5, "max_iterations": 2, "exploration_rounds": 1, "exploitation_rounds": 1,
         "proposals_per_round": 2, "shared_points": True, "stop": "validation",
-        "where_model_limits": "larger_model", "labels_frames": False,
+        "where_model_limits": "larger_model",
     }  # fmt: skip
     assert not changed(tiny, "potential", sparse_from="training").loop_settings()["shared_points"]
     assert tiny.train_fraction() == 1
@@ -323,13 +323,34 @@ def test_labelling_jobs_follow_the_section_labels(tiny):
     shipped = changed(tiny, "labels", engine="none", sets=["blyp"])
     assert not shipped.labels_frames and shipped.frames_per_block() is None
     labelling = changed(
-        tiny, "labels", engine="cp2k", ranks=2, threads=3, max_time=30, fallback=None, frames_per_block=2
+        tiny,
+        "labels",
+        engine="cp2k",
+        ranks=2,
+        threads=3,
+        max_time=30,
+        fallback=None,
+        frames_per_block=2,
+        budget={"frames": 9},
+        sets=[],
+        store="labels",
     )
     assert labelling.labels_frames and labelling.frames_per_block() == 2 and labelling.cores_of_a_label() == 6
     assert labelling.minutes_of_a_label() == 35
     assert changed(labelling, "labels", fallback="careful.inp").minutes_of_a_label() == 65
     assert labelling.label_status() == "results/tiny/labels/status.csv"
-    assert labelling.loop_settings()["labels_frames"]
+    assert tiny.choice == tiny.iteration and labelling.choice == f"{tiny.iteration}/choice_{{choice}}"
+    assert tiny.choice_log("logs", "log") == "results/tiny/logs/sample_frames/{potential}_{iteration}.log"
+    assert labelling.choice_log("logs", "log").endswith("{iteration}_{choice}.log")
+    assert labelling.choice_file("optimal", 1, 2, "a") == f"{tiny.iteration_folder('optimal', 1)}/choice_2/a"
+    assert tiny.atoms_to_label() == []
+    assert changed(tiny, "potential", e0="compute").atoms_to_label() == [
+        f"results/tiny/labels/atoms/{symbol}.json" for symbol in ("O", "Te")
+    ]
+    assert "labels" not in tiny.enlargement_settings()
+    assert labelling.enlargement_settings()["labels"] == {
+        "budget": {"frames": 9}, "sets": [], "store": "labels", "cores": 6, "study": "tiny",
+    }  # fmt: skip
     assert tiny.loops == ["optimal", "soap_only"]
 
 

@@ -1,4 +1,5 @@
 # Input functions that wait for the checkpoint decide: the decisions so far say which files the next job needs.
+import itertools
 
 
 def decision_reader(potential):
@@ -64,32 +65,86 @@ def records_of(frames):
     return [at(f"labels/{frame}.json") for frame in frames] if study.labels_frames else []
 
 
+def choices_of(potential, iteration):
+    """Yield number and content of the choices of an iteration, up to the one that asks for no label."""
+    for number in itertools.count(1):
+        made = checkpoints.sample_frames.get(
+            potential=potential, iteration=f"{iteration:02d}", choice=number
+        )
+        choice = files.read_json(made.output.database)
+        yield number, choice
+        if not choice["asked"]:
+            return
+
+
+def last_choice(wildcards):
+    """Return the folder of the choice that completes an iteration."""
+    iteration = int(wildcards.iteration)
+    *_, (number, _) = choices_of(wildcards.potential, iteration)
+    return study.choice_file(wildcards.potential, iteration, number, "")
+
+
+def choice_before(wildcards):
+    """Return the choice before this one in its iteration, nothing for the first and without labels on demand."""
+    if not study.labels_frames or int(wildcards.choice) == 1:
+        return []
+    number = int(wildcards.choice) - 1
+    return study.choice_file(wildcards.potential, int(wildcards.iteration), number, "database.json")
+
+
+def choice_with_budget(wildcards):
+    """Return the choice that knows how many labels a budget still allows, nothing where there is no budget."""
+    if not (study.labels_frames and config["labels"]["budget"]):
+        return []
+    return f"{last_choice(wildcards)}database.json"
+
+
+def records_before_choice(wildcards):
+    """Return the records of all frames for which the choices before this one have asked."""
+    if not study.labels_frames:
+        return []
+    here, frames = int(wildcards.iteration), asked_for(
+        wildcards.potential, int(wildcards.iteration) - 1
+    )
+    for number, choice in (
+        choices_of(wildcards.potential, here) if int(wildcards.choice) > 1 else ()
+    ):
+        frames.update(choice["asked"])
+        if number == int(wildcards.choice) - 1:
+            break
+    return records_of(sorted(frames))
+
+
+def asked_for(potential, last):
+    """Return the frames for which the choices of a loop have asked, up to an iteration."""
+    of = [choices_of(potential, iteration) for iteration in range(1, last + 1)]
+    return {frame for choices in of for _, choice in choices for frame in choice["asked"]}
+
+
 def records_of_block(wildcards):
     """Return the records of a block of the frames that are new in an iteration."""
     if not study.labels_frames:
         return []
-    opening = decision_reader(wildcards.potential)(int(wildcards.part), 0)
-    return records_of(opening["new_frames"][int(wildcards.number) - 1])
+    *_, (_, choice) = choices_of(wildcards.potential, int(wildcards.part))
+    return records_of(choice["blocks"][int(wildcards.number) - 1])
 
 
 def records_that_decide(wildcards):
     """Return the records of the frames whose errors decide the stop; the decision that opens an iteration needs none."""
     if not (study.labels_frames and study.validates and int(wildcards.round)):
         return []
-    return records_of(decision_reader(wildcards.potential)(1, 0)["tests"]["validation"])
+    *_, (_, choice) = choices_of(wildcards.potential, 1)
+    return records_of(choice["validation"])
 
 
 def records_of_loop(potential, last=None):
     """Return the records of all frames that a loop trains and tests on, up to an iteration."""
     if not study.labels_frames:
         return []
-    frames = set()
-    for decision in loop.walk(decision_reader(potential)):
-        if last is not None and decision["iteration"] > last:
-            break
-        if decision["round"] == 0:
-            frames.update(*decision["new_frames"], *decision["tests"].values())
-    return records_of(sorted(frames))
+    if last is None:
+        *_, decision = loop.walk(decision_reader(potential))
+        last = decision["iteration"]
+    return records_of(sorted(asked_for(potential, last)))
 
 
 def points_of_trial(wildcards):

@@ -11,8 +11,18 @@ INPUTS = {
 
 def problems(config):
     """Yield the problems of ``labels``."""
-    labels = config.get("labels")
-    if labels is None or labels["engine"] == "none":
+    labels, computes_atoms = config.get("labels"), config["potential"]["e0"] == "compute"
+    if computes_atoms and (labels or {"engine": "none"})["engine"] == "none":
+        yield (
+            "`potential.e0: compute` labels isolated atoms, which needs `labels` with an engine; with e0: fitted, "
+            "isolated atoms of the sets and trajectories are taken"
+        )
+    if labels is None:
+        return
+    yield from _spin_problems(labels["spins"], config["glass"].get("composition", {}), computes_atoms)
+    if labels["engine"] == "none":
+        if labels["budget"]:
+            yield "`labels.budget` limits labels that are computed, and `labels.engine: none` computes none; drop it"
         return
     engine = labels["engine"]
     for name in INPUTS[engine]:
@@ -26,6 +36,11 @@ def problems(config):
             "farthest_point, random or clusters"
         )
     loop, potential = config["active_learning"], config["potential"]
+    if labels["budget"] and {"optimal", "soap_only"} <= set(potential["variants"]):
+        yield (
+            "`labels.budget` is that of one loop, and `potential.variants` has two (optimal and soap_only); keep one "
+            "of them, or drop the budget"
+        )
     if "all_frames" in potential["variants"]:
         yield (
             "`potential.variants` has all_frames, for which every frame would be labelled; take it out, or use "
@@ -41,3 +56,12 @@ def problems(config):
             "`active_learning.holdout_fraction: 0` makes every frame that is not taken the last test, and all of them "
             "would be labelled; raise it"
         )
+
+
+def _spin_problems(spins, composition, computes_atoms):
+    """Yield the problems of ``labels.spins``."""
+    if spins and not computes_atoms:
+        yield "`labels.spins` is for isolated atoms, and only `potential.e0: compute` labels any; drop it"
+    for symbol in spins:
+        if composition and symbol not in composition:
+            yield f"`labels.spins.{symbol}`: glass.composition ({', '.join(composition)}) lacks it; mend one of them"
