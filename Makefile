@@ -10,12 +10,8 @@ export CONFIG
 
 .PHONY: run inspect test test-long benchmark setup lint docs lock clean
 
-# A process that ends gives up its lock on .run.lock. So whoever holds that lock knows that a lock of Snakemake was left by a killed run.
 run: setup
-	@$(BIN)/gapglass check "$$CONFIG"
-	@flock --nonblock --conflict-exit-code 75 .run.lock sh -c \
-	  '$(BIN)/snakemake --configfile "$$CONFIG" --unlock --quiet all && exec $(BIN)/snakemake $(ARGS) --configfile "$$CONFIG" --logger gapglass'; \
-	status=$$?; [ $$status -ne 75 ] || echo "Another make run is at work in this folder; wait for it or stop it." >&2; exit $$status
+	@$(BIN)/gapglass run "$$CONFIG" $(ARGS)
 
 # What trajectory files contain: make inspect FILES="vasprun.xml md-pos-1.xyz" ARGS="--cell 12 12 12"
 inspect: setup

@@ -1,4 +1,4 @@
-"""The command ``gapglass``: ``inspect`` trajectory files, ``check`` a study before its run, ``verify`` its results.
+"""The command ``gapglass``: from trajectory files (``inspect``) to a study that runs (``check``, ``run``, ``verify``).
 
 Every command imports what it uses when it runs, so that ``gapglass --help`` answers at once.
 """
@@ -33,9 +33,9 @@ def _species(text):
     return text.split(",") if "," in text else text
 
 
-def _inspect_parser(formats):
-    """Return the parser of the options of ``gapglass inspect``; ``formats`` holds the names of the known formats."""
-    parser = argparse.ArgumentParser(prog="gapglass inspect", description=inspect.__doc__)
+def _files_parser(command, formats):
+    """Return the parser of a command that reads trajectory files; ``formats`` holds the names of the known formats."""
+    parser = argparse.ArgumentParser(prog=f"gapglass {command.__name__}", description=command.__doc__)
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE")
     add(
@@ -65,11 +65,8 @@ def _inspect_parser(formats):
     return parser
 
 
-def inspect(words):
-    """Print what trajectory files contain, with an entry for the configuration."""
-    from gapglass.frames import inspection, readers
-
-    given = _inspect_parser(readers.FORMATS).parse_args(words)
+def _reading_options(given):
+    """Return the keys of an entry of ``trajectories`` that the options of the command line stand for."""
     options = {
         "format": None if given.format == "auto" else given.format,
         "companions": _pairs(given.companion, "--companion"),
@@ -79,12 +76,51 @@ def inspect(words):
         "cell": given.cell,
         "lammps_units": given.lammps_units,
     }
-    options = {key: value for key, value in options.items() if value}
     if given.cell and len(given.cell) not in (3, 6, 9):
         raise UserError(f"--cell has {len(given.cell)} numbers; give 3, 6 or 9")
+    return {key: value for key, value in options.items() if value}
+
+
+def inspect(words):
+    """Print what trajectory files contain, with an entry for the configuration."""
+    from gapglass.frames import inspection, readers
+
+    given = _files_parser(inspect, readers.FORMATS).parse_args(words)
+    options = _reading_options(given)
     for file in given.files:
         source = readers.source_of({"name": readers.bare_name(file), "file": file, **options})
         print(inspection.text(inspection.inspect(source), options), flush=True)
+
+
+def init(words):
+    """Write the commented configuration of a study from trajectory files, which it looks at."""
+    from gapglass.frames import readers
+    from gapglass.study import init as first
+
+    parser = _files_parser(init, readers.FORMATS)
+    add = parser.add_argument
+    add("--output", metavar="STUDY.yaml", help="the configuration; default NAME.yaml; an existing file is kept")
+    add("--name", help="name of the study; default the first file's")
+    add("--temperature", type=_positive, metavar="K", help="of the thermostat, for files that do not state it")
+    add("--interval", type=_positive, metavar="FS", help="time between two frames, for files that do not state it")
+    given = parser.parse_args(words)
+    name = given.name or first.name_of(given.files[0])
+    target = given.output or f"{name}.yaml"
+    values = {"study": name, "temperature": given.temperature, "interval": given.interval}
+    notes = first.write(target, given.files, _reading_options(given), values)
+    print(
+        f"wrote {target}: look at the lines marked CHECK, then run\n  gapglass check {target}\n  gapglass run {target}"
+    )
+    for note in notes:
+        print(f"note: {note}")
+
+
+def _positive(text):
+    """Return a positive number from a word of the command line."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
 
 
 def check(words):
@@ -97,6 +133,35 @@ def check(words):
         preflight.check_study(path)
 
 
+RUN_HELP = f"""usage: gapglass run [STUDY.yaml] [TARGET or FILE ...] [options of Snakemake]
+
+Check a study and run it with Snakemake on all cores. The results go to results/STUDY in this folder.
+
+  STUDY.yaml       the configuration; {EXAMPLE_STUDY} if the first word is none
+  TARGET           clusters, potential, glass, structure, figures or learning_curves; all is the default
+  FILE             a result that is wanted, results/...
+  --dry-run        list the jobs, and run none
+  --cores N        use N cores
+  --profile slurm  submit every job to Slurm, or use a profile of yours
+
+`snakemake --help` lists all options. One run at a time can be at work in a folder.
+"""
+
+
+def run(words):
+    """Check a study and run it with Snakemake, which takes all further words."""
+    from gapglass.study import preflight
+    from gapglass.study import run as running
+
+    if words[:1] in (["-h"], ["--help"]):
+        print(RUN_HELP, end="")
+        return
+    named = bool(words) and not words[0].startswith("-")
+    study = words[0] if named else EXAMPLE_STUDY
+    preflight.check_study(study)
+    running.start(study, words[named:])
+
+
 def verify(words):
     """Compare the results of a study with Snakemake's records of them; name what is missing, changed or corrupt."""
     from gapglass.study import config, records
@@ -107,13 +172,13 @@ def verify(words):
     )
     path = parser.parse_args(words).study
     root = f"results/{config.read(path)['study']}"
-    program = Path(sys.executable).with_name("snakemake")
+    program = Path(sys.executable).with_name("gapglass")
     program = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
-    n_records = records.verify(".snakemake/metadata", root, str(program), f"--configfile {path}")
+    n_records = records.verify(".snakemake/metadata", root, f"{program} run {path}", "")
     print(f"{n_records} results are there, complete, and as they were made")
 
 
-COMMANDS = {"inspect": inspect, "check": check, "verify": verify}
+COMMANDS = {"inspect": inspect, "init": init, "check": check, "run": run, "verify": verify}
 
 
 def main(words=None):

@@ -1834,7 +1834,7 @@ CASES = [
         "a second run in the folder",
         "make",
         second_run,
-        "Another make run is at work in this folder",
+        "another run is at work in this folder",
         "wait for it or stop it",
     ),
     Case(

