@@ -44,6 +44,7 @@ STRUCTURE = {
     "window": "lorch",
     "angle_bin": 2.0,
     "coordination_cutoffs": {"Te-O": 2.46},
+    "network": {"formers": ["Te"], "bridges": ["O"], "max_ring": 6},
 }
 
 

@@ -425,6 +425,8 @@ def report_files(folder):
             first_peak_angstrom=[1.9],
             first_minimum_angstrom=[2.4],
         ),
+        table("rings.csv", model=[], formers_in_ring=[], rings_per_former=[], rings_per_former_error=[]),
+        table("network.csv", model=[], quantity=[], species=[], n=[], share_percent=[], share_percent_error=[]),
         table("cost.csv", **{name: ["import_frames" if name == "rule" else 1.0] for name in costs.COLUMNS}),
     ]
     return SimpleNamespace(

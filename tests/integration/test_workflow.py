@@ -55,7 +55,7 @@ def test_every_promised_file_is_there(finished):
     proofs = ["agreement.json", "pair_style.json"]
     potential = ["gap.xml", "train.extxyz", "test.extxyz", "summary.json", "history.csv", *proofs]
     loop = ["iteration_01/database.json", "iteration_02/train.extxyz", "iteration_02/round_1/decision.json"]
-    tables = ("sq.csv", "gr.csv", "coordination.csv", "angles.csv", "closest.csv")
+    tables = ("sq.csv", "gr.csv", "coordination.csv", "angles.csv", "closest.csv", "rings.csv", "network.csv")
     structure = [
         f"{model}/{name}"
         for model in ("reference", "optimal_48_1", "optimal_48", "soap_only_48", "all_frames_48")
@@ -600,7 +600,7 @@ def test_users_mistake_in_a_job_is_one_message(tmp_path):
     folder = copy_project(tmp_path)
     study = yaml.safe_load((folder / "config/tiny.yaml").read_text())
     study["glass"]["composition"] = {"As": 1, "O": 2}
-    study["structure"]["coordination_cutoffs"] = {}
+    study["structure"] = {}
     (folder / "config/tiny.yaml").write_text(yaml.safe_dump(study))
     output = snakemake(folder, "clusters", ok=False)
     assert "glass.composition names As, absent from the trajectories" in output

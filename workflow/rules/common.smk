@@ -19,6 +19,7 @@ try:
     from gapglass.report import catalogue
     from gapglass.selection.database import cut
     from gapglass.similarity import blocks
+    from gapglass.structure.kinds import TABLES as STRUCTURE_TABLES
     from gapglass.study import (
         config as configuration,
         inputs,

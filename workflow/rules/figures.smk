@@ -72,6 +72,8 @@ rule plot_structure:
         gr=study.structure_files("gr.csv", experiments=True),
         coordination=study.structure_files("coordination.csv"),
         angles=study.structure_files("angles.csv"),
+        rings=study.structure_files("rings.csv"),
+        network=study.structure_files("network.csv"),
     output:
         figure_files("plot_structure"),
     log:
@@ -115,6 +117,8 @@ rule make_tables:
         comparison=at("potentials/comparison.csv"),
         coordination=study.structure_files("coordination.csv"),
         closest=study.structure_files("closest.csv"),
+        rings=study.structure_files("rings.csv"),
+        network=study.structure_files("network.csv"),
         rx=study.structure_files("rx.json"),
         # The figures are drawn first, so that the table of costs holds them.
         figures=study.drawn(FIGURES, kinds=["png"]),

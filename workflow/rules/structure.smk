@@ -5,11 +5,7 @@ rule analyse_reference:
     input:
         frames=at("frames/frames.extxyz"),
     output:
-        sq=at("structure/reference/sq.csv"),
-        gr=at("structure/reference/gr.csv"),
-        coordination=at("structure/reference/coordination.csv"),
-        angles=at("structure/reference/angles.csv"),
-        closest=at("structure/reference/closest.csv"),
+        **{kind: at(f"structure/reference/{kind}.csv") for kind in STRUCTURE_TABLES},
     log:
         at("logs/analyse_reference.log"),
     benchmark:
@@ -34,11 +30,10 @@ rule analyse_glass:
         trajectory=f"{study.glass_folder}/stage_{study.n_stages}/trajectory.lammpstrj",
         outcome=f"{study.glass_folder}/stage_{study.n_stages}/outcome.json",
     output:
-        sq=at("structure/{potential}_{atoms}_{replica}/sq.csv"),
-        gr=at("structure/{potential}_{atoms}_{replica}/gr.csv"),
-        coordination=at("structure/{potential}_{atoms}_{replica}/coordination.csv"),
-        angles=at("structure/{potential}_{atoms}_{replica}/angles.csv"),
-        closest=at("structure/{potential}_{atoms}_{replica}/closest.csv"),
+        **{
+            kind: at(f"structure/{{potential}}_{{atoms}}_{{replica}}/{kind}.csv")
+            for kind in STRUCTURE_TABLES
+        },
     log:
         at("logs/analyse_glass/{potential}_{atoms}_{replica}.log"),
     benchmark:
@@ -83,17 +78,9 @@ rule import_experiment:
 
 rule average_replicas:
     input:
-        sq=replicas("sq.csv", "{potential}_{atoms}"),
-        gr=replicas("gr.csv", "{potential}_{atoms}"),
-        coordination=replicas("coordination.csv", "{potential}_{atoms}"),
-        angles=replicas("angles.csv", "{potential}_{atoms}"),
-        closest=replicas("closest.csv", "{potential}_{atoms}"),
+        **{kind: replicas(f"{kind}.csv", "{potential}_{atoms}") for kind in STRUCTURE_TABLES},
     output:
-        sq=at("structure/{potential}_{atoms}/sq.csv"),
-        gr=at("structure/{potential}_{atoms}/gr.csv"),
-        coordination=at("structure/{potential}_{atoms}/coordination.csv"),
-        angles=at("structure/{potential}_{atoms}/angles.csv"),
-        closest=at("structure/{potential}_{atoms}/closest.csv"),
+        **{kind: at(f"structure/{{potential}}_{{atoms}}/{kind}.csv") for kind in STRUCTURE_TABLES},
     log:
         at("logs/average_replicas/{potential}_{atoms}.log"),
     benchmark:

@@ -6,10 +6,11 @@ from gapglass.base import log
 from gapglass.report import reading
 from gapglass.report.figures import comparisons, style
 
+KINDS = ("sq", "gr", "coordination", "angles", "rings", "network")
 log.configure(snakemake.log[0], "plot_structure", snakemake.params)
 figures = comparisons.drawn(
     {Path(path).stem for path in snakemake.output},
-    {kind: reading.present(snakemake.input[kind]) for kind in ("sq", "gr", "coordination", "angles")},
+    {kind: reading.present(snakemake.input[kind]) for kind in KINDS},
     main=snakemake.params.main,
     compared=snakemake.params.compared,
     cutoffs=snakemake.params.cutoffs,

@@ -80,6 +80,8 @@ LOCAL_ORDER = (
     Figure("coordination", "Tables S4, S5 as bars", "plot_structure", "coordination", "Structure"),
     Figure("bond_angles", "", "plot_structure", "bond_angles", "Structure"),
 )
+RINGS = Figure("rings", "", "plot_structure", "rings", "Structure")
+NETWORK = Figure("network", "", "plot_structure", "network", "Structure")
 SIZES = (
     Figure("structure_factor_sizes", "Figure S8", "plot_structure", "structure_factor", "Structure"),
     Figure("partial_structure_factors_sizes", "Figure S9", "plot_structure", "structure_factor", "Structure"),
@@ -115,6 +117,8 @@ TABLES = (
     Table("l_fold", "Tables S4, S5", "share of atoms with l neighbours"),
     Table("errors", "section 3.2", "errors of the potentials, also on the frames that none of the loops used"),
     Table("closest_approach", "", "closest distance, first peak and first minimum of every pair"),
+    Table("rings", "", "primitive rings per network former by size"),
+    Table("network", "", "Q^n, bridging species, shared corners, edges and faces"),
 )
 
 
@@ -130,6 +134,10 @@ def listed(config):
     figures += [*GLASS, *STRUCTURE]
     if config["structure"]["coordination_cutoffs"]:
         figures += LOCAL_ORDER
+    if config["structure"]["network"]["formers"]:
+        figures.append(RINGS)
+    if config["structure"]["network"]["bridges"]:
+        figures.append(NETWORK)
     if len(sizes_of(config, main_potential(config))) > 1:
         figures += SIZES
     if len(variants) > 1:

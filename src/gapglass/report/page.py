@@ -152,6 +152,8 @@ def _structure(settings, files, tables, doubted):
         "coordination": findings.marked(rows.coordination(tables["coordination"]), doubted),
         "l_fold": findings.marked(rows.l_fold(tables["l_fold"]), doubted),
         "closest": findings.marked(rows.closest_approach(tables["closest_approach"]), doubted),
+        "rings": findings.marked(rows.rings(tables["rings"]), doubted),
+        "network": findings.marked(rows.network(tables["network"]), doubted),
     }
 
 

@@ -332,6 +332,37 @@ def closest_approach(table):
     ]
 
 
+def rings(table):
+    """Return the primitive rings per former from tables/rings.csv: a row per model, a column per size."""
+    rows = {}
+    for _, row in table.iterrows():
+        model = rows.setdefault(row["model"], {"model": model_label(row["model"])})
+        model[f"{row['formers_in_ring']:.0f}"] = with_error(row["rings_per_former"], row["rings_per_former_error"])
+    return list(rows.values())
+
+
+# Words for the quantities of tables/network.csv.
+SPECIES_OF_NETWORK = {"Q": "{species} Q{n}", "bridge": "{species} bonded to {n}", "shared": "pairs sharing {n}"}
+
+
+def network(table):
+    """Return the shares from tables/network.csv: a row per model, a column for those of at least 0.5 % somewhere."""
+    rows = {}
+    keys = ["quantity", "species", "n"]
+    table = table[table.groupby(keys)["share_percent"].transform("max") >= 0.5]
+    columns = [
+        SPECIES_OF_NETWORK[quantity].format(species=species, n=int(n)) + " (%)"
+        for quantity, species, n in table[keys].drop_duplicates().sort_values(keys).itertuples(index=False)
+    ]
+    for _, row in table.iterrows():
+        model = rows.setdefault(
+            row["model"], {"model": model_label(row["model"]), **dict.fromkeys(columns, number(0.0, 1))}
+        )
+        name = SPECIES_OF_NETWORK[row["quantity"]].format(species=row["species"], n=int(row["n"])) + " (%)"
+        model[name] = with_error(row["share_percent"], row["share_percent_error"], 1)
+    return list(rows.values())
+
+
 def r_x(table):
     """Return the Wright parameters from tables/r_x.csv."""
     return [

@@ -7,7 +7,7 @@ from gapglass.potential.hyperparameters import setting_text
 from gapglass.report import costs
 
 
-def assemble(*, summaries, comparison, coordinations, closest, rx, settings, benchmarks):
+def assemble(*, summaries, comparison, coordinations, closest, rings, network, rx, settings, benchmarks):
     """Return every table of a study by its name in ``catalogue.TABLES``.
 
     Parameters
@@ -16,8 +16,8 @@ def assemble(*, summaries, comparison, coordinations, closest, rx, settings, ben
         Potential -> summary.json.
     comparison : pandas.DataFrame
         potentials/comparison.csv.
-    coordinations, closest : dict
-        Model -> coordination.csv and closest.csv.
+    coordinations, closest, rings, network : dict
+        Model -> coordination.csv, closest.csv, rings.csv and network.csv.
     rx : dict
         Model -> rx.json.
     settings : dict
@@ -36,7 +36,9 @@ def assemble(*, summaries, comparison, coordinations, closest, rx, settings, ben
         "r_x": r_x(rx),
         "l_fold": l_fold(coordinations),
         "errors": errors(summaries, comparison),
-        "closest_approach": closest_approach(closest),
+        "closest_approach": by_model(closest),
+        "rings": by_model(rings),
+        "network": by_model(network),
     }
 
 
@@ -78,8 +80,8 @@ def l_fold(tables):
     return joined[["model", "centre", "neighbour", *folds]]
 
 
-def closest_approach(tables):
-    """Return closest distance, first peak and first minimum of every pair, a row per model and pair."""
+def by_model(tables):
+    """Return the tables of all models below each other, with the column ``model`` first."""
     joined = pd.concat([table.assign(model=name) for name, table in tables.items()], ignore_index=True)
     return joined[["model", *[column for column in joined.columns if column != "model"]]]
 

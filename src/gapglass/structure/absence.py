@@ -10,6 +10,14 @@ EMPTY = {
     "coordination": ["centre", "neighbour", "cutoff_angstrom", "coordination_number", "standard_error"],
     "angles": ["angle_degree"],
     "closest": ["pair", "closest_distance_angstrom"],
+    "rings": [
+        "formers_in_ring",
+        "rings_per_former",
+        "rings_per_former_error",
+        "formers_share_percent",
+        "formers_share_percent_error",
+    ],
+    "network": ["quantity", "species", "n", "share_percent", "share_percent_error"],
 }
 
 
@@ -20,7 +28,7 @@ def write_empty_table(path, kind, reason):
     ----------
     path : path-like
     kind : str
-        sq, gr, coordination, angles or closest.
+        One of ``kinds.TABLES``.
     reason : str
         One line.
     """

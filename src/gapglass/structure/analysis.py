@@ -1,4 +1,4 @@
-"""Every structure table of one model: S(q), g(r) and G(r), coordination, bond angles, closest distances.
+"""Every structure table of one model: S(q), g(r) and G(r), coordination, angles, closest distances, network.
 
 Everything is averaged over frames, and the standard error comes from block averages. Conventions are in ``pairs``,
 ``scattering``, ``weights`` and ``transforms``. Source: section 3.3 of doi:10.1111/jace.20128.
@@ -11,7 +11,7 @@ import pandas as pd
 
 from gapglass.base.errors import UserError
 from gapglass.base.files import write_table
-from gapglass.structure import angles, coordination, pairs, scattering, transforms, weights
+from gapglass.structure import angles, coordination, network, pairs, scattering, transforms, weights
 from gapglass.structure.pairs import standard_error
 
 FINEST_BIN = 0.02  # Å; bins of g(r) are at most as wide before its transform: S(15 1/Å) - 1 then loses 0.4 %
@@ -49,7 +49,7 @@ def analyse(frames, settings):
 
         - sq: q_inverse_angstrom, n_vectors, width_inverse_angstrom (the dq of each row), method, S_X, S_N and S_a-b
         - gr: r_angstrom, G_X, G_N, g_a-b and n_a-b (b around a)
-        - coordination, closest: see ``coordination``; angles: see ``angles``
+        - coordination, closest: see ``coordination``; angles: see ``angles``; rings, network: see ``network``
 
         S_N and G_N are left out, with a note, if a species has no neutron scattering length.
 
@@ -75,12 +75,15 @@ def analyse(frames, settings):
     method = np.where(n_vectors > 0, "direct", "transform")
     rows_of_q = {"q_inverse_angstrom": q, "n_vectors": n_vectors, "width_inverse_angstrom": widths, "method": method}
     totals_q, totals_r, absent = _totals(q, s, widths, r, list(frames[0].symbols), settings)
+    rings, species = network.network(frames, cutoffs, settings["network"])
     tables = {
         "sq": pd.DataFrame(rows_of_q | totals_q | _curves("S", s)),
         "gr": pd.DataFrame({"r_angstrom": r} | totals_r | _curves("g", g) | _curves("n", running)),
         "coordination": coordination.coordination(frames, cutoffs),
         "angles": angles.bond_angles(frames, cutoffs, settings["angle_bin"]),
         "closest": coordination.closest_approach(frames, r, g),
+        "rings": rings,
+        "network": species,
     }
     for kind, table in tables.items():
         table.attrs["notes"] = {"sq": [note, *absent], "gr": [f"S(q): {note}", *absent]}.get(kind, [])
@@ -146,7 +149,7 @@ def header(kind, n_frames, n_atoms, settings, notes=()):
     Parameters
     ----------
     kind : str
-        sq, gr, coordination, angles or closest.
+        One of ``kinds.TABLES``.
     n_frames, n_atoms : int
     settings : dict
         Section ``structure``.
@@ -185,12 +188,26 @@ def header(kind, n_frames, n_atoms, settings, notes=()):
             "closest distance in any frame; first peak and first minimum of the mean g_ab(r), "
             "smoothed by a Gaussian of 0.1 A"
         ],
+        "rings": [f"primitive rings (no shortcut between members), counted in formers; {_network(settings)}"],
+        "network": [
+            "Q: share of formers with n bridging atoms; bridge: share of bridges bonded to n formers; "
+            f"shared: of the pairs of formers that share bridges, share with n of them; {_network(settings)}"
+        ],
     }
     return [
         *lines[kind],
         *notes,
         f"{n_frames} frames of {n_atoms} atoms; *_error is the standard error of the mean from block averages",
     ]
+
+
+def _network(settings):
+    """Return the network of the settings in words."""
+    network_of = settings["network"]
+    if not network_of["formers"]:
+        return "structure.network names no formers"
+    bridged = f"bridged by {', '.join(network_of['bridges'])}" if network_of["bridges"] else "bonded to each other"
+    return f"formers {', '.join(network_of['formers'])} {bridged}, at most {network.MOST_FRAMES} frames"
 
 
 def reference_frames(frames, temperature):
@@ -220,7 +237,7 @@ def write_analysis(frames, settings, paths):
     frames, settings
         As for ``analyse``.
     paths : object
-        Attributes ``sq``, ``gr``, ``coordination``, ``angles`` and ``closest``.
+        An attribute for each of ``kinds.TABLES``.
     """
     for kind, table in analyse(frames, settings).items():
         write_table(

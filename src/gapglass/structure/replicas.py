@@ -9,6 +9,8 @@ from gapglass.structure import coordination
 from gapglass.structure.absence import absence, read_present, write_empty_table
 
 LEFT_OUT = "left out: "
+# Columns that name a row, by the first column of a table. Rows of other tables correspond by their number.
+KEYS = {"centre": ["centre", "neighbour"], "pair": ["pair"], "quantity": ["quantity", "species", "n"]}
 
 
 def average_replicas(paths, kind, target, q_bin):
@@ -19,7 +21,7 @@ def average_replicas(paths, kind, target, q_bin):
     paths : list of path-like
         structure/{potential}_{atoms}_{replica}/{kind}.csv.
     kind : str
-        sq, gr, coordination, angles or closest.
+        One of ``kinds.TABLES``.
     target : path-like
         Its head names the replicas that are left out. If none is left, the table is that of ``write_empty_table``.
     q_bin : float
@@ -39,28 +41,40 @@ def average_replicas(paths, kind, target, q_bin):
     write_table(target, average_tables(list(present.values()), q_bin), header)
 
 
+def _with_common_rows(tables):
+    """Return tables of the network with the rows of all of them; a share that one replica lacks is zero in it."""
+    import pandas as pd
+
+    keys = KEYS["quantity"]
+    rows = pd.concat([table[keys] for table in tables]).drop_duplicates().sort_values(keys)
+    return [rows.merge(table, on=keys, how="left").fillna({"share_percent": 0.0}) for table in tables]
+
+
 def average_tables(tables, q_bin=None):
     """Return the mean of one kind of structure table over independent replicas.
 
     Parameters
     ----------
     tables : list of pandas.DataFrame
-        All sq, all gr, all coordination, all angles or all closest, as from ``analyse``.
+        All of one kind, as from ``analyse``.
     q_bin : float, optional
         ``structure.q_bin`` in 1/Å, needed for sq: the mean q of a bin differs between cells of different size.
 
     Returns
     -------
     pandas.DataFrame
-        Rows that all replicas have. Numbers are means, ``*_error`` and ``standard_error`` the standard error over the
-        replicas, and closest_distance_angstrom the smallest distance. A single table is returned unchanged.
+        Rows that all replicas have, of the network those that any has. Numbers are means, ``*_error`` and
+        ``standard_error`` the standard error over the replicas, and closest_distance_angstrom the smallest distance.
+        A single table is returned unchanged.
     """
     import pandas as pd
 
     if len(tables) == 1 or tables[0].empty:
         return tables[0]
     first = tables[0].columns[0]
-    keys = {"centre": ["centre", "neighbour"], "pair": ["pair"]}.get(first, ["row"])
+    keys = KEYS.get(first, ["row"])
+    if first == "quantity":
+        tables = _with_common_rows(tables)
     if keys == ["row"]:
         # Rows of S(q) correspond by the number of their bin. Tables of r and angles begin with the same row.
         rows = [

@@ -47,6 +47,12 @@ def tables(experiments=()):
     angles = pd.DataFrame({"angle_degree": [90.0, 120.0], "O-Te-O": [0.01, 0.02]})
     found["coordination"] = dict.fromkeys(MODELS, coordination)
     found["angles"] = dict.fromkeys(MODELS, angles)
+    sizes = {"formers_in_ring": [2, 3], "rings_per_former": [0.1, 0.4], "formers_share_percent": [5.0, 30.0]}
+    rings = pd.DataFrame(sizes).assign(rings_per_former_error=0.01, formers_share_percent_error=np.nan)
+    found["rings"] = dict.fromkeys(MODELS, rings)
+    species = {"quantity": ["Q", "Q", "bridge"], "species": ["Te", "Te", "O"], "n": [3, 4, 2]}
+    species |= {"share_percent": [20.0, 80.0, 100.0], "share_percent_error": [1.0, 1.0, np.nan]}
+    found["network"] = dict.fromkeys(MODELS, pd.DataFrame(species))
     return found
 
 

@@ -28,6 +28,9 @@ def test_list_follows_the_configuration():
     )
     settings["structure"]["coordination_cutoffs"] = {}
     assert not {"coordination", "bond_angles"} & set(names(settings))
+    assert {"rings", "network"} <= set(names(settings))
+    settings["structure"]["network"]["bridges"] = []
+    assert "rings" in names(settings) and "network" not in names(settings)
     settings["potential"]["variants"] = ["all_frames"]
     assert "active_learning" not in names(settings) and main_potential(settings) == "all_frames"
     settings["learning_curves"]["strategies"] = ["clusters_equal"]

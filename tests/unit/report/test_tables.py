@@ -73,6 +73,8 @@ def test_every_table_of_the_catalogue_is_assembled(tmp_path):
         comparison=comparison(),
         coordinations={"reference": shares, "optimal_48": shares},
         closest={"reference": closest},
+        rings={"reference": pd.DataFrame([{"formers_in_ring": 6, "rings_per_former": 2.0}])},
+        network={"reference": pd.DataFrame([{"quantity": "Q", "species": "Te", "n": 4, "share_percent": 100.0}])},
         rx={"optimal_48": {"reference": R_X}},
         settings={"cutoff": 4.0, "n_max": {"choices": [4, 6]}},
         benchmarks=tmp_path,

@@ -12,7 +12,7 @@ from conftest import STRUCTURE
 
 from gapglass.base.errors import UserError
 from gapglass.base.files import read_header, read_table, write_table
-from gapglass.structure import absence, analysis, replicas, transforms, wright
+from gapglass.structure import absence, analysis, kinds, replicas, transforms, wright
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def glass_tables(blyp_frames):
 
 
 def test_tables_and_their_columns(glass_tables):
-    assert list(glass_tables) == ["sq", "gr", "coordination", "angles", "closest"]
+    assert list(glass_tables) == list(kinds.TABLES)
     pairs = ["O-O", "O-Te", "Te-Te"]
     curves = {
         "sq": [*(f"S_{name}" for name in ("X", "N", *pairs))],
@@ -135,9 +135,7 @@ def test_species_without_scattering_length_costs_the_neutron_columns_only(rng):
 
 
 def test_files_say_what_they_hold(blyp_frames, tmp_path):
-    paths = SimpleNamespace(
-        **{kind: tmp_path / f"{kind}.csv" for kind in ("sq", "gr", "coordination", "angles", "closest")}
-    )
+    paths = SimpleNamespace(**{kind: tmp_path / f"{kind}.csv" for kind in kinds.TABLES})
     analysis.write_analysis(blyp_frames[-4:], STRUCTURE | {"q_direct": 6.0}, paths)
     for kind, words in {
         "sq": ["up to 6 1/A", "root mean square", "S_N(q) = ", "2 pi / L"],
@@ -227,6 +225,8 @@ def test_closest_approach_over_replicas_is_the_smallest():
 def test_real_tables_over_replicas(glass_tables, blyp_frames):
     other = analysis.analyse(blyp_frames[-20:-10], STRUCTURE)
     for kind, table in glass_tables.items():
+        if kind == "network":  # of rows that one of them lacks there is a test of its own
+            continue
         mean = replicas.average_tables([table, other[kind]], STRUCTURE["q_bin"])
         assert set(mean) == set(table) | set(other[kind]) and len(mean) == len(table), kind
         numbers = [column for column in table.select_dtypes("number") if not column.endswith("error")]

@@ -100,6 +100,12 @@ BAD = [
     (["glass", "comparison_sizes"], [144], "which glass.sizes [48, 96] lacks"),
     (["structure", "coordination_cutoffs"], {"Te-O": 2.4, "O-Te": 2.5}, "names a pair a second time"),
     (["structure", "coordination_cutoffs"], {"Te-O": 12.0}, "the smallest model, 48 atoms, reaches 4.5"),
+    (["structure", "network"], {"formers": ["As"], "bridges": ["O"]}, "`structure.network.formers` names As"),
+    (["structure", "network"], {"formers": ["Te"], "bridges": ["S"]}, "`structure.network.bridges` names S"),
+    (["structure", "network"], {"formers": ["Te"], "bridges": ["Te"]}, "names Te as former and as bridge"),
+    (["structure", "network"], {"bridges": ["O"]}, "no effect without formers"),
+    (["structure", "network"], {"formers": ["Te"]}, "no cutoff for its bonds; add one, for example Te-Te"),
+    (["structure", "network"], {"formers": ["Te"], "max_ring": 2}, "`structure.network.max_ring` is 2"),
     (["structure", "r_x_min"], 50, "`structure.r_x_min` is 50"),
     (["structure", "q_direct"], 0.1, "the first wave vector of the smallest model, 48 atoms, is about 0.69"),
     (

@@ -4,7 +4,7 @@ Tables are given as model -> table, with the names of ``study.paths``: reference
 experiment_{name}. The first two figures of the paper's kind show the largest model of the main potential.
 """
 
-from gapglass.report.figures import structure
+from gapglass.report.figures import network, structure
 from gapglass.structure import experiment, transforms, weights
 
 EXPERIMENT = "experiment_"
@@ -18,8 +18,8 @@ def drawn(names, tables, *, main, compared, cutoffs, experiments, settings):
     names : collection of str
         Figures to draw; those that every study has are drawn in any case.
     tables : dict
-        "sq" and "gr" -> {model: table}, with reference and experiments; "coordination" and "angles" -> {model: table}
-        without experiments.
+        "sq" and "gr" -> {model: table}, with reference and experiments; "coordination", "angles", "rings" and
+        "network" -> {model: table} without experiments.
     main : str
         Potential whose models the figures of one model show.
     compared : list of int
@@ -38,6 +38,10 @@ def drawn(names, tables, *, main, compared, cutoffs, experiments, settings):
     if "coordination" in names:
         yield "coordination", structure.coordination(tables["coordination"])
         yield "bond_angles", structure.bond_angles(tables["angles"])
+    if "rings" in names:
+        yield "rings", network.rings(tables["rings"])
+    if "network" in names:
+        yield "network", network.network(tables["network"])
     if "structure_factor_sizes" in names:
         yield from _of_sizes(sq, gr, main)
     if "pair_distribution_potentials" in names:

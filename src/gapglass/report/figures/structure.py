@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from gapglass.report.figures.style import PAGE, model_label
+from gapglass.report.figures.style import PAGE, model_label, panels_in_rows
 
 LABELS = {
     "S_X": ("q (Å$^{-1}$)", "X-ray structure factor $S_X(q)$"),
@@ -32,7 +32,7 @@ def _label(column):
     return LABELS[_kind(column)][1].replace("PAIR", column[2:])
 
 
-def _style(name, number):
+def model_style(name, number):
     """Return the line style of a model; ``number`` counts the GAP models."""
     if name == "reference":
         return {"color": "k", "linewidth": 1.6}
@@ -95,7 +95,7 @@ def curves(tables, columns, x_max=None):
         gap_models = [name for name in models if name != "reference" and not name.startswith("experiment_")]
         for name, table in models.items():
             number = gap_models.index(name) if name in gap_models else 0
-            _curve(axes, table, column, _style(name, number), model_label(name))
+            _curve(axes, table, column, model_style(name, number), model_label(name))
         kind = _kind(column)
         axes.axhline(LIMITS[kind], color="0.7", linewidth=0.7, zorder=0)
         axes.set_ylabel(_label(column))
@@ -152,16 +152,6 @@ def _stack(axes, models, reference, column):
         _curve(axes, reference, column, black, "reference")
 
 
-def _grid(n_panels, height, **sharing):
-    """Return a figure of the page's width with so many panels in rows of ``height`` inches, and its array of axes."""
-    across = 2 if n_panels == 4 else min(3, n_panels)
-    down = -(-n_panels // across)
-    figure, panels = plt.subplots(down, across, figsize=(PAGE, height * down + 0.5), squeeze=False, **sharing)
-    for axes in panels.flat[n_panels:]:
-        axes.set_axis_off()
-    return figure, panels
-
-
 def running_coordination(tables, cutoffs):
     """Return the number of neighbours within r, a panel for each centre and neighbour.
 
@@ -174,14 +164,14 @@ def running_coordination(tables, cutoffs):
     """
     first = next(iter(tables.values()))
     columns = [c for c in first.columns if c.startswith("n_") and not c.endswith("_error")]
-    figure, panels = _grid(len(columns), 2.3)
+    figure, panels = panels_in_rows(len(columns), 2.3)
     for axes, column in zip(panels.flat, columns, strict=False):
         centre, neighbour = column[2:].split("-")
         cutoff = cutoffs.get(f"{centre}-{neighbour}", cutoffs.get(f"{neighbour}-{centre}"))
         end = min(1.5 * cutoff if cutoff else 5.0, *(table.iloc[-1, 0] for table in tables.values()))
         for number, (name, table) in enumerate(tables.items()):
             part = table[table.iloc[:, 0] <= end]
-            _curve(axes, part, column, _style(name, number - 1), model_label(name))
+            _curve(axes, part, column, model_style(name, number - 1), model_label(name))
         if cutoff:
             axes.axvline(cutoff, color="0.5", linewidth=0.8, linestyle=":")
         axes.set_xlim(1.0, end)
@@ -203,11 +193,11 @@ def bond_angles(tables):
     """
     first = next(iter(tables.values()))
     columns = [c for c in first.columns[1:] if not c.endswith("_error")]
-    figure, panels = _grid(len(columns), 2.3, sharex=True)
+    figure, panels = panels_in_rows(len(columns), 2.3, sharex=True)
     for axes, column in zip(panels.flat, columns, strict=False):
         for number, (name, table) in enumerate(tables.items()):
             if column in table:
-                _curve(axes, table, column, _style(name, number - 1), model_label(name))
+                _curve(axes, table, column, model_style(name, number - 1), model_label(name))
         axes.set_title(column)
         axes.set_xlim(0, 180)
         axes.set_ylim(bottom=0)
@@ -229,7 +219,7 @@ def coordination(tables):
     """
     first = next(iter(tables.values()))
     pairs = list(zip(first["centre"], first["neighbour"], strict=True))
-    figure, panels = _grid(len(pairs), 2.5, sharey=True)
+    figure, panels = panels_in_rows(len(pairs), 2.5, sharey=True)
     numbers = []
     for axes, (centre, neighbour) in zip(panels.flat, pairs, strict=False):
         for number, (name, table) in enumerate(tables.items()):
@@ -240,7 +230,11 @@ def coordination(tables):
             width = 0.8 / len(tables)
             places = [fold + (number - (len(tables) - 1) / 2) * width for fold in shares]
             axes.bar(
-                places, list(shares.values()), width, color=_style(name, number - 1)["color"], label=model_label(name)
+                places,
+                list(shares.values()),
+                width,
+                color=model_style(name, number - 1)["color"],
+                label=model_label(name),
             )
             numbers += [
                 {"model": name, "centre": centre, "neighbour": neighbour, "l": fold, "percent": share}

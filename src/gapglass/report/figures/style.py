@@ -62,3 +62,13 @@ def model_label(name):
     potential = "_".join(words[: -len(numbers)])
     replica = f", replica {numbers[1]}" if len(numbers) == 2 else ""
     return f"GAP ({potential}), {numbers[0]} atoms{replica}"
+
+
+def panels_in_rows(n_panels, height, **sharing):
+    """Return a figure of the page's width with so many panels in rows of ``height`` inches, and its array of axes."""
+    across = 2 if n_panels == 4 else min(3, n_panels)
+    down = -(-n_panels // across)
+    figure, panels = plt.subplots(down, across, figsize=(PAGE, height * down + 0.5), squeeze=False, **sharing)
+    for axes in panels.flat[n_panels:]:
+        axes.set_axis_off()
+    return figure, panels
