@@ -8,10 +8,14 @@ BIN := .venv/bin
 override CONFIG := $(value CONFIG)
 export CONFIG
 
-.PHONY: run inspect test test-long benchmark setup lint docs lock clean
+.PHONY: run report inspect test test-long benchmark setup lint docs lock clean
 
 run: setup
 	@$(BIN)/gapglass run "$$CONFIG" $(ARGS)
+
+# What a study has made so far, also while it runs.
+report: setup
+	@$(BIN)/gapglass report "$$CONFIG"
 
 # What trajectory files contain: make inspect FILES="vasprun.xml md-pos-1.xyz" ARGS="--cell 12 12 12"
 inspect: setup

@@ -1,4 +1,4 @@
-"""The command ``gapglass``: from trajectory files (``inspect``) to a study that runs (``check``, ``run``, ``verify``).
+"""The command ``gapglass``: from trajectory files (``inspect``) to a study (``check``, ``run``, ``report``, ``verify``).
 
 Every command imports what it uses when it runs, so that ``gapglass --help`` answers at once.
 """
@@ -178,7 +178,20 @@ def verify(words):
     print(f"{n_records} results are there, complete, and as they were made")
 
 
-COMMANDS = {"inspect": inspect, "init": init, "check": check, "run": run, "verify": verify}
+def report(words):
+    """Write the report of a study as far as it is, at any time; nothing is computed that a job would compute."""
+    from gapglass.report import preview
+    from gapglass.study import config
+
+    parser = argparse.ArgumentParser(prog="gapglass report", description=report.__doc__)
+    parser.add_argument(
+        "study", nargs="?", default=EXAMPLE_STUDY, metavar="STUDY.yaml", help=f"default {EXAMPLE_STUDY}"
+    )
+    path = parser.parse_args(words).study
+    print(f"Report: {preview.write(config.read(path), path).resolve()}")
+
+
+COMMANDS = {"inspect": inspect, "init": init, "check": check, "run": run, "report": report, "verify": verify}
 
 
 def main(words=None):

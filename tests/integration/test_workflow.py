@@ -21,6 +21,7 @@ from gapglass.structure import absence
 from gapglass.study import config
 
 LISTED = catalogue.listed(config.read(ROOT / "config/tiny.yaml"))
+LIGHT, DARK = (f'<img class="{shade}" src="data:image/webp;base64,' for shade in ("light", "dark"))
 SUMMARY_FIELDS = {
     "converged",
     "reason",
@@ -76,7 +77,7 @@ def test_every_promised_file_is_there(finished):
         *(f"potentials/{name}" for name in [*others, "comparison.csv"]),
         *(f"glass/optimal/48/1/{name}" for name in ("final.extxyz", "thermo.csv", "outcome.json")),
         *(f"structure/{name}" for name in structure),
-        *(f"figures/{figure.name}.{kind}" for figure in LISTED for kind in ("png", "pdf", "csv")),
+        *(f"figures/{figure.name}.{kind}" for figure in LISTED for kind in ("png", "dark.png", "pdf", "csv")),
         *(f"tables/{table.name}.csv" for table in catalogue.TABLES),
         "figures/README.md",
         "report.html",
@@ -196,8 +197,8 @@ def test_rows_of_fits_are_removed_when_a_loop_ends(finished):
 
 def test_report_tells_the_study(finished):
     page = (finished / RESULTS / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == len(LISTED) and "http" not in re.sub(
-        r"data:image/png;base64,[^\"]*", "", page.replace("https://doi.org", "")
+    assert page.count(LIGHT) == page.count(DARK) == len(LISTED) and "http" not in re.sub(
+        r"data:image/webp;base64,[^\"]*", "", page.replace("https://doi.org", "")
     )
     for text in (
         "Its labels are from DFT, but frames, fits and steps are far too few",
@@ -211,7 +212,7 @@ def test_report_tells_the_study(finished):
 
 def test_figures_are_not_empty_and_have_their_numbers(finished):
     for figure in LISTED:
-        for kind in ("png", "pdf"):
+        for kind in ("png", "dark.png", "pdf"):
             assert (finished / RESULTS / f"figures/{figure.name}.{kind}").stat().st_size > 5000, figure
         table = pd.read_csv(finished / RESULTS / f"figures/{figure.name}.csv", comment="#")
         assert len(table) >= 2 and table.select_dtypes("number").notna().any().any(), figure
@@ -345,7 +346,7 @@ def test_learning_curves_enter_the_report(small, tmp_path):
     assert "Writing the report" in output and "Fitting" not in output and "Learning curves:" not in output
     page = (folder / RESULTS / "report.html").read_text()
     assert (
-        page.count("data:image/png;base64,") == len(catalogue.listed(config.read(folder / "config/tiny.yaml"))) + 2
+        page.count(LIGHT) == len(catalogue.listed(config.read(folder / "config/tiny.yaml"))) + 2
         and "residual against random" in page
     )
     assert "Nothing to be done" in snakemake(folder)
@@ -471,7 +472,7 @@ def test_report_is_made_where_every_model_explodes(small, tmp_path):
     page = (folder / RESULTS / "report.html").read_text()
     assert "1 of 1 glass models exploded in the quench" in page and page.count("no structure (") == 1
     drawn = pd.read_csv(folder / RESULTS / "figures/pair_distribution.csv")
-    assert set(drawn["model"]) == {"reference"} and page.count("data:image/png;base64,") == len(
+    assert set(drawn["model"]) == {"reference"} and page.count(LIGHT) == len(
         catalogue.listed(config.read(folder / path))
     )
     assert set(pd.read_csv(folder / RESULTS / "tables/coordination.csv", comment="#")["model"]) == {"reference"}

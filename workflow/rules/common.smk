@@ -137,7 +137,8 @@ def figure_files(rule):
             labels={"figure": figure.name, "paper": figure.paper or "-"},
         )
         images.append(image)
-    return [*images, *study.drawn([figure.name for figure in made], kinds=("pdf", "csv"))]
+    others = study.drawn([figure.name for figure in made], kinds=("dark.png", "pdf", "csv"))
+    return [*images, *others]
 
 
 FIGURES = [figure.name for figure in catalogue.listed(config)]

@@ -158,20 +158,7 @@ rule describe_figures:
 
 rule build_report:
     input:
-        figures=study.drawn(FIGURES, kinds=["png"]),
-        imported=at("frames/import.json"),
-        kernels=at("kernels/kernels.json"),
-        best=at("clusters/best.json"),
-        delta=at("clusters/delta.csv"),
-        potentials=study.potential_files("summary.json"),
-        pair_styles=study.potential_files("pair_style.json"),
-        histories=study.loop_files("history.csv"),
-        tables=[at(f"tables/{table.name}.csv") for table in catalogue.TABLES],
-        thermo=study.glass_files("thermo.csv"),
-        outcomes=study.glass_files("outcome.json"),
-        gr=study.structure_files("gr.csv"),
-        speed=study.glass_files("speed.json"),
-        labels=study.label_status(),
+        **study.report_files(FIGURES, [table.name for table in catalogue.TABLES]),
     output:
         at("report.html"),
     log:
@@ -186,8 +173,9 @@ rule build_report:
         # The report shows learning curves that exist, but a run for the report fits none: hence a parameter, not an input.
         learning=paths.digests(
             [at(f"learning_curves/{name}.csv") for name in ("summary", "comparison", "savings")]
-            + study.drawn(LEARNING_FIGURES, kinds=["png"])
+            + study.drawn(LEARNING_FIGURES, kinds=["png", "dark.png"])
         ),
+        study_file=SOURCES[0] if SOURCES else "",
     message:
         "Writing the report"
     script:

@@ -21,6 +21,12 @@ if doubted:
         len(snakemake.input.outcomes),
         ", ".join(doubted),
     )
-page = render(snakemake.params.settings, snakemake.input, snakemake.params.logs, list(snakemake.params.learning))
+page = render(
+    snakemake.params.settings,
+    dict(snakemake.input.items()),
+    snakemake.params.logs,
+    list(snakemake.params.learning),
+    study_file=snakemake.params.study_file,
+)
 with files.whole_file(snakemake.output[0]) as temporary:
     temporary.write_text(page, encoding="utf-8")

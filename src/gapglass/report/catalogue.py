@@ -167,7 +167,8 @@ def readme(config):
     lines = [
         f"# Figures and tables of {config['study']}",
         "",
-        "Made by `snakemake figures`. Every figure stands here as PDF, as PNG, and as CSV with the numbers drawn.",
+        "Made by `snakemake figures`. Every figure stands here as PDF, as PNG (also on a dark ground, `.dark.png`) "
+        "and as CSV with the numbers drawn.",
         "Paper: Shuaib et al., J. Am. Ceram. Soc. 108 (2025) e20128, doi:10.1111/jace.20128; "
         "a dash marks what the paper does not have.",
         "",

@@ -12,56 +12,6 @@ ALONE = 0.05  # share of the differences between distances below which a kernel 
 NOT_TO_BE_BELIEVED = ", not to be believed"  # after the label of a model
 
 
-def facts(best, summary, r_x, main, doubted=()):
-    """Return the numbers at the head of the page as (number, what it is).
-
-    Parameters
-    ----------
-    best : dict
-        clusters/best.json.
-    summary : dict
-        potentials/{main}/summary.json.
-    r_x : pandas.DataFrame
-        tables/r_x.csv.
-    main : str
-        Potential whose models the page shows.
-    doubted : collection of str
-        Labels of the models that are not to be believed, from ``doubted_labels``.
-    """
-    energy, force = summary["rmse_energy_mev_per_atom"], summary["rmse_force_ev_per_angstrom"]
-    found = [
-        (f"{summary['n_train']} of {summary['n_frames_reference']}", "frames train the potential"),
-        (f"δ = {best['delta']:g}", f"{best['n_clusters']} clusters"),
-    ]
-    if summary["validation"]:
-        of_stop, bound = summary["validation"], summary["validation"]["upper_energy_mev_per_atom"]
-        found.append(
-            (
-                f"{of_stop['rmse_energy_mev_per_atom']:.2f} meV/atom",
-                f"energy error on the {of_stop['n_blocks']} blocks that decide the stop, "
-                + ("unproven" if bound is None else f"at most {bound:.2f}")
-                + f" (E_tol {summary['energy_tolerance']:g})",
-            )
-        )
-    elif energy["test"] is not None:
-        tolerance = f"energy error on test frames (E_tol {summary['energy_tolerance']:g})"
-        found.append((f"{energy['test']:.2f} meV/atom", tolerance))
-    elif energy.get("cross_validation") is not None:
-        tolerance = f"energy error of the cross-validation (E_tol {summary['energy_tolerance']:g})"
-        found.append((f"{energy['cross_validation']:.2f} meV/atom", tolerance))
-    if energy["holdout"] is not None:
-        found += [
-            (f"{energy['holdout']:.2f} meV/atom", "energy error on frames never used"),
-            (f"{force['holdout']:.3f} eV/Å", "force error on frames never used"),
-        ]
-    shown = r_x[r_x["model"].str.startswith(f"{main}_") & (r_x["against"] == "reference")]
-    for _, row in shown.head(3).iterrows():
-        label = model_label(row["model"])
-        mark = NOT_TO_BE_BELIEVED if label in doubted else ""
-        found.append((f"{row['r_x_percent']:.0f} %", f"R_X, {label}{mark}"))
-    return found
-
-
 def unproven(summaries):
     """Return the potentials whose stop has too few blocks of time for an upper bound, with their number of blocks."""
     return {

@@ -2,25 +2,28 @@
 
 import base64
 import datetime
+import io
 import struct
 from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
 import matplotlib as mpl
+from PIL import Image
 
 from gapglass.active_learning.learning_curves import verdict
 from gapglass.base.files import read_json, read_table
 from gapglass.base.versions import versions
 from gapglass.glass import closeness, explosion, outside
 from gapglass.potential.hyperparameters import bound_warnings
-from gapglass.report import catalogue, findings, reading, rows
-from gapglass.report.figures.style import PAGE
+from gapglass.report import catalogue, findings, overview, reading, rows
+from gapglass.report.figures.style import DARK, PAGE
 from gapglass.report.settings import settings_of
 from gapglass.study import models
 from gapglass.study.source import yaml_text
 
 TEMPLATES = Path(__file__).with_name("templates")
+COLOURS = 128  # of a figure on the page; letters and colour maps look the same with more
 ROLES = {
     "optimal": "samples the clusters of the chosen δ (MLIP(0) of the paper)",
     "soap_only": "samples the clusters of δ = 0 in a loop of its own (MLIP(1))",
@@ -50,14 +53,34 @@ def _width(path):
     return round(width_in_pixels / mpl.rcParams["savefig.dpi"] * 60 / PAGE, 1)
 
 
-def _pictures(settings, paths, learning_curves):
-    """Return the images of the page with their widths, captions and places in the paper, by the name of the figure."""
-    listed = catalogue.listed(settings) + (catalogue.learning(settings) if learning_curves else [])
+def _image(path):
+    """Return a figure for the page: a quarter of the bytes of its PNG file, as WebP with few colours, in base64."""
+    image = Image.open(path).convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=0)
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "WEBP", lossless=True)
     return {
-        "widths": {Path(path).stem: _width(path) for path in paths},
-        "figures": {Path(path).stem: base64.b64encode(Path(path).read_bytes()).decode() for path in paths},
-        "captions": {figure.name: caption(figure, settings) for figure in listed},
-        "paper": {figure.name: figure.paper for figure in listed},
+        "data": base64.b64encode(buffer.getvalue()).decode(),
+        "width": image.width,
+        "height": image.height,
+        "rem": _width(path),
+    }
+
+
+def _pictures(settings, paths):
+    """Return the images of the page with their captions and places in the paper, by the name of the figure.
+
+    The paths of a figure are {name}.png and, for readers who prefer a dark page, {name}.dark.png.
+    """
+    light = {Path(path).stem: path for path in paths if not str(path).endswith(f".{DARK}")}
+    dark = {Path(path).name.removesuffix(f".{DARK}"): path for path in paths if str(path).endswith(f".{DARK}")}
+    listed = {figure.name: figure for figure in catalogue.every(settings)}
+    return {
+        "figures": {name: _image(path) for name, path in light.items()},
+        "dark_figures": {name: _image(path) for name, path in dark.items()},
+        "captions": {name: caption(listed[name], settings) for name in light},
+        "paper": {name: listed[name].paper for name in light},
+        # A study that is not finished has drawn some figures for this page alone.
+        "with_files": {name for name, path in light.items() if Path(path).with_suffix(".csv").exists()},
     }
 
 
@@ -77,15 +100,21 @@ def _study(settings, logs):
     }
 
 
-def _frames_and_clusters(settings, files):
-    """Return the part of the page on the frames and their clusters."""
-    imported, best, delta = read_json(files.imported), read_json(files.best), read_table(files.delta)
-    kernels = read_json(files.kernels)
+def _frames(settings, files):
+    """Return the part of the page on the frames."""
+    imported = read_json(files["imported"])
     return {
         "imported": imported,
         "trajectories": rows.trajectories(settings["trajectories"], imported["trajectories"]),
         "left_out": findings.left_out(imported),
         "dft_settings": rows.electronic_structure(imported["settings"]),
+    }
+
+
+def _clusters(files):
+    """Return the part of the page on the clusters."""
+    best, delta, kernels = read_json(files["best"]), read_table(files["delta"]), read_json(files["kernels"])
+    return {
         "kernels": kernels,
         "spreads": rows.kernels(kernels),
         "decides_alone": findings.decides_alone(best),
@@ -95,22 +124,20 @@ def _frames_and_clusters(settings, files):
     }
 
 
-def _potentials(settings, files, tables, best, doubted):
-    """Return the part of the page on the potentials, and the facts at its head."""
-    potentials = reading.by_folder(files.potentials, read_json)
-    main, strategy = models.main_potential(settings), settings["selection"]["strategy"]
+def _potentials(settings, files, tables):
+    """Return the part of the page on the potentials that are there."""
+    potentials = reading.by_folder(files["potentials"], read_json)
+    strategy = settings["selection"]["strategy"]
     return {
         "potentials": potentials,
-        "main": main,
         "roles": ROLES | ({"optimal": CHOICES[strategy]} if strategy in CHOICES else {}),
-        "facts": findings.facts(best, potentials[main], tables["r_x"], main, doubted),
         "errors": rows.errors(tables["errors"]),
-        "history": rows.history(files.histories),
+        "history": rows.history(files["histories"]),
         "hyperparameters": rows.hyperparameters(tables["hyperparameters"]),
         "calibration": rows.calibration(potentials),
         "agreement": rows.agreement(potentials),
         "disagreements": findings.disagreements(potentials),
-        "pair_styles": rows.pair_styles(reading.by_folder(files.pair_styles, read_json)),
+        "pair_styles": rows.pair_styles(reading.by_folder(files["pair_styles"], read_json)),
         "not_repulsive": findings.not_repulsive(potentials),
         "limited_by": findings.limited_by(potentials),
         "unproven": findings.unproven(potentials),
@@ -124,18 +151,19 @@ def _potentials(settings, files, tables, best, doubted):
 
 def _glass(settings, files):
     """Return the part of the page on the melt-quench."""
-    exploded = explosion.of_models(files.outcomes)
+    outcomes = files["outcomes"]
+    exploded = explosion.of_models(outcomes)
     return {
-        "speeds": findings.speeds([read_json(path) for path in files.speed]),
+        "speeds": findings.speeds([read_json(path) for path in files["speed"]]),
         "cycle_ps": sum(stage["time"] for stage in settings["glass"]["cycle"]),
         "stages": rows.stages(
-            files.thermo, exploded, closeness.counts_of_models(files.outcomes), settings["glass"]["too_close_ratio"]
+            files["thermo"], exploded, closeness.counts_of_models(outcomes), settings["glass"]["too_close_ratio"]
         ),
         "exploded": findings.explosions(exploded),
-        "doubts": findings.doubts(closeness.doubts_of_models(files.outcomes)),
+        "doubts": findings.doubts(closeness.doubts_of_models(outcomes)),
         "what_helps_doubts": closeness.REMEDY,
-        "n_models": len(files.outcomes),
-        "outside": findings.outside(outside.of_models(files.outcomes)),
+        "n_models": len(outcomes),
+        "outside": findings.outside(outside.of_models(outcomes)),
     }
 
 
@@ -146,7 +174,7 @@ def _structure(settings, files, tables, doubted):
     return {
         "replicated": max(counts.values()) > 1,
         "error_bars": findings.error_bars(counts),
-        "without_structure": findings.without_structure(files.gr),
+        "without_structure": findings.without_structure(files["gr"]),
         "reference_temperature": settings["structure"]["reference_temperature"] or last,
         "r_x": findings.marked(rows.r_x(tables["r_x"]), doubted),
         "coordination": findings.marked(rows.coordination(tables["coordination"]), doubted),
@@ -169,32 +197,109 @@ def _learning_curves(paths):
     }
 
 
-def render(settings, files, logs, learning_curves=()):
+def _first_screen(settings, files, tables, context, study_file):
+    """Return what was made, whether it can be trusted, and what to do next."""
+    main = models.main_potential(settings)
+    counts = models.all_replicas(settings)
+    summary = context.get("potentials", {}).get(main)
+    replicated = max(counts.values()) > 1
+    species = context["imported"]["species"] if "imported" in context else []
+    outcomes = [Path(path).parts[-4:-1] for path in files["outcomes"]]
+    unfinished = context["progress"] is not None
+    trust = []
+    if summary:
+        trust = overview.trust(
+            summary,
+            r_x=tables.get("r_x"),
+            coordination=tables.get("coordination"),
+            main=main,
+            agreements=context["disagreements"],
+            experiments=settings["structure"]["experiments"],
+            replicated=replicated,
+            n_models=len(outcomes),
+            exploded=context["exploded"],
+            doubted=context["doubted"],
+        )
+    return {
+        "main": main,
+        "made": overview.made(
+            imported=context.get("imported"),
+            best=context.get("best"),
+            summary=summary,
+            main=main,
+            models=[(potential, int(atoms), int(replica)) for potential, atoms, replica in outcomes],
+            costs=tables.get("cost"),
+        ),
+        "trust": trust,
+        "next_steps": overview.next_steps(
+            study_file,
+            settings,
+            folder=f"results/{settings['study']}",
+            summary=summary,
+            species=species,
+            unfinished=unfinished,
+            replicated=replicated,
+        ),
+    }
+
+
+def _there(files):
+    """Return the files that exist: for a list those of it, else the path or None."""
+
+    def existing(paths):
+        if isinstance(paths, str | Path):
+            return paths if Path(paths).exists() else None
+        return [path for path in paths if Path(path).exists()]
+
+    return {name: existing(paths) for name, paths in files.items()}
+
+
+def render(settings, files, logs, learning_curves=(), *, study_file, progress=None, explorer=False, tables=None):
     """Return the report as HTML.
+
+    Files that do not exist are left out, and so is what follows from them, so that a study can be shown at any time.
 
     Parameters
     ----------
     settings : dict
         The completed configuration.
-    files : object
-        Attributes ``figures``, ``imported``, ``kernels``, ``best``, ``delta``, ``potentials`` (summaries),
-        ``pair_styles``, ``histories``, ``tables``, ``thermo``, ``outcomes``, ``gr`` (of the models) and ``speed``:
-        paths or lists of paths.
+    files : mapping
+        From ``Study.report_files``: names -> paths or lists of paths.
     logs : path-like
         Folder of the logs, which hold the settings of each job.
     learning_curves : list of path-like
         Summary, comparison, savings and figures of the learning curves, empty where they have not been computed.
+    study_file : str
+        Path of the configuration, for the commands on the page.
+    progress : list of dict, optional
+        How far an unfinished study is, from ``preview.progress``.
+    explorer : bool
+        Whether explorer.html lies beside the page.
+    tables : dict, optional
+        Tables by name, instead of those in ``files``.
 
     Returns
     -------
     str
     """
-    tables = {Path(path).stem: read_table(path) for path in files.tables}
-    context = _study(settings, logs) | _frames_and_clusters(settings, files)
-    doubted = findings.doubted_labels(closeness.doubts_of_models(files.outcomes))
-    context |= _potentials(settings, files, tables, context["best"], doubted)
-    context |= _glass(settings, files) | _structure(settings, files, tables, doubted)
+    files = _there(files)
+    if tables is None:
+        tables = {Path(path).stem: read_table(path) for path in files["tables"]}
+    doubted = findings.doubted_labels(closeness.doubts_of_models(files["outcomes"]))
+    context = _study(settings, logs) | {"progress": progress, "explorer": explorer, "doubted": doubted}
+    if files["imported"]:
+        context |= _frames(settings, files)
+    if files["best"] and files["delta"] and files["kernels"]:
+        context |= _clusters(files)
+    if files["potentials"]:
+        context |= _potentials(settings, files, tables)
+    context |= _glass(settings, files)
+    if "coordination" in tables:
+        context |= _structure(settings, files, tables, doubted)
     context |= _learning_curves(learning_curves) | {"costs": rows.costs(tables["cost"])}
-    context |= _pictures(settings, [*files.figures, *learning_curves[3:]], learning_curves)
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)
-    return environment.from_string((TEMPLATES / "report.html.j2").read_text(encoding="utf-8")).render(**context)
+    context |= _pictures(settings, [*files["figures"], *learning_curves[3:]])
+    context |= _first_screen(settings, files, tables, context, study_file)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, autoescape=True
+    )
+    return environment.get_template("report.html.j2").render(**context)

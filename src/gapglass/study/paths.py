@@ -483,9 +483,28 @@ class Study:
 
     # Figures and tables
 
-    def drawn(self, names, kinds=("png", "pdf", "csv")):
-        """Return the files of figures: an image, a print version and the numbers of each."""
+    def drawn(self, names, kinds=("png", "dark.png", "pdf", "csv")):
+        """Return the files of figures: an image, one on a dark ground, a print version and the numbers of each."""
         return [self.at(f"figures/{name}.{kind}") for name in names for kind in kinds]
+
+    def report_files(self, figures, tables):
+        """Return what the report is made of, name -> file or files, for figures and tables of these names."""
+        return {
+            "figures": self.drawn(figures, kinds=("png", "dark.png")),
+            "imported": self.at("frames/import.json"),
+            "kernels": self.at("kernels/kernels.json"),
+            "best": self.at("clusters/best.json"),
+            "delta": self.at("clusters/delta.csv"),
+            "potentials": self.potential_files("summary.json"),
+            "pair_styles": self.potential_files("pair_style.json"),
+            "histories": self.loop_files("history.csv"),
+            "tables": [self.at(f"tables/{name}.csv") for name in tables],
+            "thermo": self.glass_files("thermo.csv"),
+            "outcomes": self.glass_files("outcome.json"),
+            "gr": self.structure_files("gr.csv"),
+            "speed": self.glass_files("speed.json"),
+            "labels": self.label_status(),
+        }
 
 
 def digests(paths):

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 
 from gapglass.report import catalogue, page
-from gapglass.report.figures import clusters, glass, learning_curves, potentials, structure, style
+from gapglass.report.figures import clusters, dark, glass, learning_curves, potentials, structure, style
 from gapglass.study import config
 from gapglass.study.models import main_potential
 
@@ -335,3 +335,33 @@ def test_every_figure_is_saved_under_its_name(tmp_path):
     paths = [tmp_path / f"{name}.{kind}" for name in ("one", "two") for kind in ("png", "csv")]
     style.save_all(((name, structure.curves({"reference": curve()}, ["G_X"])) for name in ("one", "two")), paths)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
+
+
+def test_a_figure_on_dark_ground_has_the_same_data_and_stands_out(tmp_path):
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    figure, axes = plt.subplots()
+    (line,) = axes.plot([0, 1], [0, 1], color="#0072B2")
+    points = axes.scatter([0, 1], [1, 0], c=[0.0, 1.0], cmap="viridis")
+    bar = axes.bar([0.5], [0.5], color="black")[0]
+    figure.colorbar(points)
+    axes.set_xlabel("time")
+    style.save(
+        (figure, pd.DataFrame({"x": [1]})), [tmp_path / "a.png", tmp_path / "a.dark.png", tmp_path / "a.csv"], "a"
+    )
+    ground = tuple(round(255 * part) for part in dark.GROUND)
+    light, black = (Image.open(tmp_path / name).convert("RGB") for name in ("a.png", "a.dark.png"))
+    assert light.size == black.size and light.getpixel((1, 1)) == (255, 255, 255) and black.getpixel((1, 1)) == ground
+    colours = [line.get_color(), bar.get_facecolor(), axes.xaxis.label.get_color(), *points.get_cmap()([0, 0.5, 1.0])]
+    for tick in axes.xaxis.get_ticklabels():
+        colours.append(dark.to_rgba(tick.get_color()))
+    assert all(dark.contrast(np.array(colour[:3]), dark.GROUND) >= 3 for colour in colours)
+
+
+def test_colours_on_dark_ground():
+    assert dark.contrast(np.ones(3), np.zeros(3)) == pytest.approx(21)  # known from the guidelines
+    assert dark.on_dark((1, 1, 1, 1)) == pytest.approx((*dark.GROUND, 1))
+    assert dark.on_dark((0, 0, 0, 0.5)) == pytest.approx((*dark.INK, 0.5))
+    orange = (0.835, 0.369, 0.0, 1.0)  # stands out as it is
+    assert dark.on_dark(orange) == pytest.approx(orange)

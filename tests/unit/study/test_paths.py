@@ -62,7 +62,9 @@ def test_files_of_the_tiny_study(tiny):
         f"results/tiny/structure/{model}/sq.csv" for model in ("reference", *(f"{name}_48" for name in POTENTIALS))
     ]
     assert tiny.replica_files("optimal_48", "gr.csv") == ["results/tiny/structure/optimal_48_1/gr.csv"]
-    assert tiny.drawn(["delta"]) == [f"results/tiny/figures/delta.{kind}" for kind in ("png", "pdf", "csv")]
+    assert tiny.drawn(["delta"]) == [
+        f"results/tiny/figures/delta.{kind}" for kind in ("png", "dark.png", "pdf", "csv")
+    ]
     assert tiny.n_stages == 3 and list(tiny.replicas("optimal", 48)) == [1]
 
 

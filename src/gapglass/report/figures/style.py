@@ -9,33 +9,38 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from gapglass.base.files import whole_file, write_table
+from gapglass.report.figures import dark
 
 plt.style.use(Path(__file__).with_name("gapglass.mplstyle"))
 
+DARK = "dark.png"  # ending of the version on a dark ground
 COLUMN, PAGE = 3.5, 7.1  # inches, the widths of one and of two journal columns
 
 
 def save(drawn, paths, name):
-    """Write a figure and its numbers to those of the paths that are called {name}.png, {name}.pdf and {name}.csv.
+    """Write a figure and its numbers to those of the paths that are called {name}.png, .pdf, .csv and .dark.png.
 
     Parameters
     ----------
     drawn : (matplotlib.figure.Figure, pandas.DataFrame)
         The figure and the numbers drawn; the function closes the figure.
     paths : iterable of path-like
-        All output of a job; paths with another stem are left out.
+        All output of a job; paths of other figures are left out.
     name : str
     """
     figure, table = drawn
-    for path in map(Path, paths):
-        if path.stem != name:
+    of_figure = {path.name.removeprefix(f"{name}."): path for path in map(Path, paths)}
+    if "csv" in of_figure:
+        write_table(of_figure["csv"], table)
+    # The dark version is the last one, because the colours of the figure itself are changed for it.
+    for kind in ("pdf", "png", DARK):
+        if kind not in of_figure:
             continue
-        if path.suffix == ".csv":
-            write_table(path, table)
-            continue
-        with whole_file(path) as temporary:
+        if kind == DARK:
+            dark.recolour(figure)
+        with whole_file(of_figure[kind]) as temporary:
             # Without a date, equal figures give equal bytes.
-            figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+            figure.savefig(temporary, metadata={"CreationDate": None} if kind == "pdf" else None)
     plt.close(figure)
 
 

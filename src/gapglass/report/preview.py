@@ -1,0 +1,298 @@
+"""The report of a study that is not finished: what is there, drawn and put into tables without starting a job.
+
+The page of a finished study is ``report.html``, which the workflow makes. This one is another file, so that Snakemake
+never meets a report that it has not made.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gapglass.active_learning import history, loop
+from gapglass.base.files import read_json, read_json_lines, read_table, whole_file
+from gapglass.glass import closeness, explosion
+from gapglass.glass.stages import join_thermo
+from gapglass.report import catalogue, costs, page, reading
+from gapglass.report import tables as of_paper
+from gapglass.report.figures import clusters, comparisons, glass, potentials, style
+from gapglass.study import models
+from gapglass.study.paths import LOOPS, Study
+
+SO_FAR = "report-so-far.html"
+
+
+def write(settings, study_file):
+    """Write the report of what a study has made so far.
+
+    Parameters
+    ----------
+    settings : dict
+        The completed configuration.
+    study_file : str
+        Path of the configuration, for the commands on the page.
+
+    Returns
+    -------
+    pathlib.Path
+        The page: ``report.html`` as it is where the study is finished, else ``report-so-far.html``.
+    """
+    study = Study(settings)
+    files = study.report_files(
+        [figure.name for figure in catalogue.listed(settings)], [table.name for table in catalogue.TABLES]
+    )
+    finished = Path(study.at("report.html"))
+    if finished.exists() and not _newer(files, finished):
+        return finished
+    target = Path(study.at(SO_FAR))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        draw(study, Path(folder))
+        drawn = {path.name: path for path in Path(folder).iterdir()}
+        here = [drawn.get(Path(path).name, path) for path in files["figures"]]
+        text = page.render(
+            settings,
+            files | {"figures": here},
+            study.at("logs"),
+            study_file=study_file,
+            progress=progress(study),
+            tables=tables(study),
+        )
+    with whole_file(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return target
+
+
+def _newer(files, page_made):
+    """Return whether a file of the report is missing, or newer than the page."""
+    paths = [Path(path) for item in files.values() for path in ([item] if isinstance(item, str) else item)]
+    made = page_made.stat().st_mtime
+    return any(not path.exists() or path.stat().st_mtime > made for path in paths)
+
+
+def progress(study):
+    """Return how far each stage of a study is.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    list of dict
+        ``stage``, ``text``, and ``done`` of ``of``.
+    """
+    stages = [("Frames", [study.at("frames/import.json")])]
+    stages.append(("Clusters", [*study.delta_files("summary.json"), study.at("clusters/best.json")]))
+    found = [_stage(name, paths) for name, paths in stages]
+    for name in study.variants:
+        made = _stage(f"Potential {name}", [study.at(f"potentials/{name}/summary.json")])
+        if not made["done"] and name in LOOPS and (decisions := decisions_so_far(study, name)):
+            made["text"] = _place(decisions)
+        found.append(made)
+    folders = [folder for _, folder in _glasses(study)]
+    stages = [f"{folder}/stage_{number + 1}/outcome.json" for folder in folders for number in range(study.n_stages)]
+    found.append(_stage("Stages of the glass models", stages))
+    found.append(_stage("Structures", study.structure_files("rx.json")))
+    figures = [figure.name for figure in catalogue.listed(study.config)]
+    found.append(_stage("Figures, tables and report", [*study.drawn(figures), study.at("report.html")]))
+    return found
+
+
+def _stage(name, paths):
+    """Return how many of these files are there."""
+    done = sum(Path(path).exists() for path in paths)
+    text = "done" if done == len(paths) else f"{done} of {len(paths)}" if done else "not yet"
+    return {"stage": name, "text": text, "done": done, "of": len(paths)}
+
+
+def _place(decisions):
+    """Return in words where a loop is."""
+    last = decisions[-1]
+    text = f"iteration {last['iteration']}, round {last['round']}, {last['n_train']} training frames"
+    text += f", {last['n_fits']} fits"
+    if last["best"]:
+        text += f", best cross-validation {last['best']['rmse_energy_mev_per_atom']:.2f} meV/atom"
+    return text
+
+
+def decisions_so_far(study, potential):
+    """Return the decisions of a loop that have been made, in order."""
+    made = []
+
+    def read(iteration, number):
+        place = {"iteration": iteration, "round": number}
+        return read_json(study.decision_file(potential, place))
+
+    try:
+        for decision in loop.walk(read):
+            made.append(decision)
+    except FileNotFoundError:
+        pass  # the next one has not been made
+    return made
+
+
+def tables(study):
+    """Return the tables of the report from what is there, by name; those of which nothing is there are absent.
+
+    Parameters
+    ----------
+    study : Study
+    """
+    found = {"cost": costs.cost_table(study.at("benchmarks"))}
+    summaries = reading.by_folder(_there(study.potential_files("summary.json")), read_json)
+    if summaries:
+        comparison = _there([study.at("potentials/comparison.csv")])
+        compared = read_table(comparison[0]) if comparison else pd.DataFrame(columns=["potential", "temperature_k"])
+        found["errors"] = of_paper.errors(summaries, compared)
+        found["hyperparameters"] = of_paper.hyperparameters(summaries, study.config["potential"]["hyperparameters"])
+    if Path(study.at("structure/reference/rx.json")).exists():
+        read = {
+            name: reading.by_folder(_there(study.structure_files(f"{name}.csv")))
+            for name in ("coordination", "closest")
+        }
+        found["coordination"] = of_paper.coordination(read["coordination"])
+        found["l_fold"] = of_paper.l_fold(read["coordination"])
+        found["closest_approach"] = of_paper.closest_approach(read["closest"])
+        found["r_x"] = of_paper.r_x(reading.by_folder(_there(study.structure_files("rx.json")), read_json))
+    return found
+
+
+def _there(paths):
+    """Return those of some paths that exist."""
+    return [path for path in paths if Path(path).exists()]
+
+
+def draw(study, folder):
+    """Draw the figures of which there is enough.
+
+    Parameters
+    ----------
+    study : Study
+    folder : pathlib.Path
+        Gets {name}.png and {name}.dark.png.
+    """
+    for drawn in (_clusters, _potentials, _glass, _structure):
+        for name, figure in drawn(study):
+            style.save(figure, [folder / f"{name}.png", folder / f"{name}.{style.DARK}"], name)
+
+
+def _clusters(study):
+    """Yield the figures of the clusters once all of them are there."""
+    at, deltas = study.at, study.config["clustering"]["deltas"]
+    each = study.delta_files("labels.csv")
+    names = ("frames/table.csv", "clusters/best_labels.csv", "clusters/delta.csv", "clusters/map.csv")
+    paths = [at(name) for name in names]
+    if len(_there([*paths, *each, at("clusters/best.json")])) < len(paths) + len(each) + 1:
+        return
+    table, labels, scan, places = map(read_table, paths)
+    yield from clusters.drawn(
+        table=table,
+        labels=labels,
+        scan=scan,
+        best=read_json(at("clusters/best.json")),
+        places=places,
+        labels_of_delta={
+            delta: read_table(path)["cluster"].to_numpy() for delta, path in zip(deltas, each, strict=True)
+        },
+    )
+
+
+def _potentials(study):
+    """Yield the figures of the potentials that are finished, and of loops that have finished an iteration."""
+
+    def of(name, read=read_table):
+        return reading.by_folder(_there(study.potential_files(name)), read)
+
+    loops = {name: found for name in study.variants if name in LOOPS and (found := _loop(study, name))}
+    if loops:
+        yield "active_learning", potentials.active_learning(loops)
+    summaries = of("summary.json", read_json)
+    finished = {name: loops[name][1:] for name in loops if name in summaries}
+    if finished:
+        yield "cost", potentials.cost(finished)
+    if summaries:
+        dimers, predictions, forces = of("dimers.csv"), of("predictions.csv"), of("forces.npz", np.load)
+        yield "dimers", potentials.pairs_alone({name: dimers[name] for name in summaries})
+        yield (
+            "parity",
+            potentials.parity({name: (predictions[name], forces[name], summaries[name]) for name in summaries}),
+        )
+    comparison = study.at("potentials/comparison.csv")
+    if len(summaries) > 1 and Path(comparison).exists():
+        yield "errors_by_temperature", potentials.errors_by_temperature(read_table(comparison))
+
+
+def _loop(study, name):
+    """Return history, ledger and summary of a loop as far as its iterations are closed, None before the first is."""
+    folder = Path(study.at(f"potentials/{name}"))
+    if all((folder / file).exists() for file in ("history.csv", "ledger.jsonl", "summary.json")):
+        ledger = read_json_lines(folder / "ledger.jsonl")
+        return read_table(folder / "history.csv"), ledger, read_json(folder / "summary.json")
+    closed = [decision for decision in decisions_so_far(study, name) if decision["action"] != "fit"]
+    evaluations = _there(
+        f"{study.iteration_folder(name, decision['iteration'])}/evaluation.json" for decision in closed
+    )
+    evaluations = [read_json(path) for path in evaluations]
+    known = {evaluation["iteration"] for evaluation in evaluations}
+    # The evaluation of the last iteration may still be at work.
+    closed = [decision for decision in closed if decision["iteration"] in known]
+    if not closed:
+        return None
+    if not closed[-1]["delivered"]:
+        closed[-1] = closed[-1] | {"delivered": closed[-1]["best"]}
+    summary, table = history.summarise(closed, evaluations)
+    ledger = read_json_lines(study.decision_file(name, closed[-1]).replace("decision.json", "ledger.jsonl"))
+    return table, ledger, summary
+
+
+def _glasses(study):
+    """Return name and folder of every glass model."""
+    return [
+        (
+            f"{potential}_{atoms}_{replica}",
+            study.glass_folder.format(potential=potential, atoms=atoms, replica=replica),
+        )
+        for potential, atoms, replica in study.glasses
+    ]
+
+
+def _glass(study):
+    """Yield the figure of the melt-quench, of the stages that are finished."""
+    found = {}
+    for name, folder in _glasses(study):
+        stages = _there(f"{folder}/stage_{number + 1}/thermo.csv" for number in range(study.n_stages))
+        if stages:
+            found[name] = join_thermo([read_table(path) for path in stages])
+    outcomes = _there(study.glass_files("outcome.json"))
+    if found:
+        yield (
+            "melt_quench",
+            glass.melt_quench(found, explosion.of_models(outcomes), closeness.doubts_of_models(outcomes)),
+        )
+
+
+def _structure(study):
+    """Yield the figures of the structures; those that compare models wait for all of them."""
+    kinds = {"sq": True, "gr": True, "coordination": False, "angles": False}
+    paths = {kind: study.structure_files(f"{kind}.csv", experiments=measured) for kind, measured in kinds.items()}
+    needed = [
+        study.at("structure/reference/rx.json"),
+        *study.experiment_files("sq.csv"),
+        *study.experiment_files("gr.csv"),
+    ]
+    if len(_there(needed)) < len(needed):
+        return
+    names = {figure.name for figure in catalogue.listed(study.config)}
+    if not all(Path(path).exists() for of_kind in paths.values() for path in of_kind):
+        names &= {figure.name for figure in catalogue.LOCAL_ORDER}
+    yield from comparisons.drawn(
+        names,
+        {kind: reading.present(_there(of_kind)) for kind, of_kind in paths.items()},
+        main=models.main_potential(study.config),
+        compared=models.compared_sizes(study.config),
+        cutoffs=study.config["structure"]["coordination_cutoffs"],
+        experiments=study.config["structure"]["experiments"],
+        settings={key: study.config["structure"][key] for key in ("q_max", "window")},
+    )
