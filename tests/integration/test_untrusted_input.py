@@ -380,6 +380,7 @@ def report_files(folder):
         "rmse_force_ev_per_angstrom": none,
         "energy_tolerance": 2,
         "data_or_model": None,
+        "n_failed_labels": 0,
         "validation": None,
         "calibration": None,
         "fit_agreement": None,
