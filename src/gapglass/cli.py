@@ -1,4 +1,4 @@
-"""The command ``gapglass``: from trajectory files (``inspect``) to a study (``check``, ``run``, ``report``, ``verify``).
+"""The command ``gapglass``: from trajectory files (``inspect``) to a study (``check``, ``run``, ``report``, ...).
 
 Every command imports what it uses when it runs, so that ``gapglass --help`` answers at once.
 """

@@ -56,7 +56,7 @@ def test_unfinished_study_shows_what_is_there(finished, tmp_path, capsys, monkey
     page = so_far(finished, tmp_path, capsys, monkeypatch, *gone)
     assert "This study is not finished" in page and text in page
     assert page.count(NOT_YET) == not_yet and page.count('<img class="light"') == n_figures
-    assert "make report CONFIG=config/tiny.yaml" in page
+    assert "gapglass report config/tiny.yaml" in page
     assert 'href="figures/' not in page  # files that are not there
 
 

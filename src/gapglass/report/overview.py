@@ -255,20 +255,20 @@ def next_steps(study_file, settings, *, folder, summary=None, species=(), unfini
     list of dict
         ``text`` and ``command``, which is empty where the step is another one.
     """
-    config = f" CONFIG={shlex.quote(study_file)}"
+    study = shlex.quote(study_file)
     steps = []
 
     def step(text, command=""):
         steps.append({"text": text, "command": command})
 
     if unfinished:
-        step("Run the rest; what is there is kept:", f"make run{config}")
-        step("Look again at any time, also during the run:", f"make report{config}")
+        step("Run the rest; what is there is kept:", f"gapglass run {study}")
+        step("Look again at any time, also during the run:", f"gapglass report {study}")
     if summary and not summary["converged"]:
         step(
             "The energy tolerance is not met. Allow more iterations (active_learning.max_iterations) or a larger "
             "tolerance (active_learning.energy_tolerance), or give more frames, and run again:",
-            f"make run{config}",
+            f"gapglass run {study}",
         )
     if summary and summary["validation"] and summary["validation"]["upper_energy_mev_per_atom"] is None:
         step("Give longer trajectories, or a larger active_learning.validation_fraction, so that the stop is proven.")
@@ -276,7 +276,7 @@ def next_steps(study_file, settings, *, folder, summary=None, species=(), unfini
         step(
             "Set glass.replicas to 3 or more in the configuration and run again, so that the structure has error "
             "bars; the fits are kept:",
-            f"make run{config}",
+            f"gapglass run {study}",
         )
     if not unfinished and not settings["structure"]["experiments"]:
         step("Compare with a measured curve: name it in structure.experiments and run again.")
@@ -288,10 +288,6 @@ def next_steps(study_file, settings, *, folder, summary=None, species=(), unfini
         )
         step("Or in LAMMPS:", f"pair_style gapglass\npair_coeff * * {path} {' '.join(species)}")
     if not unfinished:
-        options = f"--configfile {shlex.quote(study_file)}"
-        step("Find out which choice of frames is worth its labels:", f".venv/bin/snakemake learning_curves {options}")
-        step(
-            "Prove that no result has changed since it was made:",
-            f".venv/bin/gapglass verify {shlex.quote(study_file)}",
-        )
+        step("Find out which choice of frames is worth its labels:", f"gapglass run {study} learning_curves")
+        step("Prove that no result has changed since it was made:", f"gapglass verify {study}")
     return steps

@@ -111,10 +111,10 @@ def steps(summary, **given):
 
 def test_next_steps_have_the_names_of_the_study():
     text, commands = steps(SUMMARY, species=["Te", "O"])
-    assert "make run CONFIG='my study.yaml'" in commands and ".venv/bin/gapglass verify 'my study.yaml'" in commands
+    assert "gapglass run 'my study.yaml'" in commands and "gapglass verify 'my study.yaml'" in commands
     assert "pair_style gapglass\npair_coeff * * results/tiny/potentials/optimal/gap.xml Te O" in commands
     assert "tolerance is not met" not in text and "glass.replicas" in text
     text, _ = steps(SUMMARY | {"converged": False, "validation": OF_STOP | {"upper_energy_mev_per_atom": None}})
     assert "tolerance is not met" in text and "validation_fraction" in text
     text, commands = steps(None, unfinished=True)
-    assert commands == ["make run CONFIG='my study.yaml'", "make report CONFIG='my study.yaml'"]
+    assert commands == ["gapglass run 'my study.yaml'", "gapglass report 'my study.yaml'"]
