@@ -21,6 +21,7 @@ from gapglass.study import models
 from gapglass.study.paths import LOOPS, Study
 
 SO_FAR = "report-so-far.html"
+KINDS = ("sq", "gr", "coordination", "angles", "closest", "rings", "network")  # tables of a structure
 
 
 def write(settings, study_file):
@@ -147,21 +148,21 @@ def tables(study):
         compared = read_table(comparison[0]) if comparison else pd.DataFrame(columns=["potential", "temperature_k"])
         found["errors"] = of_paper.errors(summaries, compared)
         found["hyperparameters"] = of_paper.hyperparameters(summaries, study.config["potential"]["hyperparameters"])
-    if Path(study.at("structure/reference/rx.json")).exists():
-        read = {
-            name: reading.by_folder(_there(study.structure_files(f"{name}.csv")))
-            for name in ("coordination", "closest")
-        }
-        found["coordination"] = of_paper.coordination(read["coordination"])
-        found["l_fold"] = of_paper.l_fold(read["coordination"])
-        found["closest_approach"] = of_paper.closest_approach(read["closest"])
-        found["r_x"] = of_paper.r_x(reading.by_folder(_there(study.structure_files("rx.json")), read_json))
+    if _has_reference(study):
+        kinds = ("coordination", "closest", "rings", "network")
+        read = [reading.present(_there(study.structure_files(f"{kind}.csv"))) for kind in kinds]
+        found |= of_paper.of_structures(*read, reading.by_folder(_there(study.structure_files("rx.json")), read_json))
     return found
 
 
 def _there(paths):
     """Return those of some paths that exist."""
     return [path for path in paths if Path(path).exists()]
+
+
+def _has_reference(study):
+    """Return whether the structure of the reference is there, without which there is nothing to compare."""
+    return all(Path(study.at(f"structure/reference/{kind}.csv")).exists() for kind in KINDS)
 
 
 def draw(study, folder):
@@ -275,18 +276,13 @@ def _glass(study):
 
 def _structure(study):
     """Yield the figures of the structures; those that compare models wait for all of them."""
-    kinds = {"sq": True, "gr": True, "coordination": False, "angles": False}
-    paths = {kind: study.structure_files(f"{kind}.csv", experiments=measured) for kind, measured in kinds.items()}
-    needed = [
-        study.at("structure/reference/rx.json"),
-        *study.experiment_files("sq.csv"),
-        *study.experiment_files("gr.csv"),
-    ]
-    if len(_there(needed)) < len(needed):
+    measured = [*study.experiment_files("sq.csv"), *study.experiment_files("gr.csv")]
+    if not _has_reference(study) or len(_there(measured)) < len(measured):
         return
+    paths = {kind: study.structure_files(f"{kind}.csv", experiments=kind in ("sq", "gr")) for kind in KINDS}
     names = {figure.name for figure in catalogue.listed(study.config)}
     if not all(Path(path).exists() for of_kind in paths.values() for path in of_kind):
-        names &= {figure.name for figure in catalogue.LOCAL_ORDER}
+        names &= {figure.name for figure in (*catalogue.LOCAL_ORDER, catalogue.RINGS, catalogue.NETWORK)}
     yield from comparisons.drawn(
         names,
         {kind: reading.present(_there(of_kind)) for kind, of_kind in paths.items()},

@@ -30,12 +30,19 @@ def assemble(*, summaries, comparison, coordinations, closest, rings, network, r
     dict of pandas.DataFrame
     """
     return {
-        "coordination": coordination(coordinations),
         "hyperparameters": hyperparameters(summaries, settings),
         "cost": costs.cost_table(benchmarks),
+        "errors": errors(summaries, comparison),
+        **of_structures(coordinations, closest, rings, network, rx),
+    }
+
+
+def of_structures(coordinations, closest, rings, network, rx):
+    """Return the tables of the structures, with the arguments of ``assemble``."""
+    return {
+        "coordination": coordination(coordinations),
         "r_x": r_x(rx),
         "l_fold": l_fold(coordinations),
-        "errors": errors(summaries, comparison),
         "closest_approach": by_model(closest),
         "rings": by_model(rings),
         "network": by_model(network),
