@@ -81,6 +81,7 @@ def test_every_promised_file_is_there(finished):
         *(f"tables/{table.name}.csv" for table in catalogue.TABLES),
         "figures/README.md",
         "report.html",
+        "explorer.html",
     ]
     missing = [name for name in names if not (finished / RESULTS / name).exists()]
     assert not missing

@@ -156,9 +156,31 @@ rule describe_figures:
         "../scripts/describe_figures.py"
 
 
+rule build_explorer:
+    input:
+        **study.explorer_files(),
+    output:
+        at("explorer.html"),
+    log:
+        at("logs/build_explorer.log"),
+    benchmark:
+        at("benchmarks/build_explorer.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    params:
+        study=config["study"],
+        cutoffs=config["structure"]["coordination_cutoffs"],
+        engine=study.engine,
+    message:
+        "Writing the explorer"
+    script:
+        "../scripts/build_explorer.py"
+
+
 rule build_report:
     input:
         **study.report_files(FIGURES, [table.name for table in catalogue.TABLES]),
+        explorer=at("explorer.html"),
     output:
         at("report.html"),
     log:

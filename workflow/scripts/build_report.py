@@ -23,10 +23,11 @@ if doubted:
     )
 page = render(
     snakemake.params.settings,
-    dict(snakemake.input.items()),
+    {name: paths for name, paths in snakemake.input.items() if name != "explorer"},
     snakemake.params.logs,
     list(snakemake.params.learning),
     study_file=snakemake.params.study_file,
+    explorer="explorer.html",
 )
 with files.whole_file(snakemake.output[0]) as temporary:
     temporary.write_text(page, encoding="utf-8")

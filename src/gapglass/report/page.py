@@ -254,7 +254,7 @@ def _there(files):
     return {name: existing(paths) for name, paths in files.items()}
 
 
-def render(settings, files, logs, learning_curves=(), *, study_file, progress=None, explorer=False, tables=None):
+def render(settings, files, logs, learning_curves=(), *, study_file, progress=None, explorer="", tables=None):
     """Return the report as HTML.
 
     Files that do not exist are left out, and so is what follows from them, so that a study can be shown at any time.
@@ -273,8 +273,8 @@ def render(settings, files, logs, learning_curves=(), *, study_file, progress=No
         Path of the configuration, for the commands on the page.
     progress : list of dict, optional
         How far an unfinished study is, from ``preview.progress``.
-    explorer : bool
-        Whether explorer.html lies beside the page.
+    explorer : str
+        Name of the explorer beside the page, empty where there is none.
     tables : dict, optional
         Tables by name, instead of those in ``files``.
 

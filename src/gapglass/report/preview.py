@@ -14,13 +14,13 @@ from gapglass.active_learning import history, loop
 from gapglass.base.files import read_json, read_json_lines, read_table, whole_file
 from gapglass.glass import closeness, explosion
 from gapglass.glass.stages import join_thermo
-from gapglass.report import catalogue, costs, page, reading
+from gapglass.report import catalogue, costs, explorer, page, reading
 from gapglass.report import tables as of_paper
 from gapglass.report.figures import clusters, comparisons, glass, potentials, style
 from gapglass.study import models
 from gapglass.study.paths import LOOPS, Study
 
-SO_FAR = "report-so-far.html"
+SO_FAR, EXPLORER_SO_FAR = "report-so-far.html", "explorer-so-far.html"
 KINDS = ("sq", "gr", "coordination", "angles", "closest", "rings", "network")  # tables of a structure
 
 
@@ -48,6 +48,12 @@ def write(settings, study_file):
         return finished
     target = Path(study.at(SO_FAR))
     target.parent.mkdir(parents=True, exist_ok=True)
+    explored = explorer.of_study(
+        study.explorer_files(), settings["structure"]["coordination_cutoffs"], settings["study"], report=SO_FAR
+    )
+    if explored:
+        with whole_file(target.with_name(EXPLORER_SO_FAR)) as temporary:
+            temporary.write_text(explored, encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         draw(study, Path(folder))
         drawn = {path.name: path for path in Path(folder).iterdir()}
@@ -59,6 +65,7 @@ def write(settings, study_file):
             study_file=study_file,
             progress=progress(study),
             tables=tables(study),
+            explorer=EXPLORER_SO_FAR if explored else "",
         )
     with whole_file(target) as temporary:
         temporary.write_text(text, encoding="utf-8")

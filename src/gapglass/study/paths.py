@@ -487,6 +487,24 @@ class Study:
         """Return the files of figures: an image, one on a dark ground, a print version and the numbers of each."""
         return [self.at(f"figures/{name}.{kind}") for name in names for kind in kinds]
 
+    def explorer_files(self):
+        """Return what the explorer is made of, name -> file or files; its potential is the main one."""
+        main = self.at(f"potentials/{models.main_potential(self.config)}")
+        folders = [self.at(f"potentials/{variant}") for variant in self.variants]
+        return {
+            "frames": self.at("frames/frames.extxyz"),
+            "table": self.at("frames/table.csv"),
+            "sets": self.at("frames/sets.json"),
+            "labels": self.at("clusters/best_labels.csv"),
+            "map": self.at("clusters/map.csv"),
+            "predictions": f"{main}/predictions.csv",
+            "forces": f"{main}/forces.npz",
+            "potentials": self.potential_files("gap.xml"),
+            "variances": [path for folder in folders if (path := self.uncertainty_files(folder).get("variance"))],
+            "glasses": self.glass_files("final.extxyz"),
+            "outcomes": self.glass_files("outcome.json"),
+        }
+
     def report_files(self, figures, tables):
         """Return what the report is made of, name -> file or files, for figures and tables of these names."""
         return {
