@@ -54,6 +54,9 @@ COMMANDS = {
     "make inspect FILES=resources/teo2-chgnet/teo2-chgnet.extxyz.xz": True,
     ".venv/bin/gapglass inspect --help": True,
     ".venv/bin/gapglass check my_study.yaml": True,
+    # tests/integration/test_labels.py, where CP2K is installed
+    ".venv/bin/gapglass check config/studies/label-with-cp2k.yaml": None,
+    ".venv/bin/snakemake labels --cores 2 --configfile config/studies/label-with-cp2k.yaml": None,
     ".venv/bin/snakemake --dry-run": True,
     ".venv/bin/snakemake clusters --configfile my_study.yaml": True,
     **{

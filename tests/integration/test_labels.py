@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from labelling import cp2k_template, cristobalite, hydrogen, pw_template
+from tiny_study import SNAKEMAKE, copy_project
 
 from gapglass.base.errors import UserError
 from gapglass.labels import isolated, job
@@ -259,3 +261,23 @@ def test_pw_labels_isolated_atoms_with_spin(tmp_path):
     other = Store(tmp_path / "other").of(engine.settings())
     job.label_frame(isolated.frame("Si", 8.0), engine, other)
     assert energy < other.find(isolated.frame("Si", 8.0)).energy - 0.2
+
+
+@needs_cp2k
+@pytest.mark.slow
+def test_shipped_trial_labels_five_frames(tmp_path):
+    """The study that docs/how-to/label-with-cp2k.md begins with; `make clean` and `-F` compute no label again."""
+    folder = copy_project(tmp_path / "project")
+    command = [SNAKEMAKE[0], "labels", "--cores", "2", "--configfile", "config/studies/label-with-cp2k.yaml"]
+    status = folder / "results/label-with-cp2k/labels/status.csv"
+    subprocess.run(command, cwd=folder, check=True)
+    found = pd.read_csv(status, comment="#")
+    assert found["state"].tolist() == ["computed"] * 5 and found["own"].all()
+    entries = {path: path.stat().st_mtime_ns for path in folder.glob("labels/cp2k-*/*.extxyz")}
+    assert len(entries) == 5
+    subprocess.run(["make", "clean"], cwd=folder, check=True)
+    assert not status.exists()
+    for more in ([], ["-F"]):
+        subprocess.run([*command, *more], cwd=folder, check=True)
+        assert pd.read_csv(status, comment="#")["state"].tolist() == ["stored"] * 5
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("labels/cp2k-*/*.extxyz")} == entries

@@ -13,7 +13,9 @@ settings, table = snakemake.params, files.read_table(snakemake.input.table)
 imported, sets = files.read_json(snakemake.input.summary), files.read_json(snakemake.input.sets)
 settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
 settings.virials = settings.virials and imported["virials"]
-division = learning_curves.divide(files.read_json(snakemake.input.blocks), settings.fraction, settings.seed, draw)
+labelled = learning_curves.labelled_frames(table)
+blocks = files.read_json(snakemake.input.blocks)
+division = learning_curves.divide(blocks, settings.fraction, settings.seed, draw, labelled)
 chosen = sorted([*division["pool"], *division["holdout"]])
 frames = store.read_frames(snakemake.input.frames, chosen, table["offset_bytes"])
 tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], settings.species)
@@ -28,7 +30,7 @@ medians = files.read_json(snakemake.input.scales)["medians"]
 results, calibration = learning_fits.points(
     dict(zip(chosen, frames, strict=True)),
     division,
-    len(table),
+    len(labelled),
     files.read_json(snakemake.input.hyperparameters),
     settings,
     sizes=settings.sizes,

@@ -5,6 +5,8 @@ their fits are tested (``learning_fits``). Strategies are compared draw by draw 
 frames that a choice at random needs for the same error, in both cases without a guide as prior.
 """
 
+import logging
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +14,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.seeds import derive
 from gapglass.selection import time_blocks
 
+log = logging.getLogger("gapglass")
 SIGNIFICANCE = 0.05  # p value below which a difference is called better or worse
 QUANTITIES = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
 TUNING = 0  # number of the division on which hyperparameters are tuned
@@ -42,25 +45,48 @@ def group_of(table, liquid_from=None):
     return np.where(table["role"] == "reference", np.where(liquid, "liquid", "glass"), "extra")
 
 
-def divide(blocks, fraction, seed, draw):
-    """Return the division of a draw, from ``time_blocks.leave_out``."""
-    return time_blocks.leave_out(blocks, fraction, derive(seed, "learning curves", draw))
+def divide(blocks, fraction, seed, draw, labelled=None):
+    """Return the division of a draw, from ``time_blocks.leave_out``; pool and hold-out are the labelled frames alone.
+
+    Parameters
+    ----------
+    labelled : set of int, optional
+        Frames with a label, from ``labelled_frames``; all by default.
+    """
+    found = time_blocks.leave_out(blocks, fraction, derive(seed, "learning curves", draw))
+    if labelled is None:
+        return found
+    return found | {part: [frame for frame in found[part] if frame in labelled] for part in ("pool", "holdout")}
 
 
-def refuse_unlabelled(table):
-    """Raise ``UserError`` when a frame of frames/table.csv has no label: a draw may use any of them."""
-    lacking = int((~table["labelled"]).sum())
-    if lacking:
+def labelled_frames(table):
+    """Return the frames of frames/table.csv that have a label, and tell how many there are where others have none.
+
+    Raises
+    ------
+    UserError
+        When no frame has one.
+    """
+    labelled = set(table.loc[table["labelled"], "frame"].tolist())
+    if not labelled:
         raise UserError(
-            f"learning curves need a label of every frame, and {lacking} of {len(table)} have none; make a study of "
-            "the labelled frames alone"
+            "learning curves need labelled frames, and the import found none: labels that are computed on demand are "
+            "those of the frames chosen; make a study of them with labels: {engine: none}"
         )
+    if len(labelled) < len(table):
+        log.info("learning curves of the %d labelled frames, of %d", len(labelled), len(table))
+    return labelled
 
 
-def refuse_sizes(blocks, fraction, seed, draws, sizes):
+def refuse_sizes(blocks, fraction, seed, draws, sizes, labelled=None):
     """Raise ``UserError`` when a division leaves no hold-out, or fewer frames to choose from than the largest size."""
     for draw in range(TUNING, draws + 1):
-        division = divide(blocks, fraction, seed, draw)
+        division = divide(blocks, fraction, seed, draw, labelled)
+        if not division["holdout"] and any(len(run["edges"]) > 2 for run in blocks):
+            raise UserError(
+                f"division {draw} of learning_curves leaves no labelled frame to test on: raise "
+                "learning_curves.holdout_fraction, or label more frames"
+            )
         if not division["holdout"]:
             raise UserError(
                 "learning_curves cannot set a block aside, because no run has two of them: the trajectories are too "

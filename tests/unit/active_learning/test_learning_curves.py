@@ -24,11 +24,21 @@ def table():
     )
 
 
-def test_frames_without_labels_are_refused():
-    table = pd.DataFrame({"labelled": [True, True]})
-    learning_curves.refuse_unlabelled(table)
-    with pytest.raises(UserError, match="1 of 2 have none"):
-        learning_curves.refuse_unlabelled(table.assign(labelled=[True, False]))
+def test_labelled_frames_alone_take_part(caplog):
+    caplog.set_level("INFO", logger="gapglass")
+    frames = sorted(frame for run in RUN for frame in run["frames"])
+    table = pd.DataFrame({"frame": frames, "labelled": True})
+    assert learning_curves.labelled_frames(table) == set(frames) and not caplog.records
+    some = learning_curves.labelled_frames(table.assign(labelled=[frame % 2 == 0 for frame in frames]))
+    assert some == {frame for frame in frames if frame % 2 == 0}
+    assert f"{len(some)} labelled frames, of {len(frames)}" in caplog.text
+    whole, part = (learning_curves.divide(RUN, 0.25, 3, 1, labelled) for labelled in (None, some))
+    for name in ("pool", "holdout"):
+        assert part[name] == [frame for frame in whole[name] if frame % 2 == 0] and part[name]
+    with pytest.raises(UserError, match="leaves no labelled frame to test on"):
+        learning_curves.refuse_sizes(RUN, 0.25, 3, 3, [1], set(whole["pool"][:1]))
+    with pytest.raises(UserError, match="need labelled frames"):
+        learning_curves.labelled_frames(table.assign(labelled=False))
 
 
 def test_groups_by_temperature_and_role(table):
