@@ -198,6 +198,7 @@ def test_rows_of_fits_are_removed_when_a_loop_ends(finished):
 
 def test_report_tells_the_study(finished):
     page = (finished / RESULTS / "report.html").read_text()
+    assert len(page) < 3_000_000
     assert page.count(LIGHT) == page.count(DARK) == len(LISTED) and "http" not in re.sub(
         r"data:image/webp;base64,[^\"]*", "", page.replace("https://doi.org", "")
     )
