@@ -66,6 +66,27 @@ rule plot_glass:
         "../scripts/plot_glass.py"
 
 
+rule plot_quench:
+    input:
+        quench=study.quench_files("quench.csv"),
+        displacements=study.quench_files("displacements.csv"),
+        transition=study.quench_files("transition.json"),
+        plateaus=at("structure/reference/plateaus.csv"),
+        reference=at("structure/reference/displacements.csv"),
+    output:
+        figure_files("plot_quench"),
+    log:
+        at("logs/plot_quench.log"),
+    benchmark:
+        at("benchmarks/plot_quench.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    message:
+        "Figures of the quench"
+    script:
+        "../scripts/plot_quench.py"
+
+
 rule plot_structure:
     input:
         sq=study.structure_files("sq.csv", experiments=True),

@@ -51,6 +51,56 @@ rule analyse_glass:
         "../scripts/analyse_glass.py"
 
 
+rule analyse_quench:
+    input:
+        trajectories=[
+            f"{study.glass_folder}/stage_{stage + 1}/trajectory.lammpstrj"
+            for stage in range(study.n_stages)
+        ],
+        thermo=f"{study.glass_folder}/thermo.csv",
+    output:
+        quench=at("structure/{potential}_{atoms}_{replica}/quench.csv"),
+        displacements=at("structure/{potential}_{atoms}_{replica}/displacements.csv"),
+        transition=at("structure/{potential}_{atoms}_{replica}/transition.json"),
+    log:
+        at("logs/analyse_quench/{potential}_{atoms}_{replica}.log"),
+    benchmark:
+        at("benchmarks/analyse_quench/{potential}_{atoms}_{replica}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.of_frames(input.trajectories[-1], 1e-3)),
+    params:
+        cutoffs=config["structure"]["coordination_cutoffs"],
+        timestep=config["glass"]["timestep"],
+    message:
+        "Quench of {wildcards.atoms} atoms (replica {wildcards.replica}): coordination and displacements"
+    script:
+        "../scripts/analyse_quench.py"
+
+
+rule analyse_plateaus:
+    input:
+        frames=at("frames/frames.extxyz"),
+    output:
+        plateaus=at("structure/reference/plateaus.csv"),
+        displacements=at("structure/reference/displacements.csv"),
+    log:
+        at("logs/analyse_plateaus.log"),
+    benchmark:
+        at("benchmarks/analyse_plateaus.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    resources:
+        **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-3)),
+    params:
+        cutoffs=config["structure"]["coordination_cutoffs"],
+    message:
+        "Coordination and displacements of the reference at its temperatures"
+    script:
+        "../scripts/analyse_plateaus.py"
+
+
 rule import_experiment:
     input:
         lambda wildcards: experiment(wildcards)["file"],

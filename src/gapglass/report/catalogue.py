@@ -66,7 +66,11 @@ POTENTIALS = (
     Figure("parity", "Figure S7", "plot_potentials", "parity", "Potential"),
 )
 ERRORS_BY_TEMPERATURE = Figure("errors_by_temperature", "", "plot_potentials", "errors_by_temperature", "Potential")
-GLASS = (Figure("melt_quench", "", "plot_glass", "melt_quench", "Glass"),)
+GLASS = (
+    Figure("melt_quench", "", "plot_glass", "melt_quench", "Glass"),
+    Figure("quench", "", "plot_quench", "quench", "Glass"),
+    Figure("displacements", "", "plot_quench", "displacements", "Glass"),
+)
 STRUCTURE = (
     Figure("structure_factor", "Figure 5", "plot_structure", "structure_factor", "Structure"),
     Figure("partial_structure_factors", "Figure 6", "plot_structure", "structure_factor", "Structure"),

@@ -455,6 +455,12 @@ class Study:
         potential, atoms = model.rsplit("_", 1)
         return [self.at(f"structure/{model}_{replica}/{name}") for replica in self.replicas(potential, int(atoms))]
 
+    def quench_files(self, name):
+        """Return one file of the quench of every glass model."""
+        return [
+            self.at(f"structure/{potential}_{atoms}_{replica}/{name}") for potential, atoms, replica in self.glasses
+        ]
+
     def reference_to_compare(self, model):
         """Return the G(r) of the reference for every model but the reference itself."""
         return [] if model == "reference" else [self.at("structure/reference/gr.csv")]

@@ -1,12 +1,13 @@
 """The list of the figures, their captions, and the numbers that they draw."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
 
 from gapglass.report import catalogue, page
-from gapglass.report.figures import clusters, dark, glass, learning_curves, potentials, structure, style
+from gapglass.report.figures import clusters, dark, glass, learning_curves, potentials, quench, structure, style
 from gapglass.study import config
 from gapglass.study.models import main_potential
 
@@ -365,3 +366,36 @@ def test_colours_on_dark_ground():
     assert dark.on_dark((0, 0, 0, 0.5)) == pytest.approx((*dark.INK, 0.5))
     orange = (0.835, 0.369, 0.0, 1.0)  # stands out as it is
     assert dark.on_dark(orange) == pytest.approx(orange)
+
+
+def test_quench_shows_replicas_and_the_reference_at_plateaus_only():
+    """Two replicas give a mean with an error; a ramp has no reference beside its displacements."""
+
+    def windows(shift):
+        rows = [(1, n, 300.0, -5.0, 4.0 + shift) for n in range(1, 9)] + [
+            (2, n, 2000.0 - 200 * n, -4.0, 3.0 + shift) for n in range(1, 9)
+        ]
+        return pd.DataFrame(rows, columns=["stage", "window", "temperature_k", "enthalpy_ev_per_atom", "Te-O"])
+
+    def moved(**more):
+        return pd.DataFrame({"time_ps": [0.1, 0.2], "species": "O", "msd_angstrom2": [1.0, 2.0]}).assign(**more)
+
+    tables = {"optimal_48_1": windows(0.0), "optimal_48_2": windows(0.2), "optimal_96_1": windows(0.0)[:0]}
+    plateaus = pd.DataFrame({"temperature_k": [300.0], "Te-O": [3.9]})
+    transitions = {name: {"temperature_k": 900.0} for name in tables}
+    figure, table = quench.quench(tables, plateaus, transitions)
+    mean = table[table["model"] == "optimal_48"]
+    assert mean["Te-O"].tolist() == pytest.approx([4.1] * 8 + [3.1] * 8)
+    assert mean["Te-O_error"].tolist() == pytest.approx([0.1] * 16)
+    assert set(table["model"]) == {"reference", "optimal_48"} and set(mean["transition_k"]) == {900.0}
+    plt.close(figure)
+    stages = pd.concat([moved(stage=1), moved(stage=2)])
+    figure, table = quench.displacements(
+        {"optimal_48_1": stages}, {"optimal_48_1": windows(0.0)}, moved(temperature_k=300.0)
+    )
+    labels = [axes.get_legend_handles_labels()[1] for axes in figure.axes]
+    assert [any("reference" in label for label in of_panel) for of_panel in labels] == [True, False]
+    plt.close(figure)
+    figure, table = quench.quench({"optimal_48_1": windows(0.0)[:0]}, plateaus, {})
+    assert table["model"].tolist() == ["reference"]
+    plt.close(figure)
