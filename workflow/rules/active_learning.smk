@@ -67,7 +67,7 @@ checkpoint sample_frames:
         decision=closing_of_iteration_before,
         choice=choice_before,
         records=records_before_choice,
-        blocks=(at("frames/blocks.json") if config["selection"]["strategy"] == "residual" else []),
+        blocks=(at("frames/blocks.json") if config["selection"]["strategy"] in BY_BLOCKS else []),
     output:
         database=f"{study.choice}/database.json",
         train=f"{study.choice}/train.extxyz",

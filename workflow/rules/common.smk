@@ -18,6 +18,7 @@ try:
     from gapglass.potential import build
     from gapglass.report import catalogue
     from gapglass.selection.database import cut
+    from gapglass.selection.kinds import BY_BLOCKS
     from gapglass.similarity import blocks
     from gapglass.structure.kinds import TABLES as STRUCTURE_TABLES
     from gapglass.study import (

@@ -61,11 +61,13 @@ def draw(start, size):
             "hyperparameters": hyperparameters,
             "settings": settings,
         }
+    blocks = files.read_json(snakemake.input.blocks) if snakemake.input.blocks else []
     given = strategies.Given(
         pool=np.array(sets["pool"]),
         seed=seeds.derive(settings.seed, "sampling"),
         distances=distances,
-        blocks=time_blocks.block_of_frame(files.read_json(snakemake.input.blocks)) if snakemake.input.blocks else {},
+        blocks=time_blocks.block_of_frame(blocks),
+        plateaus=time_blocks.run_of_frame(blocks),
     )
     return enlargement.enlarge(settings.strategy, given, start, size, **more)
 

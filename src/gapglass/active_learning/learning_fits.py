@@ -137,8 +137,9 @@ def points(frames, division, n_frames, hyperparameters, settings, *, sizes, give
         equations = equations_of(pool, sorted(frames))
         known = Given(
             pool=np.array(pool), seed=derive(settings.seed, "learning curves", "choice", draw), equations=equations,
-            places=place, blocks=division["blocks"], hyperparameters=h, weights=settings.objective_weights,
-            known=settings.known, guide=equations.of_guide(), guide_hyperparameters=h.get("guide", {}), **given,
+            places=place, blocks=division["blocks"], plateaus=division["plateaus"], hyperparameters=h,
+            weights=settings.objective_weights, known=settings.known, guide=equations.of_guide(),
+            guide_hyperparameters=h.get("guide", {}), **given,
         )  # fmt: skip
         means = {"none": None}
         if "guide" in priors:

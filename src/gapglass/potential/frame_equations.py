@@ -255,13 +255,17 @@ class FrameEquations:
                 raise FitFailed(ILL_CONDITIONED)
         return np.array(found)
 
-    def slopes(self, solution, frames, hyperparameters, weights):
+    def slopes(self, solution, frames, hyperparameters, weights, groups=None):
         """Return what every frame adds to the slopes of the objective and of the fit's own function.
 
         Parameters
         ----------
         weights : dict
             ``energy`` and ``force`` in the objective, the weighted geometric mean of their errors.
+        groups : numpy.ndarray of int, shape (n,), optional
+            Group of every frame. The objective is then the geometric mean over the groups, each with the weight of its
+            number of frames, so that a fall by one per cent counts alike where errors are small and where
+            they are large.
 
         Returns
         -------
@@ -276,8 +280,11 @@ class FrameEquations:
         errors, squares = self.energy_errors(solution, frames), self._squares_of(solution, frames, products)
         energies = self.energy_rows[frames] * errors[:, None] * scale
         forces = (self._vectors[frames] - products) * scale
-        objective = energies * (weights["energy"] / max(errors @ errors, 1e-300))
-        objective += forces * (weights["force"] / max(squares.sum(), 1e-300))
+        objective = np.zeros_like(energies)
+        for here in _members(groups, len(frames)):
+            share = len(here) / len(frames)
+            objective[here] = energies[here] * (share * weights["energy"] / max(np.sum(errors[here] ** 2), 1e-300))
+            objective[here] += forces[here] * (share * weights["force"] / max(squares[here].sum(), 1e-300))
         of_energy, of_force, _ = self._factors[frames].T
         of_energy = of_energy * self.n_atoms[frames] / h["sigma_energy"] ** 2
         return objective, energies * of_energy[:, None] + forces * (of_force / h["sigma_force"] ** 2)[:, None]
@@ -323,3 +330,10 @@ class FrameEquations:
         energy, force = self.energy_errors(solution, frames), self.force_squares(solution, frames)
         n_components = 3 * self.n_atoms[np.asarray(frames, int)].sum()
         return 1000 * float(np.sqrt(np.mean(energy**2))), float(np.sqrt(force.sum() / n_components))
+
+
+def _members(groups, n):
+    """Return the places of each group, those of all frames without groups."""
+    if groups is None:
+        return [np.arange(n)]
+    return [np.flatnonzero(groups == group) for group in np.unique(groups)]

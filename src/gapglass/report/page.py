@@ -31,6 +31,10 @@ ROLES = {
 }
 # What the loop of ``optimal`` adds where it does not draw from clusters, which soap_only then does not either.
 CHOICES = {
+    "residual_per_plateau": (
+        "adds the frames that, once fitted, lower the errors on other blocks of time most, by the same share on every "
+        "plateau (residual_per_plateau)"
+    ),
     "residual": "adds the frames that, once fitted, lower the errors on other blocks of time most (residual)",
     "largest_residual": "adds the frames with the largest errors, and some at random (largest_residual)",
     "variance": "adds the frames that lower the predicted variances most (variance)",

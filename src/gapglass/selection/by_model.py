@@ -13,7 +13,7 @@ TRIED = 8  # frames at a time whose fit is solved
 RANDOM_SHARE = 0.25  # of the frames that ``largest_errors`` adds
 
 
-def error_reduction(equations, hyperparameters, candidates, chosen, size, weights, blocks, known=None):
+def error_reduction(equations, hyperparameters, candidates, chosen, size, weights, blocks, known=None, groups=None):
     """Add the frames that, once they are fitted, lower the errors on other blocks of time most.
 
     A frame n changes the weights of the fit by A^-1 h_n to first order, where A is the matrix of the equations and h_n
@@ -41,6 +41,9 @@ def error_reduction(equations, hyperparameters, candidates, chosen, size, weight
         Block of time of every candidate.
     known : dict, optional
         Species -> eV of isolated atoms that are not fitted.
+    groups : sequence of int, optional
+        Group of every candidate, see ``FrameEquations.slopes``. Without groups, the frames with the largest errors,
+        usually the hottest ones, decide alone.
 
     Returns
     -------
@@ -49,10 +52,12 @@ def error_reduction(equations, hyperparameters, candidates, chosen, size, weight
     """
     h, order, candidates, blocks = hyperparameters, list(chosen), np.asarray(candidates, int), np.asarray(blocks)
     size = min(size, len(set(order) | set(candidates.tolist())))
-    everything, sums = equations.forces_together(candidates), equations.sums(order, h)
+    groups = np.zeros(len(candidates), int) if groups is None else np.asarray(groups)
+    everything = {group: equations.forces_together(candidates[groups == group]) for group in np.unique(groups)}
+    sums = equations.sums(order, h)
 
     def gains(solution):
-        objective, of_fit = equations.slopes(solution, candidates, h, weights)
+        objective, of_fit = equations.slopes(solution, candidates, h, weights, groups)
         change = linalg.cho_solve(solution.factor, of_fit.T).T
         found = change @ objective.sum(axis=0)
         for block in np.unique(blocks):
@@ -63,15 +68,19 @@ def error_reduction(equations, hyperparameters, candidates, chosen, size, weight
     def fall(solution, place):
         """Return by how much the objective over other blocks falls if a candidate is fitted."""
         here = blocks == blocks[place]
-        own = equations.forces_together(candidates[here])
-        others = [total - part for total, part in zip(everything, own, strict=True)]
         added = equations.sums([candidates[place]], h)
         more = [total + part for total, part in zip(sums, added, strict=True)]
-        enlarged = equations.solve([*order, candidates[place]], h, known, more)
-        before, after = (
-            equations.log_objective(fit, candidates[~here], others, weights) for fit in (solution, enlarged)
-        )
-        return before - after
+        enlarged, found = equations.solve([*order, candidates[place]], h, known, more), 0.0
+        for group, together in everything.items():
+            own, others = candidates[here & (groups == group)], candidates[~here & (groups == group)]
+            if not len(others):
+                continue
+            if len(own):
+                of_own = equations.forces_together(own)
+                together = [total - part for total, part in zip(together, of_own, strict=True)]
+            before, after = (equations.log_objective(fit, others, together, weights) for fit in (solution, enlarged))
+            found += (before - after) * len(others)
+        return found / (~here).sum()
 
     several = len(np.unique(blocks)) > 1
     while len(order) < size:

@@ -31,8 +31,8 @@ class Given:
         For the chosen delta.
     equations : FrameEquations, optional
         Of the frames of ``places``.
-    places, blocks : dict
-        Frame -> place in the equations, and block of time.
+    places, blocks, plateaus : dict
+        Frame -> place in the equations, block of time, and plateau (or short plateaus joined, as for blocks).
     hyperparameters, weights : dict
         Of the fits, and of energy and force in the objective.
     known : dict
@@ -54,6 +54,7 @@ class Given:
     hyperparameters: dict = field(default_factory=dict)
     weights: dict = field(default_factory=dict)
     known: dict = field(default_factory=dict)
+    plateaus: dict = field(default_factory=dict)
     guide: object = None
     guide_hyperparameters: dict = field(default_factory=dict)
 
@@ -121,13 +122,12 @@ def variance_per_cluster(given, chosen, size):
 
 def residual(given, chosen, size):
     """Add the frames that, once fitted, lower the errors on other blocks of the pool most; begin evenly in time."""
-    if not chosen:
-        return uniform_in_time(given, chosen, size)
-    found = by_model.error_reduction(
-        given.equations, given.hyperparameters, _places(given, given.pool), _places(given, chosen), size,
-        given.weights, [given.blocks[int(frame)] for frame in given.pool], given.known,
-    )  # fmt: skip
-    return _frames(given, found)
+    return _by_errors(given, chosen, size, None)
+
+
+def residual_per_plateau(given, chosen, size):
+    """As ``residual``, where a lower error counts alike on every plateau, not most where errors are largest."""
+    return _by_errors(given, chosen, size, [given.plateaus[int(frame)] for frame in given.pool])
 
 
 def largest_residual(given, chosen, size):
@@ -148,6 +148,16 @@ def residual_guide(given, chosen, size):
         given, pool=pool, equations=given.guide, hyperparameters=given.guide_hyperparameters, known={}
     )  # fmt: skip
     return residual(of_guide, chosen, size)
+
+
+def _by_errors(given, chosen, size, groups):
+    if not chosen:
+        return uniform_in_time(given, chosen, size)
+    found = by_model.error_reduction(
+        given.equations, given.hyperparameters, _places(given, given.pool), _places(given, chosen), size,
+        given.weights, [given.blocks[int(frame)] for frame in given.pool], given.known, groups,
+    )  # fmt: skip
+    return _frames(given, found)
 
 
 def _first(order, chosen, size):
@@ -178,6 +188,7 @@ STRATEGIES = {
     "variance": variance,
     "variance_per_cluster": variance_per_cluster,
     "residual": residual,
+    "residual_per_plateau": residual_per_plateau,
     "largest_residual": largest_residual,
 }
 # Strategies that need a guide; learning curves try them, the loop does not offer them.

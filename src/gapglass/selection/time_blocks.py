@@ -405,12 +405,13 @@ def leave_out(runs, fraction, seed):
     Returns
     -------
     dict
-        ``pool``, ``guard`` and ``holdout``: sorted frame numbers; ``blocks``: frame -> number of its block.
+        ``pool``, ``guard`` and ``holdout``: sorted frame numbers; ``blocks`` and ``plateaus``: frame -> number of its
+        block, and of its run.
     """
     divided = [parts for parts, _ in _leave_out(runs, {"holdout": fraction}, seed)]
     names = ("pool", "guard", "holdout")
     found = {name: sorted(frame for parts in divided for frame in parts[name]) for name in names}
-    return found | {"blocks": block_of_frame(runs)}
+    return found | {"blocks": block_of_frame(runs), "plateaus": run_of_frame(runs)}
 
 
 def _leave_out(runs, fractions, seed):
@@ -444,3 +445,8 @@ def block_of_frame(runs_of_blocks):
             found |= dict.fromkeys(run["frames"][first:last], number)
             number += 1
     return found
+
+
+def run_of_frame(runs_of_blocks):
+    """Return frame -> number of its run from ``blocks``: its plateau, or short plateaus joined."""
+    return {frame: number for number, run in enumerate(runs_of_blocks) for frame in run["frames"]}

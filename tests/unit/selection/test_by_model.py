@@ -1,5 +1,7 @@
 """Choices by predicted variances and by errors, with small fits on frames of TeO2."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small_fits
@@ -59,6 +61,41 @@ def test_a_block_unlike_all_others_teaches_nothing(tmp_path):
     # In one block with frames like them, or judged by their own errors, they would be first.
     errors = np.abs(equations.energy_errors(equations.solve(start, H), pool))
     assert set(np.argsort(-errors)[:4]) == set(wrong)
+
+
+def test_a_lower_error_counts_alike_in_every_group(tmp_path):
+    """The forces of one half of the frames are three times as large: without groups, their errors decide alone."""
+    frames = small_fits.frames(48)
+    loud = [frame for frame in POOL if frame // 4 % 2]
+    for frame in loud:
+        frames[frame].arrays["REF_forces"] *= 3.0
+    equations = FrameEquations(frames, small_fits.terms_of(frames, tmp_path), small_fits.SPECIES, False, tmp_path)
+    groups, start = np.isin(POOL, loud).astype(int), [0, 4, 24, 28]
+
+    def errors(groups_that_count, size):
+        chosen = by_model.error_reduction(equations, H, POOL, start, size, WEIGHTS, BLOCKS, groups=groups_that_count)
+        solution = equations.solve(chosen, H)
+        return np.array([equations.rmse(solution, np.flatnonzero(groups == group)) for group in (0, 1)])
+
+    for size in (8, 12, 20):
+        together, apart = errors(None, size), errors(groups, size)
+        assert np.prod(apart) < np.prod(together) and apart[0, 1] < together[0, 1]
+    # The slopes are the derivatives of the mean over the groups of the logarithms of their errors.
+    solution = equations.solve(start, H)
+    slopes = equations.slopes(solution, POOL, H, WEIGHTS, groups)[0].sum(axis=0)
+    step = 1e-6 * np.random.default_rng(1).normal(size=len(slopes))
+
+    def objective(weights):
+        moved, found = replace(solution, weights=weights), 0.0
+        for group in (0, 1):
+            here = np.array(POOL)[groups == group]
+            together = equations.forces_together(here)
+            found += equations.log_objective(moved, here, together, WEIGHTS) * len(here) / len(POOL)
+        return found
+
+    moved = step * equations.scale(H)
+    change = objective(solution.weights + moved) - objective(solution.weights - moved)
+    assert change == pytest.approx(-2 * slopes @ step, rel=1e-4)
 
 
 def test_weights_of_the_objective_decide_what_is_lowered(equations):

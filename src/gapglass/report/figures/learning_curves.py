@@ -8,6 +8,7 @@ from gapglass.report.figures.style import COLUMN, PAGE
 
 # Strategy -> text of the legend, colour, marker and line.
 STRATEGIES = {
+    "residual_per_plateau": ("residual per plateau", "C8", "*", "-"),
     "residual": ("residual", "C2", "s", "-"),
     "residual_guide": ("residual of the guide", "C9", "p", "-"),
     "variance": ("variance", "C4", "P", "-"),

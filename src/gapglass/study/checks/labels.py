@@ -1,6 +1,7 @@
 """Checks of section ``labels``: what a study cannot do whose frames are labelled when they are chosen."""
 
-READ_ALL = ("residual", "largest_residual")  # strategies that read the labels of every frame that may train
+from gapglass.selection.kinds import BY_ERRORS
+
 INPUTS = {
     "cp2k": ("template",),
     "espresso": ("template",),
@@ -29,7 +30,7 @@ def problems(config):
         if not labels[name]:
             yield f"`labels.engine: {engine}` needs `labels.{name}`; give it"
     strategy = config["selection"]["strategy"]
-    if strategy in READ_ALL:
+    if strategy in BY_ERRORS:
         yield (
             f"`selection.strategy: {strategy}` reads the labels of every frame that may train, and with "
             f"`labels.engine: {engine}` a frame is labelled only when it is chosen; take variance, uniform_in_time, "
