@@ -31,7 +31,7 @@ from gapglass.selection import strategies, time_blocks
 from gapglass.study import config
 
 STUDY = Path(__file__).resolve().parents[1] / "config/studies/sio2-vashishta.yaml"
-TRUTH, CHOSEN, RANDOM = KINDS = ("truth", "residual", "random")
+TRUTH, CHOSEN, RANDOM = KINDS = ("truth", "residual_per_plateau", "random")
 SIZES = (4, 8)  # training frames: the first are even in time, errors can only choose those that are added
 EVERY = 2  # frames of the study that are used, 100 fs apart
 BLOCKS, GUARD = 12, 2  # blocks of a plateau, and frames beside a block that nobody uses
@@ -83,7 +83,8 @@ def choose(division, equations, places, seed, replica):
     """Return for both strategies the frames that they take from the pool of a division."""
     given = strategies.Given(
         pool=np.array(division["pool"]), seed=derive(seed, "downstream", "choice", replica), equations=equations,
-        places=places, weights=WEIGHTS, blocks=division["blocks"], hyperparameters=HYPERPARAMETERS,
+        places=places, weights=WEIGHTS, blocks=division["blocks"], plateaus=division["plateaus"],
+        hyperparameters=HYPERPARAMETERS,
     )  # fmt: skip
     found = {}
     for strategy in (CHOSEN, RANDOM):

@@ -30,7 +30,8 @@ from gapglass.study import config
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/evidence.md"
 ENERGY, FORCE = "rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom"
-DEFAULT = "residual"
+DEFAULT = "residual_per_plateau"
+TOGETHER = "residual"  # the same choice by the errors of all frames together
 WIDTH = 118  # characters of a line
 SUBSETS, SHARE = 20, 0.8  # of the frames, for the stability of delta
 MARK = {"better": " **better**", "worse": " *worse*", "undecided": ""}
@@ -54,6 +55,13 @@ OF_DEFAULT = """
 The default of `selection.strategy` is `{default}`. Strategies that lower the energy error on all sets below at every
 size but the smallest: {better}. The force errors of `{default}` are at most {force:.1f} % above those of the choice at
 random. Differences are from that choice at the same number of frames.
+"""
+OF_COLDER = """
+## The colder frames
+
+The same comparison on the colder half of the temperatures alone (group `glass` of the learning curves). `{together}`
+counts the errors of all frames together, in which those of the hottest frames are largest; `{default}` counts the
+errors of every plateau alike.
 """
 OF_DELTA = """
 ## The choice of δ
@@ -209,6 +217,22 @@ def overview(folders):
     return pd.DataFrame(rows)
 
 
+def colder(folders):
+    """Return the rows of both choices by errors on the colder frames of every study that has them."""
+    rows = []
+    for results in folders:
+        found = learning_curves.selected(files.read_table(Path(results) / "learning_curves/comparison.csv"))
+        found = found[(found["group"] == "glass") & (found["n_train"] > found["n_train"].min())]
+        found = found.set_index(["strategy", "quantity", "n_train"])
+        for size in sorted({size for strategy, _, size in found.index if strategy == DEFAULT}):
+            row = {"set": Path(results).name, "frames": int(size)}
+            for strategy in (TOGETHER, DEFAULT):
+                for short, quantity in (("energy", ENERGY), ("force", FORCE)):
+                    row[f"{strategy}: {short} (%)"] = change(found.loc[(strategy, quantity, size)])
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def always_better(folders):
     """Return the strategies with lower energy errors than random ones at every size but the smallest of all studies.
 
@@ -342,7 +366,7 @@ def of_training(results, studies):
         means, differences, ratios = (
             read(curves, table, "training") for table in ("summary", "comparison", "savings")
         )
-        compared.append(differences[differences["strategy"] == DEFAULT])
+        compared.append(differences[differences["strategy"] == TOGETHER])
         differences, ratios = (table.set_index([*keys, "quantity"]) for table in (differences, ratios))
         for (strategy, size), point in means.set_index(keys).iterrows():
             row = {"set": name, "strategy": strategy, "frames": int(size)}
@@ -356,7 +380,7 @@ def of_training(results, studies):
             of = (strategy, size, ENERGY)
             row["frames saved"] = saved(ratios.loc[of]) if of in ratios.index else ""
             rows.append(row)
-    what = f"Against frames at random, with frames chosen by `{DEFAULT}`"
+    what = f"Against frames at random, with frames chosen by `{TOGETHER}`"
     return [counted(pd.concat(compared), what), lines(pd.DataFrame(rows))]
 
 
@@ -436,14 +460,15 @@ def main():
     arguments = parser.parse_args()
     better, force = always_better(arguments.results)
     of_default = OF_DEFAULT.format(default=DEFAULT, better=", ".join(better) or "none", force=force)
-    parts = [HEAD, of_default, lines(overview(arguments.results)), OF_DELTA]
+    parts = [HEAD, of_default, lines(overview(arguments.results))]
+    parts += [OF_COLDER.format(default=DEFAULT, together=TOGETHER), lines(colder(arguments.results)), OF_DELTA]
     kept = arguments.stability
     known = files.read_json(kept) if kept and kept.is_file() else {}
     parts.append(lines(pd.DataFrame([of_delta(path, known) for path in arguments.results])))
     if kept:
         files.write_json(kept, known)
     if studies := beside(arguments.results, "guide"):
-        parts += [OF_GUIDE, *of_prior(studies, "random"), *of_prior(studies, DEFAULT)]
+        parts += [OF_GUIDE, *of_prior(studies, "random"), *of_prior(studies, TOGETHER)]
         parts += [OF_CHOOSER, *of_chooser(studies)]
     if rows := of_calibration(arguments.results):
         parts += [OF_CALIBRATION, lines(pd.DataFrame(rows))]

@@ -100,7 +100,7 @@ class Stand:
     atoms = dict.fromkeys(range(3), Atoms(info={"temperature": 300}))
 
     def choices(self, replicas):
-        return {replica: {"residual": [0, 1], "random": [1, 2]} for replica in replicas}
+        return {replica: {"residual_per_plateau": [0, 1], "random": [1, 2]} for replica in replicas}
 
     def fit(self, frames, holdout, folder):
         self.fits.append((tuple(frames), folder.name))
@@ -122,9 +122,9 @@ def test_finished_glass_is_not_made_again(tmp_path, monkeypatch):
     kinds = [
         (f"{kind}_{number}", None if kind == "truth" else "gap.xml") for number in (1, 2) for kind in downstream.KINDS
     ]
-    assert quenched == kinds and Stand.fits[:2] == [((0, 1), "residual_1"), ((1, 2), "random_1")]
+    assert quenched == kinds and Stand.fits[:2] == [((0, 1), "residual_per_plateau_1"), ((1, 2), "random_1")]
     assert found[1] == {
-        "kind": "residual", "replica": 1, "frames": [0, 1], "temperatures_k": [300.0, 300.0], "exploded": None,
+        "kind": "residual_per_plateau", "replica": 1, "frames": [0, 1], "temperatures_k": [300.0, 300.0], "exploded": None,
         "energy": -7.0, "rmse_energy_mev_per_atom": 1.0, "rmse_force_ev_per_angstrom": 0.1,
     }  # fmt: skip
     quenched.clear()
@@ -146,7 +146,7 @@ def glasses(n=10, *, chosen=0.0, random=0.0, factor=0.5, noise=1.0):
     r = np.linspace(0.5, 7, 60)
     shape = np.sin(2 * r)
     for replica in range(1, n + 1):
-        for kind, off in (("truth", 0.0), ("residual", chosen), ("random", random)):
+        for kind, off in (("truth", 0.0), ("residual_per_plateau", chosen), ("random", random)):
             value = {
                 name: off + noise * generator.normal() for name in evidence.MEASURES if name not in evidence.CURVES
             }
@@ -159,7 +159,7 @@ def glasses(n=10, *, chosen=0.0, random=0.0, factor=0.5, noise=1.0):
             }
             value |= {"q": r.tolist(), "s_x": (1 + curve).tolist(), "exploded": None, "kind": kind, "replica": replica}
             if kind != "truth":
-                error = (factor if kind == "residual" else 1.0) * (2 + 0.2 * generator.normal())
+                error = (factor if kind == "residual_per_plateau" else 1.0) * (2 + 0.2 * generator.normal())
                 value |= {name: error for name in evidence.ERRORS} | {"temperatures_k": [4000.0, 300.0, 300.0]}
                 value["plateaus"] = [{"temperature_k": 300.0, **dict.fromkeys(evidence.ERRORS, off + replica % 2)}]
             found.append(value)
@@ -190,7 +190,7 @@ def test_verdict_follows_from_the_numbers(how, kind):
 def test_ratio_of_the_errors_is_over_pairs():
     table = evidence.numbers(glasses())
     values = table.pivot(index="replica", columns="kind", values="rmse_force_ev_per_angstrom")
-    wanted = np.exp(np.mean(np.log(values["residual"] / values["random"])))
+    wanted = np.exp(np.mean(np.log(values["residual_per_plateau"] / values["random"])))
     assert evidence.errors(table)["ratio"].tolist() == pytest.approx([wanted, wanted])
 
 
@@ -204,7 +204,7 @@ def test_verdict_is_mixed_where_measures_contradict():
 def test_differences_are_over_pairs_and_bias_is_seen():
     found = evidence.compare(evidence.numbers(glasses(random=6.0))).set_index("measure")
     values = evidence.numbers(glasses(random=6.0)).pivot(index="replica", columns="kind", values="si_4fold")
-    pairs = values["residual"] - values["random"]
+    pairs = values["residual_per_plateau"] - values["random"]
     row = found.loc["si_4fold"]
     assert row["difference"] == pytest.approx(pairs.mean()) and row["difference_error"] == pytest.approx(pairs.sem())
     assert row["off_random"] and not row["off_chosen"] and row["verdict"] == "closer"
@@ -225,7 +225,9 @@ def test_equal_differences_are_no_proof():
     """Shares of few atoms can differ by one number in all pairs, up to rounding."""
     made = glasses(5)
     for glass in made:
-        glass["si_4fold"] = 90 + {"truth": 0.1, "residual": 0.1 + 0.2, "random": 0.3}[glass["kind"]] * glass["replica"]
+        glass["si_4fold"] = (
+            90 + {"truth": 0.1, "residual_per_plateau": 0.1 + 0.2, "random": 0.3}[glass["kind"]] * glass["replica"]
+        )
     found = evidence.compare(evidence.numbers(made)).set_index("measure").loc["si_4fold"]
     assert np.isnan(found["p_value"]) and found["verdict"] == "undecided"
 
@@ -244,18 +246,29 @@ def test_curves_are_compared_with_the_true_glasses_of_the_other_replicas(monkeyp
         of = {"kind": kind, "replica": replica, "exploded": None, "r": r, "g_x": factor * curve, "s_x": factor * r}
         return {**values, **of}
 
-    made = [glass("truth", 1, 5.0), glass("truth", 2, 1.0), glass("residual", 1, 1.2), glass("residual", 2, 5.0)]
+    made = [
+        glass("truth", 1, 5.0),
+        glass("truth", 2, 1.0),
+        glass("residual_per_plateau", 1, 1.2),
+        glass("residual_per_plateau", 2, 5.0),
+    ]
     table = evidence.numbers(made).set_index(["kind", "replica"])
-    assert table.loc[("residual", 1), "r_x"] == pytest.approx(20.0)
-    assert table.loc[("residual", 2), "r_x"] == pytest.approx(0.0)
+    assert table.loc[("residual_per_plateau", 1), "r_x"] == pytest.approx(20.0)
+    assert table.loc[("residual_per_plateau", 2), "r_x"] == pytest.approx(0.0)
     assert table.loc[("truth", 1), "r_x"] == pytest.approx(400.0)
     root_mean_square = np.sqrt((0.25 + np.sum(np.arange(1, 11) ** 2)) / 11)
-    assert table.loc[("residual", 1), "s_x_rms"] == pytest.approx(0.2 * root_mean_square)
+    assert table.loc[("residual_per_plateau", 1), "s_x_rms"] == pytest.approx(0.2 * root_mean_square)
 
 
 def test_replica_with_an_explosion_does_not_count():
     made = glasses(6)
-    made[4] = {"kind": "residual", "replica": 2, "exploded": "stage 4", "too_close": 0.1, "temperatures_k": [300.0]}
+    made[4] = {
+        "kind": "residual_per_plateau",
+        "replica": 2,
+        "exploded": "stage 4",
+        "too_close": 0.1,
+        "temperatures_k": [300.0],
+    }
     table = evidence.numbers(made)
     assert sorted(set(table["replica"])) == [1, 3, 4, 5, 6] and len(table) == 15
     assert table.loc[table["kind"] == "truth", "energy"].mean() == pytest.approx(0.0, abs=1e-9)
@@ -267,7 +280,7 @@ def test_mean_of_a_perfect_potential_is_as_far_as_expected():
     """R_X of two means of n quenches follows from that of single quenches against the mean of the others."""
     made = glasses(40, noise=1.0)
     found = evidence.of_means(made, evidence.numbers(made))
-    assert found["residual"] == pytest.approx(found["truth"], rel=0.2)
+    assert found["residual_per_plateau"] == pytest.approx(found["truth"], rel=0.2)
 
 
 def test_page_states_the_verdict_in_lines_that_fit():
@@ -279,9 +292,9 @@ def test_page_states_the_verdict_in_lines_that_fit():
 
 def test_errors_of_a_plateau_are_squared_over_replicas():
     (row,) = evidence.plateaus(glasses(2, random=3.0)).to_dict("records")
-    found = {kind: row[f"energy RMSE (meV/atom), {kind}"] for kind in ("residual", "random")}
-    assert found == pytest.approx({"residual": np.sqrt(1 / 2), "random": np.sqrt((16 + 9) / 2)})
-    assert row["plateau"] == "300 K" and row["training frames, residual"] == 2
+    found = {kind: row[f"energy RMSE (meV/atom), {kind}"] for kind in ("residual_per_plateau", "random")}
+    assert found == pytest.approx({"residual_per_plateau": np.sqrt(1 / 2), "random": np.sqrt((16 + 9) / 2)})
+    assert row["plateau"] == "300 K" and row["training frames, residual_per_plateau"] == 2
     assert "the energy RMSE of the chosen frames is lower at 300 K;" in evidence.by_plateau(glasses(2, random=3.0))
     assert "the force RMSE of the chosen frames is higher at 300 K." in evidence.by_plateau(glasses(2, chosen=3.0))
 
@@ -321,9 +334,9 @@ def test_three_glasses_of_a_replica(results, tmp_path, monkeypatch):
     settings = downstream.settings_of(n_atoms=48, times=((4000, 0.05), (300, 1.0)))
     data = downstream.Data(results, 1)
     made = {glass["kind"]: glass for glass in downstream.run(data, settings, tmp_path, 1)}
-    assert set(made) == {"truth", "residual", "random"}
+    assert set(made) == {"truth", "residual_per_plateau", "random"}
     holdout = set(downstream.divide(data.runs, 1, 1)["holdout"])
-    for kind in ("residual", "random"):
+    for kind in ("residual_per_plateau", "random"):
         assert len(set(made[kind]["frames"])) == 8 and not holdout & set(made[kind]["frames"])
         assert 0 < made[kind]["rmse_energy_mev_per_atom"] < 100
     # the error over the hold-out follows from those of its plateaus, which are equally long here

@@ -1,5 +1,7 @@
 """The parts of the evidence page on guides, predicted deviations and sparse points, from tables with known answers."""
 
+from itertools import product
+
 import generate_evidence as evidence
 import numpy as np
 import pandas as pd
@@ -11,19 +13,20 @@ from gapglass.base import files
 SIZES, DRAWS = (4, 16, 64), range(1, 7)
 
 
-def results(strategies, priors=("none",), sparse_from="pool", seed=0):
+def results(strategies, priors=("none",), sparse_from="pool", seed=0, groups=("all",)):
     """Return results whose errors fall with the root of the frames, times a factor for each strategy and prior."""
     random, rows = np.random.default_rng(seed), []
     for draw in DRAWS:
         luck = np.exp(random.normal(0, 0.01))
         for strategy, factor in strategies.items():
             for prior in priors:
-                for size in (256,) if strategy == learning_curves.WHOLE_POOL else SIZES:
+                sizes = (256,) if strategy == learning_curves.WHOLE_POOL else SIZES
+                for size, group in product(sizes, groups):
                     error = luck * factor * (0.5 if prior == "guide" else 1.0) * np.exp(random.normal(0, 0.001))
                     rows.append(
                         {
                             "strategy": strategy, "sparse_from": sparse_from, "prior": prior, "n_train": size,
-                            "draw": draw, "group": "all", "labels_read": size,
+                            "draw": draw, "group": group, "labels_read": size,
                             "rmse_energy_mev_per_atom": 16 * error / size**0.5,
                             "rmse_force_ev_per_angstrom": 0.2 * luck,
                         }
@@ -45,8 +48,8 @@ def write(folder, found):
 @pytest.fixture
 def folder(tmp_path):
     """A finished set with studies beside it; a set without is left out of their parts."""
-    everything = {"random": 1.0, "residual": 0.8, learning_curves.WHOLE_POOL: 1.0}
-    old = write(tmp_path / "made", results(everything))
+    everything = {"random": 1.0, "residual": 0.8, "residual_per_plateau": 0.7, learning_curves.WHOLE_POOL: 1.0}
+    old = write(tmp_path / "made", results(everything, groups=("all", "glass")))
     for name in ("summary", "comparison", "savings"):  # as of a study from before there were priors
         table = files.read_table(old / f"{name}.csv").drop(columns="prior")
         files.write_table(old / f"{name}.csv", table)
@@ -89,7 +92,9 @@ def test_choice_by_the_guide_is_compared_with_random_frames_and_counted_above_th
     sentence, table = evidence.of_chooser(evidence.beside(folder, "guide"))
     assert "the energy error is lower in 2 of 2 cases" in sentence
     row = cells(table, "made", "16")
-    assert row["residual_guide: energy (%)"].startswith("-10.0 ±") and row["residual: energy (%)"].startswith("-20.")
+    assert row["residual_guide: energy (%)"].startswith("-10.0 ±") and row["residual: energy (%)"].startswith(
+        ("-19.9", "-20.")
+    )
     assert row["residual_guide and prior: energy (%)"].startswith("-55.0 ±")
     assert row["residual_guide: frames saved"].startswith("1.2 (")
 
@@ -107,3 +112,10 @@ def test_sparse_points_from_training_frames_stand_beside_those_from_the_pool(fol
     before, after = map(float, row["energy RMSE"].split(" → "))
     assert after / before == pytest.approx(1.2 / 0.8, rel=0.01) and "*worse*" in row["energy (%)"]
     assert cells(table, "made", "random", "16")["frames saved"] == ""
+
+
+def test_both_choices_by_errors_are_compared_with_random_ones_on_the_colder_frames(folder):
+    found = evidence.colder(folder)
+    assert found["set"].tolist() == ["made", "made"] and found["frames"].tolist() == [16, 64]
+    assert found["residual: energy (%)"].iloc[0].startswith("-20.") and "**better**" in found.iloc[0, 2]
+    assert found["residual_per_plateau: energy (%)"].iloc[0].startswith(("-29.9", "-30."))
