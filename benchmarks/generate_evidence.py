@@ -59,9 +59,9 @@ random. Differences are from that choice at the same number of frames.
 OF_COLDER = """
 ## The colder frames
 
-The same comparison on the colder half of the temperatures alone (group `glass` of the learning curves). `{together}`
-counts the errors of all frames together, in which those of the hottest frames are largest; `{default}` counts the
-errors of every plateau alike.
+The same comparison on the colder half of the temperatures alone (group `glass` of the learning curves).
+`{default}` counts the errors of every plateau alike.
+`{together}` counts those of all frames together, in which the errors of the hottest frames are largest.
 """
 OF_DELTA = """
 ## The choice of δ

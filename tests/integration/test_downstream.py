@@ -124,7 +124,8 @@ def test_finished_glass_is_not_made_again(tmp_path, monkeypatch):
     ]
     assert quenched == kinds and Stand.fits[:2] == [((0, 1), "residual_per_plateau_1"), ((1, 2), "random_1")]
     assert found[1] == {
-        "kind": "residual_per_plateau", "replica": 1, "frames": [0, 1], "temperatures_k": [300.0, 300.0], "exploded": None,
+        "kind": "residual_per_plateau", "replica": 1, "frames": [0, 1], "temperatures_k": [300.0, 300.0],
+        "exploded": None,
         "energy": -7.0, "rmse_energy_mev_per_atom": 1.0, "rmse_force_ev_per_angstrom": 0.1,
     }  # fmt: skip
     quenched.clear()
