@@ -191,7 +191,27 @@ def report(words):
     print(f"Report: {preview.write(config.read(path), path).resolve()}")
 
 
-COMMANDS = {"inspect": inspect, "init": init, "check": check, "run": run, "report": report, "verify": verify}
+def package(words):
+    """Pack a finished potential to publish it: model card, snippets, training frames, checksums, metadata, .zip."""
+    from gapglass.report import package as packing
+    from gapglass.study import config
+
+    parser = argparse.ArgumentParser(prog="gapglass package", description=package.__doc__)
+    parser.add_argument("study", metavar="STUDY.yaml")
+    parser.add_argument("--potential", default="optimal", choices=["optimal", "soap_only", "all_frames"])
+    given = parser.parse_args(words)
+    print(f"wrote {packing.write(config.read(given.study), given.potential)}; add authors and licence to it")
+
+
+COMMANDS = {
+    "inspect": inspect,
+    "init": init,
+    "check": check,
+    "run": run,
+    "report": report,
+    "verify": verify,
+    "package": package,
+}
 
 
 def main(words=None):

@@ -44,6 +44,7 @@ COMMANDS = {
     "make run CONFIG=my_study.yaml": True,
     "gapglass init trajectory.extxyz --output my_study.yaml": None,  # tests/integration/test_package.py, from a wheel
     "gapglass run my_study.yaml": None,
+    "gapglass package my_study.yaml": ".venv/bin/gapglass package my_study.yaml",
     ".venv/bin/gapglass init vasprun.xml --temperature 300 --output my_study.yaml": (
         ".venv/bin/gapglass init tests/data/readers/vasp/vasprun.xml --temperature 300 --output first.yaml"
     ),
