@@ -50,8 +50,6 @@ with its interval of 95 %; `>` marks a lower bound (the whole pool does not reac
 
 
 OF_DEFAULT = """
-## The default
-
 The default of `selection.strategy` is `{default}`. Strategies that lower the energy error on all sets below at every
 size but the smallest: {better}. The force errors of `{default}` are at most {force:.1f} % above those of the choice at
 random. Differences are from that choice at the same number of frames.
@@ -460,7 +458,7 @@ def main():
     arguments = parser.parse_args()
     better, force = always_better(arguments.results)
     of_default = OF_DEFAULT.format(default=DEFAULT, better=", ".join(better) or "none", force=force)
-    parts = [HEAD, of_default, lines(overview(arguments.results))]
+    parts = [HEAD, "## The default", textwrap.fill(of_default, WIDTH), lines(overview(arguments.results))]
     parts += [OF_COLDER.format(default=DEFAULT, together=TOGETHER), lines(colder(arguments.results)), OF_DELTA]
     kept = arguments.stability
     known = files.read_json(kept) if kept and kept.is_file() else {}
