@@ -52,7 +52,8 @@ with its interval of 95 %; `>` marks a lower bound (the whole pool does not reac
 OF_DEFAULT = """
 The default of `selection.strategy` is `{default}`. Strategies that lower the energy error on all sets below at every
 size but the smallest: {better}. The force errors of `{default}` are at most {force:.1f} % above those of the choice at
-random. Differences are from that choice at the same number of frames.
+random. Differences are from that choice at the same number of frames. For a glass, the colder frames count: the next
+section compares both choices by errors on them.
 """
 OF_COLDER = """
 ## The colder frames
