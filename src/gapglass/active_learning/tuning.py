@@ -24,6 +24,7 @@ PULL = 0.02
 # of a few frames do not tell them apart, and a stiffer fit invents less where there are no data (Breiman and others,
 # Classification and Regression Trees, 1984, take the simplest model within one standard error for this reason).
 ALIKE, STIFFER = 1.03, (10.0, 6.0, 4.0, 3.0, 2.0, 1.5)
+INSIDE, SAME = 1.1, 1e-3  # factor from a bound, and difference of the logarithm of an objective that rounding makes
 WORST = 1e3  # logarithm of the objective of a set whose equations cannot be solved
 
 
@@ -128,7 +129,7 @@ def tune(validation, settings, weights, available, cost=None, limit=None):
     best = min(outcomes, key=lambda outcome: outcome[0])
     _, number, point, search = best
     before = search.n_tried
-    chosen = search.stiffest(search.complete(point))
+    chosen = search.of_size(search.stiffest(search.complete(point)))
     n_tried += search.n_tried - before
     errors = search.errors(chosen)
     if not all(map(math.isfinite, errors)):
@@ -208,6 +209,23 @@ class _Search:
             if self.log_objective(stiffer) <= limit:
                 return stiffer
         return best
+
+    def of_size(self, best):
+        """Return a set with the same fit whose expected error of forces is the error of the cross-validation.
+
+        A factor that all energy scales and expected errors have in common changes no fit, so the search ends anywhere
+        along it, also on a bound. As far as the ranges allow, it is chosen so that the expected error means what its
+        name says; where it changes the errors, because a scale is given, the set stays as it is.
+        """
+        ranges = {name: bounds(self.settings[name]) for name in self.tuned if "choices" not in self.settings[name]}
+        lowest = max((INSIDE * low / best[name] for name, (low, _) in ranges.items()), default=1.0)
+        highest = min((high / INSIDE / best[name] for name, (_, high) in ranges.items()), default=1.0)
+        factor = self.errors(best)[1] / best["sigma_force"]
+        if not lowest <= highest or not math.isfinite(factor):
+            return best
+        factor = min(max(factor, lowest), highest)
+        scaled = {name: float(f"{factor * value:.4g}") if name in ranges else value for name, value in best.items()}
+        return scaled if abs(self.log_objective(scaled) - self.log_objective(best)) < SAME else best
 
     def minimise(self, start):
         """Return the best point found; ``start`` is that of another number of sparse points, or None."""

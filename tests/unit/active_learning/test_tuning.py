@@ -97,13 +97,30 @@ def test_of_sets_that_are_equally_good_the_middle_is_taken():
     class Valley(Bowl):
         def errors(self, h):
             shape = math.log10(h["delta"] / h["sigma_force"] / 10) ** 2
-            return math.exp(shape), math.exp(shape)
+            return math.exp(shape), 0.1 * math.exp(shape)
 
     tuned = tune(Valley(), {"sigma_energy": 0.001})
     h = tuned.hyperparameters
     assert h["delta"] / h["sigma_force"] == pytest.approx(10, rel=0.15)
     # The point of the valley that is closest to both middles, sqrt(0.5) and 0.1, is nearly that of one of them.
     assert 0.5 < h["delta"] < 1.5 and 0.05 < h["sigma_force"] < 0.15
+
+
+def test_expected_errors_have_the_size_of_the_errors_where_a_common_factor_changes_nothing():
+    """Only ratios matter here, and the cross-validation errs by 0.25 eV/Å."""
+
+    class OfRatios(Bowl):
+        def errors(self, h):
+            place = [h["delta"] / h["sigma_force"] / 6, h["sigma_energy"] / h["sigma_force"] / 0.02]
+            shape = sum(math.log10(of) ** 2 for of in place)
+            return 5 * math.exp(shape), 0.25 * math.exp(shape)
+
+    h = tune(OfRatios({})).hyperparameters
+    assert h["sigma_force"] == pytest.approx(0.25, rel=0.02)
+    assert h["delta"] / h["sigma_force"] == pytest.approx(6, rel=0.3)
+    # The range of delta ends before: as far as it allows, and not on its bound.
+    narrow = tune(OfRatios({}), {"delta": {"low": 0.05, "high": 0.8, "scale": "log"}}).hyperparameters
+    assert narrow["delta"] == pytest.approx(0.8 / 1.1, rel=0.01) and narrow["sigma_force"] < 0.2
 
 
 def test_weights_choose_between_energy_and_forces():
