@@ -36,12 +36,12 @@ from gapglass.base.errors import UserError
 from gapglass.frames import trajectory
 from gapglass.glass import dump, lammps, packing, stages, start, thermo
 from gapglass.glass.scratch import Scratch
-from gapglass.structure import analysis, experiment, replicas, wright
+from gapglass.structure import analysis, experiment, kinds, replicas, wright
 from gapglass.study import config, models
 from gapglass.study.paths import Study
 
 CURVE = "truth"  # name of the study's measured curve that this script makes
-KINDS = ("sq", "gr", "coordination", "angles", "closest")
+KINDS = kinds.TABLES
 POTENTIAL = 'pair_style vashishta\npair_coeff * * "{{ potential }}" {{ symbols | join(" ") }}\n'
 NO_LIMIT = 1e6  # K; the guards of a study are there for potentials that can fail
 

@@ -509,7 +509,7 @@ def test_a_glass_whose_atoms_came_too_close_is_analysed_and_marked(small, tmp_pa
         "1 of 1 glass models is not to be believed</b>, because atoms came too close:\nGAP (optimal), 48 atoms",
         f"<b>GAP (optimal), 48 atoms, replica 1</b> is not to be believed. Stage 1: {found['doubts'][0]['text'][:40]}",
         "<td>GAP (optimal), 48 atoms, not to be believed</td>",
-        "R_X, GAP (optimal), 48 atoms, not to be believed",
+        "This model is not to be believed.",
     ):
         assert text in page
     curve = folder / RESULTS / "structure/optimal_48_1/gr.csv"

@@ -88,6 +88,12 @@ checkpoint sample_frames:
         "../scripts/sample_frames.py"
 
 
+# Where no frame is labelled on demand, no job waits for a choice. As a checkpoint that is repeated, it would start the
+# fits after it before their input functions are asked again.
+if not study.labels_frames:
+    rules.sample_frames.rule.is_checkpoint = False
+
+
 rule choose_sparse_points:
     input:
         frames=at("frames/frames.extxyz"),

@@ -7,6 +7,7 @@ from gapglass.structure.displacements import COLUMNS as DISPLACEMENTS
 from gapglass.structure.displacements import mean_square_displacements
 
 WINDOWS = 8  # of each stage
+LEAST_FRAMES = 4  # of a stage that is described
 COLUMNS = ["stage", "window", "time_ps", "temperature_k", "enthalpy_ev_per_atom", "density_g_per_cm3"]
 
 
@@ -113,7 +114,7 @@ def of_cycle(stages, thermo, cutoffs, interval):
     windows, moved = [], []
     for stage, (steps, frames) in stages.items():
         of_stage = thermo[thermo["stage"] == stage]
-        if len(frames) < WINDOWS or of_stage.empty:
+        if len(frames) < LEAST_FRAMES or of_stage.empty:
             continue
         table = with_thermodynamics(coordination_of_stage(frames, cutoffs), of_stage, len(frames[0]))
         windows.append(table.assign(stage=stage))

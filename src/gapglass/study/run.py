@@ -83,8 +83,9 @@ def start(study, words):
     _hold_folder()
     arguments = command(study, words)
     if SNAKEMAKE_LOCKS.is_dir() and any(SNAKEMAKE_LOCKS.iterdir()):
-        unlock = command(study, ["--unlock", "--quiet", "all"])
-        subprocess.run(unlock, check=False)  # the run itself tells what is wrong
+        subprocess.run(
+            [*command(study, ["--unlock", "--quiet", "all"])], check=False
+        )  # the run itself tells what is wrong
     os.execv(arguments[0], arguments)
 
 
