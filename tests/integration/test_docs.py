@@ -41,7 +41,6 @@ COMMANDS = {
     "export LAMMPS_PLUGIN_PATH=$PWD/build/lammps": None,
     # conda's channels cannot be reached
     ".venv/bin/snakemake --software-deployment-method conda --configfile my_study.yaml": None,
-    "make run CONFIG=my_study.yaml": True,
     "gapglass init trajectory.extxyz --output my_study.yaml": None,  # tests/integration/test_package.py, from a wheel
     "gapglass run my_study.yaml": None,
     "gapglass package my_study.yaml": ".venv/bin/gapglass package my_study.yaml",
