@@ -48,6 +48,8 @@ ALLOWED = {
     "so nothing is pickled",
     "autoescape=False,  # LAMMPS input is no HTML",
     'yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=loader)',  # our own file, by a safe loader
+    "<script>{{ viewer | safe }}</script>",  # of the installed chemiscope
+    "const DATASETS = {{ datasets | safe }};",  # without a "<" (tests/unit/report/test_explorer.py)
     "os.execv(arguments[0], arguments)",  # Snakemake, by a list, in the place of `gapglass run`
 }
 SAMPLES = (

@@ -336,8 +336,8 @@ def test_learning_curves_enter_the_report(small, tmp_path):
     curves = folder / RESULTS / "learning_curves"
     results = pd.read_csv(curves / "results.csv", comment="#")
     whole = results[results["group"] == "all"]
-    # Six strategies, two sizes and two divisions, and the whole pool of each division.
-    assert len(whole) == 6 * 2 * 2 + 2 and (results["rmse_energy_mev_per_atom"] > 0).all()
+    # Seven strategies, two sizes and two divisions, and the whole pool of each division.
+    assert len(whole) == 7 * 2 * 2 + 2 and (results["rmse_energy_mev_per_atom"] > 0).all()
     read = whole.set_index(["strategy", "n_train", "draw"])["labels_read"]
     assert read["random", 8, 1] == read["variance", 8, 1] == 8 and read["clusters", 8, 1] == 59
     assert 16 < read["residual", 16, 1] < 59
