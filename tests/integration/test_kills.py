@@ -52,16 +52,6 @@ def readable(folder):
             assert not records._broken(path), path
 
 
-def test_snakemake_killed_in_three_stages(study, finished):
-    """The quick form of the next test, with a kill in the import, in a fit and in a stage of the quench."""
-    for log in ("import_frames.log", "compute_rows/optimal_01_1_1_1_1.log", "compute_rows/optimal_01_1_1_2_1.log"):
-        kill_when(study, f"logs/{log}")
-        readable(study)
-    assert (study / RESULTS / "potentials/optimal/iteration_01/round_1/decision.json").exists()
-    assert not (study / RESULTS / "potentials/optimal/gap.xml").exists()
-    resume_after_a_kill_in_stage_2(study, finished)
-
-
 def resume_after_a_kill_in_stage_2(study, finished, *others):
     """Kill a run in stage 2 of the quench, then where each log of ``others`` begins; compare the final numbers."""
     kill_when(study, "glass/optimal/48/1/stage_2/.running-*/log.lammps")
