@@ -264,8 +264,8 @@ class FrameEquations:
             ``energy`` and ``force`` in the objective, the weighted geometric mean of their errors.
         groups : numpy.ndarray of int, shape (n,), optional
             Group of every frame. The objective is then the geometric mean over the groups, each with the weight of its
-            number of frames, so that a fall by one per cent counts alike where errors are small and where
-            they are large.
+            number of frames, so that a fall by one per cent counts alike where errors are small and
+            where they are large.
 
         Returns
         -------

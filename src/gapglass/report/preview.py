@@ -17,11 +17,11 @@ from gapglass.glass.stages import join_thermo
 from gapglass.report import catalogue, costs, explorer, page, reading
 from gapglass.report import tables as of_paper
 from gapglass.report.figures import clusters, comparisons, glass, potentials, style
+from gapglass.structure.kinds import TABLES
 from gapglass.study import models
 from gapglass.study.paths import LOOPS, Study
 
 SO_FAR, EXPLORER_SO_FAR = "report-so-far.html", "explorer-so-far.html"
-KINDS = ("sq", "gr", "coordination", "angles", "closest", "rings", "network")  # tables of a structure
 
 
 def write(settings, study_file):
@@ -169,7 +169,7 @@ def _there(paths):
 
 def _has_reference(study):
     """Return whether the structure of the reference is there, without which there is nothing to compare."""
-    return all(Path(study.at(f"structure/reference/{kind}.csv")).exists() for kind in KINDS)
+    return all(Path(study.at(f"structure/reference/{kind}.csv")).exists() for kind in TABLES)
 
 
 def draw(study, folder):
@@ -286,7 +286,7 @@ def _structure(study):
     measured = [*study.experiment_files("sq.csv"), *study.experiment_files("gr.csv")]
     if not _has_reference(study) or len(_there(measured)) < len(measured):
         return
-    paths = {kind: study.structure_files(f"{kind}.csv", experiments=kind in ("sq", "gr")) for kind in KINDS}
+    paths = {kind: study.structure_files(f"{kind}.csv", experiments=kind in ("sq", "gr")) for kind in TABLES}
     names = {figure.name for figure in catalogue.listed(study.config)}
     if not all(Path(path).exists() for of_kind in paths.values() for path in of_kind):
         names &= {figure.name for figure in (*catalogue.LOCAL_ORDER, catalogue.RINGS, catalogue.NETWORK)}

@@ -83,9 +83,8 @@ def start(study, words):
     _hold_folder()
     arguments = command(study, words)
     if SNAKEMAKE_LOCKS.is_dir() and any(SNAKEMAKE_LOCKS.iterdir()):
-        subprocess.run(
-            [*command(study, ["--unlock", "--quiet", "all"])], check=False
-        )  # the run itself tells what is wrong
+        # The run itself tells what is wrong.
+        subprocess.run([*command(study, ["--unlock", "--quiet", "all"])], check=False)
     os.execv(arguments[0], arguments)
 
 
