@@ -24,7 +24,7 @@ from gapglass.base.seeds import derive
 from gapglass.glass import lammps, packing
 
 SEED = 1990
-TIMESTEP = 1.0  # fs
+TIMESTEP = 2.0  # fs, a fifteenth of the period of the fastest vibration, the stretching of Si-O
 SPECIES = ["O", "Si"]  # in the order of the types of LAMMPS
 GLASS = {"composition": {"Si": 1, "O": 2}, "density": 2.2, "closest_fraction": 0.5}
 CLOSEST = {"O-O": 2.2, "O-Si": 1.5, "Si-Si": 2.7}  # Å, the aim of the push-off
@@ -32,10 +32,10 @@ CLOSEST = {"O-O": 2.2, "O-Si": 1.5, "Si-Si": 2.7}  # Å, the aim of the push-off
 # Name -> atoms, frames, steps between two frames, temperatures (K) of the plateaus, steps of the ramp and of the rest
 # before each plateau.
 SHAPES = {
-    "sio2-48": (48, 20000, 20, (5000, 4000, 3000, 2000, 1000, 300), 10000),
-    "sio2-240": (240, 937, 50, (4000, 3000, 2000, 1000, 300), 5000),
-    "sio2-480": (480, 1200, 50, (4000, 3000, 2000, 1000, 300), 5000),
-    "sio2-cristobalite": (48, 45, 100, (1000, 650, 300), 5000),
+    "sio2-48": (48, 20000, 10, (5000, 4000, 3000, 2000, 1000, 300), 5000),
+    "sio2-240": (240, 937, 25, (4000, 3000, 2000, 1000, 300), 2500),
+    "sio2-480": (480, 1200, 25, (4000, 3000, 2000, 1000, 300), 2500),
+    "sio2-cristobalite": (48, 45, 50, (1000, 650, 300), 2500),
 }
 
 HEAD = """units metal

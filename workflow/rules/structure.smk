@@ -13,7 +13,8 @@ rule analyse_reference:
     priority: 1
     conda:
         "../../envs/gapglass.yaml"
-    threads: 2
+    # One core, so that it runs beside the descriptors of the last block and nothing waits for it.
+    threads: 1
     resources:
         **asking(lambda wildcards, input: resources.of_frames(input.frames, 1e-3)),
     params:
