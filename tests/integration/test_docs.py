@@ -124,11 +124,42 @@ def test_command_works(command, user):
     assert done.returncode == 0, f"{text}\n{(done.stdout + done.stderr)[-3000:]}"
 
 
+def anchors(page):
+    """Return the anchors of a page's headings, as GitHub makes them: letters in lower case, digits, hyphens."""
+    found = []
+    for heading in re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), flags=re.M
+    ):
+        text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+        repeats = sum(re.fullmatch(rf"{re.escape(anchor)}(-\d+)?", other) is not None for other in found)
+        found.append(f"{anchor}-{repeats}" if repeats else anchor)
+    return found
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", page.read_text()):
         if not target.startswith("http"):
-            assert (page.parent / target).exists(), target
+            found = page.parent / target if target else page
+            assert found.exists(), target
+            assert not anchor or anchor in anchors(found), f"{target}#{anchor}"
+
+
+def test_pages_that_other_files_name_exist():
+    """The schema, comments, messages and tests name pages by their path from the root."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    made_later = {"docs/evidence-glass.md"}  # by benchmarks/generate_evidence_glass.py, when its glasses are finished
+    named = 0
+    for name in listed:
+        path = ROOT / name
+        if path.suffix in (".xz", ".gz", ".png") or not path.is_file():
+            continue
+        for page, anchor in re.findall(r"(?<![\w/.])(docs/[\w./-]+\.(?:md|ipynb))(?:#([\w-]+))?", path.read_text()):
+            named += 1
+            assert page in made_later or (ROOT / page).exists(), f"{name} names {page}"
+            assert not anchor or anchor in anchors(ROOT / page), f"{name} names {page}#{anchor}"
+    assert named > 40
 
 
 def test_every_page_is_in_the_index():
