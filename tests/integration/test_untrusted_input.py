@@ -456,6 +456,8 @@ def report_files(folder):
             weighted_sigma_energy_mev_per_atom=[1.0],
             n_singletons=[0],
             coulomb_share=[0.99],
+            difference_mev_per_atom=[0.0],
+            difference_error_mev_per_atom=[0.0],
             converged=[True],
         ),
         "potentials": [document("potentials/optimal/summary.json", **potential, agreement=agreement)],

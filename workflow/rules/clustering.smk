@@ -38,6 +38,7 @@ rule choose_delta:
     input:
         summaries=study.delta_files("summary.json"),
         labels=study.delta_files("labels.csv"),
+        table=at("frames/table.csv"),
     output:
         table=at("clusters/delta.csv"),
         best=at("clusters/best.json"),

@@ -82,6 +82,9 @@ def deltas(table):
             "clusters": int(row["n_clusters"]),
             "mean spread (meV/atom)": number(row["mean_sigma_energy_mev_per_atom"], 1),
             "weighted by size (meV/atom)": number(row["weighted_sigma_energy_mev_per_atom"], 1),
+            "above the chosen (meV/atom)": with_error(
+                row["difference_mev_per_atom"], row["difference_error_mev_per_atom"], 1
+            ),
             "single-frame clusters": int(row["n_singletons"]),
             "share of the Coulomb kernel": f"{100 * row['coulomb_share']:.0f} %",
             "d_tol met": "yes" if row["converged"] else "no, cap taken",
