@@ -192,10 +192,11 @@ def small(finished, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def replicated(small, tmp_path_factory):
-    """The same with a second replica of the glass model."""
+    """The same with a second replica of the glass model, and vibrations of both."""
     folder = copy_finished(small, tmp_path_factory.mktemp("replicated") / "study")
-    change(folder, {"glass": {"replicas": 2}})
-    assert "Fitting" not in snakemake(folder)
+    change(folder, {"glass": {"replicas": 2, "vibrations": {"time": 0.2, "interval": 1, "resolution": 20}}})
+    output = snakemake(folder)
+    assert "Fitting" not in output and output.count("Melt-quench of 48 atoms, stage") == 3
     return folder
 
 

@@ -49,6 +49,8 @@ def run_stage(folder, start, potential, stage=STAGE, settings=SETTINGS, number=1
         "outcome": folder / "outcome.json",
         "log": folder / "log",
     }
+    if "velocity_interval" in stage:
+        outputs["velocities"] = folder / "velocities.dump"
     options = {"known": KNOWN, "seed": 11, **options}
     stages.run_stage(stage, number, settings, start, outputs, potential=potential, plugin=plugin, **options)
     return outputs

@@ -14,6 +14,7 @@ from conftest import ROOT
 from tiny_study import RESULTS, change, copy_finished, copy_project, numbers, snakemake
 
 from gapglass.active_learning.loop import FACTORS
+from gapglass.base import files
 from gapglass.frames import store
 from gapglass.report import catalogue
 from gapglass.report.settings import settings_of
@@ -274,6 +275,24 @@ def test_replicas_are_averaged_with_error_bars(replicated):
     assert (
         result["r_x_percent"] > 0 and len(set(result["r_x_percent_replicas"])) == 2 and result["r_x_percent_error"] > 0
     )
+
+
+def test_vibrations_of_both_replicas(replicated):
+    structure = replicated / RESULTS / "structure"
+    each = [files.read_table(structure / f"optimal_48_{n}/vibrations.csv") for n in (1, 2)]
+    mean = files.read_table(structure / "optimal_48/vibrations.csv")
+    for name in ("vdos_per_thz", "vdos_Te_per_thz"):
+        np.testing.assert_allclose(mean[name], (each[0][name] + each[1][name]) / 2)
+        np.testing.assert_allclose(mean[f"{name}_error"], np.abs(each[0][name] - each[1][name]) / 2, atol=1e-9)
+    assert np.trapezoid(mean["vdos_per_thz"], mean["frequency_thz"]) == pytest.approx(3, rel=1e-6)
+    # Te is heavier than O and vibrates more slowly.
+    weighted = [(mean["frequency_thz"] * mean[f"vdos_{name}_per_thz"]).sum() for name in ("Te", "O")]
+    shares = [mean[f"vdos_{name}_per_thz"].sum() for name in ("Te", "O")]
+    assert weighted[0] / shares[0] < weighted[1] / shares[1]
+    page = (replicated / RESULTS / "report.html").read_text()
+    assert 'id="figure-vibrations"' in page and "reference: no vibrations (its frames are not at known" in page
+    thermo = files.read_table(replicated / RESULTS / "glass/optimal/48/1/vibrations/thermo.csv")
+    assert np.ptp(thermo["total_energy_ev"]) < 0.05 * np.ptp(thermo["potential_energy_ev"])
 
 
 def test_second_run_does_nothing(finished):

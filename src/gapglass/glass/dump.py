@@ -72,3 +72,29 @@ def _texts(stream):
         if len(body) < int(head[3]) or not body[-1].endswith("\n"):
             return
         yield "".join(head + body)
+
+
+def read_velocities(path):
+    """Read the velocities of a LAMMPS dump.
+
+    Parameters
+    ----------
+    path : path-like
+        Text dump with the columns id, type, vx, vy and vz, sorted by id, of one number of atoms.
+
+    Returns
+    -------
+    steps : numpy.ndarray of int, shape (n_frames,)
+    types : numpy.ndarray of int, shape (n_atoms,)
+    velocities : numpy.ndarray of float32, shape (n_frames, n_atoms, 3)
+        In the unit of the dump.
+    """
+    steps, found, types = [], [], None
+    with Path(path).open() as stream:
+        for text in _texts(stream):
+            head = text.split("\n", 9)
+            numbers = np.fromstring(head[9], sep=" ").reshape(-1, 5)
+            steps.append(int(head[1]))
+            types = numbers[:, 1].astype(int)
+            found.append(numbers[:, 2:].astype(np.float32))
+    return np.array(steps), types, np.array(found)

@@ -25,7 +25,13 @@ from gapglass.potential.gap_xml import potential_cutoff
 
 log = logging.getLogger("gapglass")
 
-FILES = {"trajectory": "trajectory.lammpstrj", "log": "log.lammps", "restart": "final.restart"}  # LAMMPS' own names
+# LAMMPS' own names. Only a run whose vibrations are analysed saves velocities.
+FILES = {
+    "trajectory": "trajectory.lammpstrj",
+    "log": "log.lammps",
+    "restart": "final.restart",
+    "velocities": "velocities.lammpstrj",
+}
 
 
 def steps_of(stage, timestep):
@@ -135,6 +141,7 @@ def stage_values(stage, settings, *, title, restart, velocity_seed, max_temperat
         "max_temperature": max_temperature,
         "thermo_every": max(1, min(20, n_steps // 20)),
         "dump_every": max(1, round(settings["sample_interval"] / step)),
+        "velocities_every": max(1, round(stage["velocity_interval"] / step)) if "velocity_interval" in stage else 0,
         "recent_every": max(1, round(explosion.RECENT_INTERVAL / step)),
         "n_recent": explosion.N_RECENT,
         "n_steps": n_steps,
@@ -201,7 +208,7 @@ def run_stage(
     Parameters
     ----------
     stage : dict
-        Item of ``glass.cycle``.
+        Item of ``glass.cycle``, or ``vibrations.stage``.
     number : int
         From 1.
     settings : dict
@@ -209,9 +216,10 @@ def run_stage(
     start : path-like
         For the first stage the packed data file, for the others the restart of the previous stage.
     outputs : dict
-        Paths ``restart``, ``thermo`` (CSV), ``trajectory`` (LAMMPS dump), ``outcome`` (JSON), ``log``. After an
-        explosion, thermo and trajectory end with it, and restart is a line of text. If an earlier stage exploded,
-        thermo has no rows, and trajectory and log are lines of text too.
+        Paths ``restart``, ``thermo`` (CSV), ``trajectory`` (LAMMPS dump), ``outcome`` (JSON), ``log``, and
+        ``velocities`` (LAMMPS dump) of a stage with a ``velocity_interval``; ``restart`` may be absent. After an
+        explosion, thermo and trajectory end with it, and restart and velocities are a line of text. If an earlier
+        stage exploded, thermo has no rows, and trajectory and log are lines of text too.
     potential : path-like
         gap.xml.
     plugin : path-like or None
@@ -242,7 +250,7 @@ def run_stage(
     if earlier["exploded"]:
         clear(Path(outputs["outcome"]).parent)
         log.info("%s is not run: the quench exploded in %s", name, explosion.place(earlier))
-        for key in FILES:
+        for key in FILES.keys() & outputs.keys():
             explosion.write_not_made(outputs[key], earlier)
         return _write_results(outputs, thermo_table([], number, timestep), earlier)
     first = number == 1
@@ -310,8 +318,8 @@ def _run_lammps(text, name, stage, settings, start, start_name, outputs):
             timestep=timestep,
             what=name,
         )
-        for key, made in FILES.items():
-            _copy(scratch / made, outputs[key])
+        for key in FILES.keys() & outputs.keys():
+            _copy(scratch / FILES[key], outputs[key])
     return rows
 
 
@@ -329,9 +337,9 @@ def _keep_explosion(error, name, number, settings, outputs, guards):
     outcome = explosion.outcome(error, number, settings, failed, guards)
     notice("%s EXPLODED %s: %s", name, explosion.when(outcome), outcome["message"])
     notice("the study goes on without this model; %s", explosion.frames_kept(outcome))
-    for key, made in FILES.items():
-        if key != "restart" and (failed / made).exists():
-            _copy(failed / made, outputs[key])
+    for key in FILES.keys() & outputs.keys():
+        if key not in ("restart", "velocities") and (failed / FILES[key]).exists():
+            _copy(failed / FILES[key], outputs[key])
         else:
             explosion.write_not_made(outputs[key], outcome)
     return outcome

@@ -86,6 +86,7 @@ LOCAL_ORDER = (
 )
 RINGS = Figure("rings", "", "plot_structure", "rings", "Structure")
 NETWORK = Figure("network", "", "plot_structure", "network", "Structure")
+VIBRATIONS = Figure("vibrations", "", "plot_vibrations", "vibrations", "Glass")
 SIZES = (
     Figure("structure_factor_sizes", "Figure S8", "plot_structure", "structure_factor", "Structure"),
     Figure("partial_structure_factors_sizes", "Figure S9", "plot_structure", "structure_factor", "Structure"),
@@ -135,7 +136,10 @@ def listed(config):
     figures += POTENTIALS[2:]
     if len(variants) > 1:
         figures.append(ERRORS_BY_TEMPERATURE)
-    figures += [*GLASS, *STRUCTURE]
+    figures += GLASS
+    if config["glass"]["vibrations"]:
+        figures.append(VIBRATIONS)
+    figures += STRUCTURE
     if config["structure"]["coordination_cutoffs"]:
         figures += LOCAL_ORDER
     if config["structure"]["network"]["formers"]:

@@ -167,19 +167,21 @@ def outside(found):
     return lines
 
 
-def without_structure(paths):
+def without_structure(paths, what="structure"):
     """Return a line for each model that has no structure, or not of all its replicas, with the reason.
 
     Parameters
     ----------
     paths : list of path-like
-        structure/{model}/gr.csv.
+        structure/{model}/gr.csv, or another table of every model.
+    what : str
+        What a table without rows lacks.
     """
     lines = []
     for path in paths:
         model, reason = model_label(Path(path).parent.name), absence.absence(path)
         if reason is not None:
-            lines.append(f"{model}: no structure ({reason})")
+            lines.append(f"{model}: no {what} ({reason})")
             continue
         left_out = [
             line.removeprefix(replicas.LEFT_OUT) for line in read_header(path) if line.startswith(replicas.LEFT_OUT)

@@ -168,6 +168,7 @@ def _glass(settings, files):
         "what_helps_doubts": closeness.REMEDY,
         "n_models": len(outcomes),
         "outside": findings.outside(outside.of_models(outcomes)),
+        "without_vibrations": findings.without_structure(files.get("vibrations", []), "vibrations"),
     }
 
 

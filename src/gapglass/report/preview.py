@@ -16,7 +16,7 @@ from gapglass.glass import closeness, explosion
 from gapglass.glass.stages import join_thermo
 from gapglass.report import catalogue, costs, explorer, page, reading
 from gapglass.report import tables as of_paper
-from gapglass.report.figures import clusters, comparisons, glass, potentials, style
+from gapglass.report.figures import clusters, comparisons, glass, potentials, style, vibrations
 from gapglass.structure.kinds import TABLES
 from gapglass.study import models
 from gapglass.study.paths import LOOPS, Study
@@ -181,7 +181,7 @@ def draw(study, folder):
     folder : pathlib.Path
         Gets {name}.png and {name}.dark.png.
     """
-    for drawn in (_clusters, _potentials, _glass, _structure):
+    for drawn in (_clusters, _potentials, _glass, _vibrations, _structure):
         for name, figure in drawn(study):
             style.save(figure, [folder / f"{name}.png", folder / f"{name}.{style.DARK}"], name)
 
@@ -279,6 +279,13 @@ def _glass(study):
             "melt_quench",
             glass.melt_quench(found, explosion.of_models(outcomes), closeness.doubts_of_models(outcomes)),
         )
+
+
+def _vibrations(study):
+    """Yield the figure of the vibrations, of the models that have them."""
+    found = reading.present(_there(study.vibrations_files()))
+    if found:
+        yield "vibrations", vibrations.vibrations(found)
 
 
 def _structure(study):

@@ -13,7 +13,7 @@ LEFT_OUT = "left out: "
 KEYS = {"centre": ["centre", "neighbour"], "pair": ["pair"], "quantity": ["quantity", "species", "n"]}
 
 
-def average_replicas(paths, kind, target, q_bin):
+def average_replicas(paths, kind, target, q_bin=None):
     """Write the mean of one kind of table over those replicas that have a structure.
 
     Parameters
@@ -21,11 +21,11 @@ def average_replicas(paths, kind, target, q_bin):
     paths : list of path-like
         structure/{potential}_{atoms}_{replica}/{kind}.csv.
     kind : str
-        One of ``kinds.TABLES``.
+        One of ``kinds.TABLES``, or "vibrations".
     target : path-like
         Its head names the replicas that are left out. If none is left, the table is that of ``write_empty_table``.
-    q_bin : float
-        ``structure.q_bin``, 1/Å.
+    q_bin : float, optional
+        ``structure.q_bin``, 1/Å, needed for sq.
     """
     present = read_present(paths)
     left_out = [

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from gapglass.base.versions import versions
+from gapglass.glass import vibrations
 from gapglass.glass.quip_plugin import SOURCE
 from gapglass.potential.hyperparameters import GEOMETRY, bounds
 from gapglass.selection.kinds import BY_MODEL
@@ -27,6 +28,7 @@ NOT_OF_A_STAGE = (
     "cycle",
     "density",
     "start",
+    "vibrations",
     *OF_THE_JUDGEMENT,
 )
 # Keys of section ``structure`` that the analysis of a model does not read. Another experiment or another range of R_X
@@ -410,6 +412,15 @@ class Study:
         """Return the settings that every stage depends on; a stage takes its temperature and time separately."""
         return {key: value for key, value in self.config["glass"].items() if key not in NOT_OF_A_STAGE}
 
+    def vibrations_stage(self):
+        """Return the run at constant energy after the cycle, see ``vibrations.stage``, None where there is none."""
+        settings = self.config["glass"]["vibrations"]
+        return vibrations.stage(self.config["glass"]["cycle"], settings) if settings else None
+
+    def vibrations_files(self):
+        """Return the vibrations of the reference and of every glass model, nothing where they are not asked for."""
+        return self.structure_files("vibrations.csv") if self.config["glass"]["vibrations"] else []
+
     def takes_reference_density(self, stage):
         """Return whether a stage brings the cell to the density of the reference frames."""
         return self.config["glass"]["cycle"][stage - 1]["density"] == "reference"
@@ -526,6 +537,7 @@ class Study:
             "thermo": self.glass_files("thermo.csv"),
             "outcomes": self.glass_files("outcome.json"),
             "gr": self.structure_files("gr.csv"),
+            "vibrations": self.vibrations_files(),
             "speed": self.glass_files("speed.json"),
             "labels": self.label_status(),
         }

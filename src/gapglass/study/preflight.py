@@ -18,7 +18,7 @@ from gapglass.labels import places
 from gapglass.study.config import read
 from gapglass.study.inputs import check_files, check_start
 
-LAMMPS_RULES = {"check_lammps", "check_pair_style", "pack_atoms", "estimate_speed", "run_stage"}
+LAMMPS_RULES = {"check_lammps", "check_pair_style", "pack_atoms", "estimate_speed", "run_stage", "run_vibrations"}
 
 
 def check_folder(path):

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from ase import units
 from quenching import SETTINGS, SHORT, SPECIES, STAGE, outcome, run_stage
 
 from gapglass.base.errors import UserError
-from gapglass.glass import packing, stages
-from gapglass.glass.dump import read_dump
+from gapglass.glass import packing, stages, vibrations
+from gapglass.glass.dump import read_dump, read_velocities
 from gapglass.glass.speed import estimate
 
 pytestmark = pytest.mark.xdist_group("lammps")  # these tests take both cores
@@ -70,6 +71,28 @@ def test_leftovers_of_a_killed_run_are_cleared(quench, second):
 def test_first_stage_begins_at_its_density_and_keeps_it(quench):
     thermo = pd.read_csv(quench["thermo"])
     np.testing.assert_allclose(thermo["density_g_per_cm3"], 5.5, rtol=1e-6)
+
+
+def test_velocities_of_a_run_at_constant_energy(tmp_path, quench, fitted):
+    """The velocities have the kinetic energy that LAMMPS states, and no thermostat changes the energy."""
+    stage = vibrations.stage([STAGE], {"time": 0.02, "interval": 2.0})
+    outputs = run_stage(tmp_path / "nve", quench["restart"], fitted[0], stage, number=4)
+    thermo = pd.read_csv(outputs["thermo"]).set_index("step")
+    assert np.ptp(thermo["total_energy_ev"]) < 0.02 * np.ptp(thermo["potential_energy_ev"])
+    steps, types, velocities = read_velocities(outputs["velocities"])
+    assert steps.tolist() == list(range(0, 21, 2)) and velocities.shape == (11, 48, 3)
+    masses = np.array([15.999, 127.60])[types - 1]
+    for step, speeds in zip(steps, velocities, strict=True):
+        kinetic = 0.5 * (masses[:, None] * (speeds / 1000 / units.fs) ** 2).sum()  # Å/ps
+        expected = thermo.loc[step, "total_energy_ev"] - thermo.loc[step, "potential_energy_ev"]
+        assert kinetic == pytest.approx(expected, rel=1e-4)
+
+
+def test_no_vibrations_after_an_explosion(tmp_path, quench, fitted):
+    stage = vibrations.stage([STAGE], {"time": 0.02, "interval": 2.0})
+    earlier = {"exploded": True, "stage": 2, "step": 7, "time_ps": 0.007}
+    outputs = run_stage(tmp_path / "none", quench["restart"], fitted[0], stage, number=4, earlier=earlier)
+    assert outputs["velocities"].read_text().startswith("Not made: the quench exploded in stage 2 at step 7")
 
 
 def test_npt_begins_at_its_density_and_changes_the_cell(pressed):

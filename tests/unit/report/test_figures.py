@@ -7,7 +7,17 @@ import pytest
 from conftest import ROOT
 
 from gapglass.report import catalogue, page
-from gapglass.report.figures import clusters, dark, glass, learning_curves, potentials, quench, structure, style
+from gapglass.report.figures import (
+    clusters,
+    dark,
+    glass,
+    learning_curves,
+    potentials,
+    quench,
+    structure,
+    style,
+    vibrations,
+)
 from gapglass.study import config
 from gapglass.study.models import main_potential
 
@@ -32,6 +42,7 @@ def test_list_follows_the_configuration():
     assert {"rings", "network"} <= set(names(settings))
     settings["structure"]["network"]["bridges"] = []
     assert "rings" in names(settings) and "network" not in names(settings)
+    assert "vibrations" not in names(settings)
     settings["potential"]["variants"] = ["all_frames"]
     assert "active_learning" not in names(settings) and main_potential(settings) == "all_frames"
     settings["learning_curves"]["strategies"] = ["clusters_equal"]
@@ -61,6 +72,7 @@ def test_captions_state_the_settings(name):
 
 def test_every_caption_is_used():
     settings = config.read(ROOT / "config/config.yaml")
+    settings["glass"]["vibrations"] = {"time": 10.0, "interval": 2.0, "resolution": 0.5}
     used = {figure.caption for figure in (*catalogue.listed(settings), *catalogue.learning(settings))}
     assert used == {path.stem for path in (ROOT / "src/gapglass/report/captions").glob("*.rst")}
 
@@ -399,3 +411,21 @@ def test_quench_shows_replicas_and_the_reference_at_plateaus_only():
     figure, table = quench.quench({"optimal_48_1": windows(0.0)[:0]}, plateaus, {})
     assert table["model"].tolist() == ["reference"]
     plt.close(figure)
+
+
+def test_vibrations_have_a_panel_for_the_total_and_each_element():
+    frequency = np.linspace(0, 50, 101)
+    shape = np.exp(-(((frequency - 20) / 4) ** 2))
+    table = pd.DataFrame({
+        "frequency_thz": frequency, "frequency_inverse_cm": 33.356 * frequency, "energy_mev": 4.1357 * frequency,
+        "vdos_per_thz": shape, "vdos_per_thz_error": 0.1 * shape,
+        "vdos_O_per_thz": 0.7 * shape, "vdos_O_per_thz_error": 0.1 * shape,
+    })  # fmt: skip
+    figure, numbers = vibrations.vibrations({"reference": table, "optimal_48": table})
+    drawn = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in drawn] == ["total", "O"]
+    assert all(len(drawn_lines(axes)) == 2 for axes in drawn) and 25 < drawn[0].get_xlim()[1] < 40
+    assert numbers.groupby("model").size().to_dict() == {"reference": 101, "optimal_48": 101}
+    figure, numbers = vibrations.vibrations({})
+    assert numbers.empty and "model" in numbers
+    plt.close("all")

@@ -13,6 +13,14 @@ def stage_cost(wildcards, input):
     return resources.run_stage(int(wildcards.atoms), stage, config["glass"], speed)
 
 
+def vibrations_cost(wildcards, input):
+    """Return memory and time of the run at constant energy after the cycle."""
+    speed = f"{glass_folder(wildcards)}/speed.json"
+    return resources.run_stage(
+        int(wildcards.atoms), study.vibrations_stage(), config["glass"], speed
+    )
+
+
 def density_temperature(wildcards):
     """Return the temperature (K) of the reference frames for a stage at their density, else None."""
     return (

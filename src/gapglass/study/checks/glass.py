@@ -7,9 +7,11 @@ from ase.data import atomic_masses, atomic_numbers
 
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.glass.lammps import MOST_STEPS
+from gapglass.structure.vibrations import segment_time
 
 # Keys without a default, with an example of each.
 EXAMPLES = {"composition": "{Te: 1, O: 2}", "density": "5.6", "cycle": "[{temperature: 300, time: 5}]"}
+FEWEST_SEGMENTS = 2  # of the spectrum of velocities, without overlap
 # A stage at constant pressure changes the cell. These factors leave the analysis to decide near the limit.
 CUTOFF_MARGIN = 1.1
 Q_MARGIN = 0.9
@@ -35,6 +37,7 @@ def problems(config):
     yield from _replica_problems(glass, config["potential"]["variants"])
     yield from _cycle_problems(glass)
     yield from _sampling_problems(glass, config["structure"]["discard_fraction"])
+    yield from _vibrations_problems(glass)
     yield from _launcher_problems(glass)
 
 
@@ -101,6 +104,29 @@ def _sampling_problems(glass, discard_fraction):
         yield (
             f"`glass.sample_interval` is {interval} fs; the last stage of {last['time']} ps would leave no frame to "
             "analyse; lower it or lengthen the stage"
+        )
+
+
+def _vibrations_problems(glass):
+    """Yield an interval of ``glass.vibrations`` below the time step, and a run too short for its resolution."""
+    settings = glass["vibrations"]
+    if not settings:
+        return
+    if settings["interval"] < glass["timestep"]:
+        yield (
+            f"`glass.vibrations.interval` is {settings['interval']} fs, shorter than glass.timestep "
+            f"({glass['timestep']} fs); raise it"
+        )
+    limit, least = 500 / settings["interval"], FEWEST_SEGMENTS * segment_time(settings["resolution"])
+    if settings["resolution"] > limit / 4:
+        yield (
+            f"`glass.vibrations.resolution` is {settings['resolution']} THz, and velocities every "
+            f"{settings['interval']} fs resolve frequencies below {limit:g} THz; lower one of them"
+        )
+    elif settings["time"] < least:
+        yield (
+            f"`glass.vibrations.time` is {settings['time']} ps; a resolution of {settings['resolution']} THz needs at "
+            f"least {least:.3g} ps; lengthen the run or raise the resolution"
         )
 
 
