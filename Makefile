@@ -8,7 +8,7 @@ BIN := .venv/bin
 override CONFIG := $(value CONFIG)
 export CONFIG
 
-.PHONY: run report inspect test test-long benchmark setup lint docs lock clean
+.PHONY: run report inspect test test-long benchmark setup lint docs site lock clean
 
 run: setup
 	@$(BIN)/gapglass run "$$CONFIG" $(ARGS)
@@ -72,9 +72,21 @@ lint: setup
 docs: setup
 	$(BIN)/python tools/documents.py
 
-# requirements.lock from requirements.in; needs pip-tools (pipx install pip-tools).
+# The documentation as web pages in build/site, built without a network by packages of its own; a warning is an error.
+site: .venv-site/.packages
+	.venv-site/bin/sphinx-build -q -W --keep-going -E -c docs -d build/site.doctrees $(ARGS) . build/site
+	@echo "The first page is build/site/index.html"
+
+.venv-site/.packages: docs/requirements.lock
+	@$(PYTHON) -m venv --clear .venv-site
+	@.venv-site/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# Each lock from the .in file beside it; needs pip-tools (pipx install pip-tools).
+LOCK := pip-compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe
 lock:
-	pip-compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe requirements.in --output-file requirements.lock
+	$(LOCK) requirements.in --output-file requirements.lock
+	$(LOCK) docs/requirements.in --output-file docs/requirements.lock
 
 clean:
 	rm -rf results .snakemake build

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from docutils.utils.math.latex2mathml import tex2mathml
 
 from gapglass.study import config, schema
 
@@ -144,6 +145,41 @@ def test_links_lead_somewhere(page):
             found = page.parent / target if target else page
             assert found.exists(), target
             assert not anchor or anchor in anchors(found), f"{target}#{anchor}"
+
+
+def test_equations_are_in_the_latex_that_the_site_understands():
+    """GitHub draws them by itself; `make site` turns them into MathML, and stops at an unknown command."""
+    equations = [text for _, text in blocks("math")]
+    for page in PAGES:
+        text = re.sub(r"^ *```.*?^ *```|^    .*?$|`[^`]+`", "", page.read_text(), flags=re.M | re.S)
+        for line in text.splitlines():
+            parts = line.split("$")
+            assert len(parts) % 2, f"{page}: an equation begins in this line or ends in it: {line}"
+            # GitHub takes a backslash before a sign for an escape of Markdown.
+            assert not any(re.search(r"\\[^A-Za-z]", equation) for equation in parts[1::2]), f"{page}: {line}"
+            equations += parts[1::2]
+    assert len(equations) > 60
+    for equation in equations:
+        assert "<math" in tex2mathml(equation, as_block=True)
+
+
+def test_keys_that_pages_name_are_in_the_schema():
+    properties = schema.load_schema()["properties"]
+    named = set()
+    for page in [
+        page for page in PAGES if page.name not in ("CHANGELOG.md", "bad-input.md", "status.md")
+    ]:  # old, wrong and future keys
+        text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.M | re.S)
+        for key in re.findall(r"`([a-z_]+(?:\.[a-z_0-9]+)+)(?:: [^`]*)?`", text):
+            section, *parts = key.split(".")
+            if "properties" not in properties.get(section, {}) or parts[-1] == "json":
+                continue  # a file or a module
+            named.add(key)
+            level = properties[section]
+            for part in parts:
+                assert part in level.get("properties", {}), f"{page}: {key}"
+                level = level["properties"][part]
+    assert len(named) > 60
 
 
 def test_pages_that_other_files_name_exist():
