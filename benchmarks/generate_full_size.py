@@ -27,8 +27,8 @@ STAGES = {
     "kernels": ("compute_kernel_row", "assemble_kernels"),
     "clusters, all δ": ("cluster_frames", "choose_delta"),
     "active-learning loops": (
-        "cut_blocks", "set_aside_frames", "sample_frames", "choose_sparse_points", "compute_rows", "fit_trial", "decide",
-        "evaluate_iteration", "finish_potential",
+        "cut_blocks", "set_aside_frames", "sample_frames", "choose_sparse_points", "compute_rows", "fit_trial",
+        "decide", "evaluate_iteration", "finish_potential",
     ),
     "fit on all frames": ("choose_sparse_points_of_all", "compute_rows_of_all", "fit_all_frames"),
     "engine beside QUIP, gap_fit and LAMMPS": ("check_engine", "check_fit", "check_pair_style"),
@@ -144,9 +144,8 @@ def potential_rows(study, jobs, n_steps):
 
 def glass_rows(study):
     """Return the table of the glasses: R_X against the truth, and coordination, with errors over the replicas."""
-    replicas = {
-        f"{potential}_{atoms}": count for (potential, atoms), count in models.all_replicas(study.config).items()
-    }
+    counts = models.all_replicas(study.config)
+    replicas = {f"{potential}_{atoms}": count for (potential, atoms), count in counts.items()}
     against, l_fold, coordination = (
         files.read_table(study.at(f"tables/{name}.csv")) for name in ("r_x", "l_fold", "coordination")
     )

@@ -80,7 +80,7 @@ struct Layout {
 
 Layout layout(const TermView& t, int most_neighbours, double* base) {
   Layout w;
-  w.stride = padded(most_neighbours, kPad);
+  w.stride = padded(most_neighbours + 1, kPad);  // one more: `sort_neighbours` writes before it counts
   int largest = 0;
   for (int b = 0; b < t.blocks; ++b) largest = t.block_size[b] > largest ? t.block_size[b] : largest;
   int widest = 0;
@@ -121,14 +121,13 @@ Neighbours sort_neighbours(const TermView& t, const EnvironmentView& e, const La
     n.first[b] = count;
     const double end = t.tables[b].end;
     for (int j = 0; j < e.neighbours; ++j) {
-      if (t.block_of[e.species[j]] != b) continue;
       const double* v = e.vectors + 3 * j;
       const double r2 = v[0] * v[0] + v[1] * v[1] + v[2] * v[2];
-      if (!(r2 < end * end)) continue;
+      // Written in any case, and overwritten by the next one if it does not count: such branches are badly predicted.
       n.index[count] = j;
       n.r[count] = r2;
       for (int a = 0; a < 3; ++a) n.u[a * n.stride + count] = v[a];
-      ++count;
+      count += (t.block_of[e.species[j]] == b) & (r2 < end * end);
     }
   }
   n.first[t.blocks] = count;

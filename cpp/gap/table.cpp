@@ -85,7 +85,8 @@ Segment interpolate(const Table::Functions& f, double lower, double upper, int i
 }  // namespace
 
 Table::Table(int functions, const std::vector<double>& breaks, double width, const Functions& f) {
-  stride_ = (functions + kPad - 1) / kPad * kPad;
+  // A single function is only read by `look_up`; without padding, its polynomial fills one line of the cache.
+  stride_ = functions == 1 ? 1 : (functions + kPad - 1) / kPad * kPad;
   end_ = breaks.back();
   first_.push_back(0);
   // Below a quarter of the cutoff there are hardly any neighbours, and functions may be larger there by many orders.

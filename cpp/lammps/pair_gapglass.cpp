@@ -225,27 +225,35 @@ void PairGapglass::gather(int begin, int end) {
   const double cutoff_squared = cutoff * cutoff;
   chunk.centre.clear();
   chunk.species.clear();
-  chunk.neighbour.clear();
-  chunk.neighbour_species.clear();
-  chunk.vectors.clear();
   chunk.first.assign(1, 0);
+  size_t most = 0;
+  for (int ii = begin; ii < end; ii++) most += list->numneigh[list->ilist[ii]];
+  chunk.neighbour.resize(most);
+  chunk.neighbour_species.resize(most);
+  chunk.vectors.resize(3 * most);
+  size_t n = 0;
   for (int ii = begin; ii < end; ii++) {
     const int i = list->ilist[ii];
     if (species[type[i]] < 0) continue;
     for (int jj = 0; jj < list->numneigh[i]; jj++) {
       const int j = list->firstneigh[i][jj] & NEIGHMASK;
-      if (species[type[j]] < 0) continue;
       const double dx = x[j][0] - x[i][0], dy = x[j][1] - x[i][1], dz = x[j][2] - x[i][2];
-      // A distance that is not a number has to reach the evaluator, which refuses it.
-      if (dx * dx + dy * dy + dz * dz >= cutoff_squared) continue;
-      chunk.neighbour.push_back(j);
-      chunk.neighbour_species.push_back(species[type[j]]);
-      chunk.vectors.insert(chunk.vectors.end(), {dx, dy, dz});
+      // Every neighbour is written, and the next one overwrites it if it does not count: a branch that nobody can
+      // predict would cost more. A distance that is not a number has to reach the evaluator, which refuses it.
+      chunk.neighbour[n] = j;
+      chunk.neighbour_species[n] = species[type[j]];
+      chunk.vectors[3 * n] = dx;
+      chunk.vectors[3 * n + 1] = dy;
+      chunk.vectors[3 * n + 2] = dz;
+      n += (species[type[j]] >= 0) & !(dx * dx + dy * dy + dz * dz >= cutoff_squared);
     }
     chunk.centre.push_back(i);
     chunk.species.push_back(species[type[i]]);
-    chunk.first.push_back(static_cast<int>(chunk.neighbour.size()));
+    chunk.first.push_back(static_cast<int>(n));
   }
+  chunk.neighbour.resize(n);
+  chunk.neighbour_species.resize(n);
+  chunk.vectors.resize(3 * n);
 }
 
 // Adds the chunk's energies, forces and virials to LAMMPS' arrays. What ghost atoms receive, LAMMPS sends to their owners.

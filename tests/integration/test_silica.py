@@ -65,7 +65,7 @@ def test_cycle_and_models_are_of_the_size_of_the_paper(full):
     hours = {atoms: steps * atoms * potential["cost_limit"] * 1e-6 / 3600 for atoms in glass["sizes"]}
     total = sum(count * hours[atoms] for (_, atoms), count in models.all_replicas(full).items())
     # the numbers in the head of the study
-    assert [round(hours[atoms], 1) for atoms in (480, 3840)] == [0.2, 1.6] and total == pytest.approx(2.7, abs=0.1)
+    assert [round(hours[atoms], 1) for atoms in (480, 3840)] == [0.4, 3.3] and total == pytest.approx(5.4, abs=0.1)
 
 
 @pytest.mark.slow
@@ -86,13 +86,14 @@ def test_plan_of_the_study_runs_to_the_report(full, tmp_path):
 
 def silica(folder):
     """Return the study of silica with 48 atoms, one short trajectory, two replicas and a cycle of 0.3 ps."""
-    generate_trajectory.generate("sio2-48", folder / "short.extxyz", n_frames=12, ramp=50)
+    generate_trajectory.generate("sio2-48", folder / "short.extxyz", n_frames=12, ramp=25)
     data = yaml.safe_load(STUDY.read_text())
     data["trajectories"] = [{**data["trajectories"][0], "file": str(folder / "short.extxyz")}]
     data["glass"] |= {
         "sizes": [48],
         "comparison_sizes": None,
         "replicas": [2],
+        "timestep": 1.0,
         "sample_interval": 10,
         "cycle": [
             {"temperature": 3000, "time": 0.05},

@@ -60,7 +60,7 @@ class CostLimit:
         return (
             f"potential.cost_limit is {self.limit:g} µs for an atom and a step, but even the smallest potential of "
             f"potential.hyperparameters costs about {self._microseconds(hyperparameters):.1f} µs; raise it, or allow "
-            "smaller n_max, l_max, cutoff or n_sparse"
+            "smaller n_max, l_max, cutoff, n_sparse or two_body_cutoff"
         )
 
 

@@ -103,14 +103,12 @@ def run(target, points, blocks, folds, geometry, settings, *, counts, known, tab
         with threadpool_limits(1):
             terms, rows = basis.read(points), joined(blocks)
             many = [term for term in terms if term.covariance == "dot_product"]
-            available, n_neighbours = (
-                max(len(term.points) for term in many),
-                cost.neighbours(counts, geometry["cutoff"]),
-            )
+            available = max(len(term.points) for term in many)
+            n_neighbours = cost.neighbours_of(counts, geometry)
 
             def microseconds(number):
                 return cost.microseconds(
-                    {**geometry, "n_sparse": number}, len(many), settings.descriptor, n_neighbours
+                    {**geometry, "n_sparse": number}, len(many), settings.descriptor, *n_neighbours
                 )
 
             def tuned_with(validation):

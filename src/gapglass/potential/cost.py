@@ -12,8 +12,8 @@ from gapglass.frames.geometry import RADII
 from gapglass.potential.memory import descriptor_length
 
 PRODUCTS = 43e3  # floating-point operations in a microsecond of the products of descriptors with sparse points
-NEIGHBOUR = 0.2  # µs for a neighbour: list, distance and two-body term
-EXPANSION = 4.3e-4  # µs for a neighbour and a coefficient of its expansion
+NEIGHBOUR = 0.2  # µs for a neighbour within the longest cutoff: list, distance and two-body term
+EXPANSION = 4.3e-4  # µs for a neighbour within the descriptor's cutoff and a coefficient of its expansion
 
 
 def neighbours(counts, cutoff):
@@ -33,7 +33,21 @@ def neighbours(counts, cutoff):
     return float(np.interp(cutoff, [0.0, *RADII], [0.0, *within]))
 
 
-def microseconds(hyperparameters, n_species, descriptor, n_neighbours):
+def neighbours_of(counts, hyperparameters):
+    """Return the mean numbers of neighbours of an atom within the descriptor's and within the longest cutoff.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        From ``geometry.count_neighbours``.
+    hyperparameters : dict
+        cutoff, two_body_cutoff.
+    """
+    cutoff = hyperparameters["cutoff"]
+    return neighbours(counts, cutoff), neighbours(counts, max(cutoff, hyperparameters["two_body_cutoff"]))
+
+
+def microseconds(hyperparameters, n_species, descriptor, n_neighbours, n_longest):
     """Return the estimated time (µs) of an atom and a step of molecular dynamics on one core.
 
     Parameters
@@ -42,13 +56,13 @@ def microseconds(hyperparameters, n_species, descriptor, n_neighbours):
         n_max, l_max, n_sparse.
     n_species : int
     descriptor : {"soap", "soap_turbo"}
-    n_neighbours : float
-        Neighbours of an atom within the cutoff.
+    n_neighbours, n_longest : float
+        From ``neighbours_of``.
     """
     h = hyperparameters
     products = 4 * descriptor_length(h, n_species, descriptor) * h["n_sparse"] / PRODUCTS
     coefficients = h["n_max"] * (h["l_max"] + 1) ** 2
-    return products + n_neighbours * (NEIGHBOUR + EXPANSION * coefficients)
+    return products + n_longest * NEIGHBOUR + n_neighbours * EXPANSION * coefficients
 
 
 def of_potential(hyperparameters, counts, n_species, descriptor):
@@ -57,10 +71,10 @@ def of_potential(hyperparameters, counts, n_species, descriptor):
     Parameters
     ----------
     hyperparameters : dict
-        cutoff, n_max, l_max, n_sparse.
+        cutoff, two_body_cutoff, n_max, l_max, n_sparse.
     counts : pandas.DataFrame
         From ``geometry.count_neighbours``.
     n_species : int
     descriptor : {"soap", "soap_turbo"}
     """
-    return microseconds(hyperparameters, n_species, descriptor, neighbours(counts, hyperparameters["cutoff"]))
+    return microseconds(hyperparameters, n_species, descriptor, *neighbours_of(counts, hyperparameters))

@@ -40,7 +40,7 @@ def space_of(counts, fitter="engine", max_fit_memory=None, **changes):
 
 
 def microseconds(counts, h):
-    return cost.microseconds(h, 2, "soap_turbo", cost.neighbours(counts, h["cutoff"]))
+    return cost.of_potential(HYPERPARAMETERS | h, counts, 2, "soap_turbo")
 
 
 def test_outer_level_of_the_engine_is_the_geometry(counts):
@@ -138,14 +138,25 @@ def test_neighbours_are_those_within_the_cutoff(counts, blyp_frames):
     assert cost.neighbours(geometry.count_neighbours(blyp_frames[:1]), 9.0) == pytest.approx(pairs, rel=0.1)
 
 
+def test_pairs_beyond_the_cutoff_of_the_descriptor_cost(counts):
+    h = {"n_max": 6, "l_max": 4, "n_sparse": 200, "cutoff": 4.0, "two_body_cutoff": 5.5}
+    within = [cost.neighbours(counts, r) for r in (4.0, 5.5)]
+    assert cost.neighbours_of(counts, h) == tuple(within)
+    assert cost.neighbours_of(counts, h | {"two_body_cutoff": 3.0}) == (within[0], within[0])
+    found = [cost.of_potential(h | {"two_body_cutoff": r}, counts, 2, "soap_turbo") for r in (3.0, 4.0, 5.5)]
+    assert found[0] == found[1]
+    assert found[2] - found[1] == pytest.approx(cost.NEIGHBOUR * (within[1] - within[0]))
+
+
 def test_cost_grows_with_what_is_computed():
     h = {"n_max": 6, "l_max": 4, "n_sparse": 200}
-    base = cost.microseconds(h, 2, "soap_turbo", 40.0)
+    base = cost.microseconds(h, 2, "soap_turbo", 40.0, 50.0)
     for changes in ({"n_max": 8}, {"l_max": 6}, {"n_sparse": 400}):
-        assert cost.microseconds(h | changes, 2, "soap_turbo", 40.0) > base
-    assert cost.microseconds(h, 2, "soap_turbo", 60.0) > base
-    assert cost.microseconds(h, 3, "soap_turbo", 40.0) > base
-    assert cost.microseconds(h, 2, "soap", 40.0) > base  # its vectors are longer
+        assert cost.microseconds(h | changes, 2, "soap_turbo", 40.0, 50.0) > base
+    assert cost.microseconds(h, 2, "soap_turbo", 45.0, 50.0) > base
+    assert cost.microseconds(h, 2, "soap_turbo", 40.0, 60.0) > base
+    assert cost.microseconds(h, 3, "soap_turbo", 40.0, 50.0) > base
+    assert cost.microseconds(h, 2, "soap", 40.0, 50.0) > base  # its vectors are longer
     assert math.isfinite(base) and 1 < base < 100
-    points = [cost.microseconds(h | {"n_sparse": n}, 2, "soap_turbo", 40.0) for n in (100, 200, 300)]
+    points = [cost.microseconds(h | {"n_sparse": n}, 2, "soap_turbo", 40.0, 50.0) for n in (100, 200, 300)]
     assert np.diff(points)[0] == pytest.approx(np.diff(points)[1])

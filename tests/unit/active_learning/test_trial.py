@@ -92,10 +92,8 @@ def test_result_tells_the_set_its_errors_and_its_cost(judged, files, frames):
     weights = SETTINGS["objective_weights"]
     assert result["objective"] == pytest.approx(tuning.objective(errors, validation.spread(), weights), rel=1e-9)
     assert result["objective"] < tuning.objective(validation.errors(HYPERPARAMETERS), validation.spread(), weights)
-    n_neighbours = cost.neighbours(geometry.count_neighbours(frames), 4.0)
-    assert result["cost_us_per_atom_step"] == pytest.approx(
-        cost.microseconds(h, 2, "soap_turbo", n_neighbours), abs=1e-3
-    )
+    counts = geometry.count_neighbours(frames)
+    assert result["cost_us_per_atom_step"] == pytest.approx(cost.of_potential(h, counts, 2, "soap_turbo"), abs=1e-3)
     assert [size["n_sparse"] for size in result["sizes"]] == [5, 10, 20] and result["n_tried"] > 30
     assert result["fit_cpu_seconds"] > 0 and result["peak_memory_mb"] > 50
     wanted = data_or_model.estimate(
