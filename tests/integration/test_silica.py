@@ -194,8 +194,8 @@ def test_spread_is_r_x_as_the_study_computes_it(truth, tmp_path):
     r_x = found.set_index("model")["r_x_percent"]
     assert r_x.index.tolist() == ["mean of all replicas", "replica 1", "replica 2"]
     assert r_x["replica 1"] == pytest.approx(wanted["r_x_percent"], rel=1e-6)
-    # two glasses are much farther apart than a curve and its own transform
-    assert r_x["mean of all replicas"] < r_x[["replica 1", "replica 2"]].min() / 2
+    # two glasses are farther apart than a curve and its own transform
+    assert r_x["mean of all replicas"] < 0.8 * r_x[["replica 1", "replica 2"]].min()
     written = files.read_table(curve_file(settings).with_name("truth-spread.csv"))
     assert written["r_x_percent"].to_numpy() == pytest.approx(found["r_x_percent"].to_numpy())
 
