@@ -40,12 +40,13 @@ HEAD = """# Evidence: do chosen frames beat random ones?
 `benchmarks/generate_evidence.py` writes this page from the learning curves of the studies in `benchmarks/evidence`.
 [Choosing frames](explanation/selection.md) explains the strategies, the blocks of time and the comparison.
 
-Every number is a mean over divisions of the frames into a pool and whole blocks of time that test. All fits of a set
-have the same hyperparameters, tuned on a division that is not counted. Energies are in meV/atom, forces in eV/Å.
-Differences are relative to the choice at random with the same number of frames, with their standard error; **better**
-and *worse* mark those that chance explains with less than 5 % (paired t test). With so many comparisons, one in twenty
-is marked by chance alone. The ratio tells how many times as many frames a choice at random needs for the same error,
-with its interval of 95 %; `>` marks a lower bound (the whole pool does not reach the error), `<` an upper bound.
+Every number is a mean over divisions of the frames into a pool, from which frames are chosen, and whole blocks of
+time, which test the fits. All fits of a set have the same hyperparameters, tuned on a division that is not counted.
+Energies are in meV/atom, forces in eV/Å. Differences are relative to the choice at random with the same number of
+frames, with their standard error. **better** and *worse* mark differences that chance alone would reach with a
+probability below 5 % (paired t test); among so many comparisons, one in twenty is marked by chance. The frames saved
+are how many times as many frames a choice at random needs for the same error, with an interval of 95 %; `>` marks a
+lower bound (the whole pool does not reach the error), `<` an upper bound.
 """
 
 
@@ -58,24 +59,25 @@ section compares both choices by errors on them.
 OF_COLDER = """
 ## The colder frames
 
-The same comparison on the colder half of the temperatures alone (group `glass` of the learning curves).
+This is the same comparison on the colder half of the temperatures alone (group `glass` of the learning curves).
 `{default}` counts the errors of every plateau alike.
 `{together}` counts those of all frames together, in which the errors of the hottest frames are largest.
 """
 OF_DELTA = """
 ## The choice of δ
 
-The spread of both kernels (squared distances of all pairs of frames before they are divided by their medians), the δ
-with the lowest energy spread inside 0 < δ < 1, and how often each δ wins on random subsets of 80 % of the frames.
+The table gives the spread of both kernels (squared distances of all pairs of frames before they are divided by their
+medians), the δ with the lowest energy spread inside 0 < δ < 1, and how often each δ has the lowest spread on random
+subsets of 80 % of the frames.
 """
 OF_STOP = """
 ## The stop
 
-A hundred loops on silica (Vashishta's potential, 480 atoms, so that labels are exact), each on another half of the
-blocks of time; the other half is the truth. `validation` divides its half as the workflow does, chooses by `residual`
-and stops by the upper bound of the error on its validation blocks. The paper's rule draws frames at random, trains on
-70 % of them, chooses expected errors by the error on the other 30 %, and stops by this error. The tolerances are 1.1,
-1.25, 1.5, 2 and 3 times the median true error of 80 training frames.
+A hundred loops ran on silica with 480 atoms, whose labels are exact because they come from Vashishta's potential. Each
+loop sees another half of the blocks of time, and the other half gives its true error. `validation` divides its half as
+the workflow does, chooses by `residual` and stops by the upper bound of the error on its validation blocks. The paper's
+rule draws frames at random, trains on 70 % of them, chooses expected errors by the error on the other 30 %, and stops
+by this error. The tolerances are 1.1, 1.25, 1.5, 2 and 3 times the median true error of 80 training frames.
 """
 OF_GUIDE = """
 ## A guide as prior mean
@@ -83,8 +85,8 @@ OF_GUIDE = """
 The guide is CHGNet 0.3.0, on the same frames (`benchmarks/generate_guide_labels.py`). The studies are
 `benchmarks/evidence/*-guide.yaml`. Every choice is fitted without and with a fit to the guide's labels of the pool as
 prior mean (without → with); hyperparameters, frames and sparse points are the same. Differences are between these two
-fits, division by division. Labels saved: how many times as many labels a fit without the prior needs for the same
-error.
+fits, division by division. The labels saved are how many times as many labels a fit without the prior needs for the
+same error.
 """
 OF_CHOOSER = """
 ## The guide as chooser
@@ -96,15 +98,15 @@ at the same number of labels. At the smallest number both choices begin evenly i
 OF_CALIBRATION = """
 ## The calibration of predicted deviations
 
-Shares of the errors on the hold-out that lie inside one and two predicted standard deviations, before → after the
-variances are scaled by the factor, which comes from a cross-validation over blocks of time inside the training frames.
-Errors that are normally distributed as predicted would give 68.3 and 95.4 %. The deviation of a label is that of the
-fit and the expected error of the label.
+The table gives the shares of the errors on the hold-out that lie inside one and two predicted standard deviations,
+before → after the variances are scaled by a factor from a cross-validation over blocks of time inside the training
+frames. Errors that are normally distributed as predicted would give 68.3 and 95.4 %. The variance of a label is the sum
+of that of the fit and that of the expected error of the label.
 """
 OF_TRAINING = """
 ## Sparse points from the training frames
 
-The same divisions with sparse points from the training frames of each fit instead of those of the pool
+These fits have the same divisions, but sparse points from the training frames of each fit instead of the pool
 (`benchmarks/evidence/*-training.yaml`). The errors are those with sparse points of the pool → of the training frames.
 Differences are from the choice at random with sparse points from its training frames.
 """
