@@ -75,9 +75,9 @@ OF_STOP = """
 
 A hundred loops ran on silica with 480 atoms, whose labels are exact because they come from Vashishta's potential. Each
 loop sees another half of the blocks of time, and the other half gives its true error. `validation` divides its half as
-the workflow does, chooses by `residual` and stops by the upper bound of the error on its validation blocks. The paper's
-rule draws frames at random, trains on 70 % of them, chooses expected errors by the error on the other 30 %, and stops
-by this error. The tolerances are 1.1, 1.25, 1.5, 2 and 3 times the median true error of 80 training frames.
+the workflow does, chooses by `residual` and stops by the upper bound of the error on its validation blocks. The rule
+of the paper draws frames at random, trains on 70 % of them, chooses expected errors by the error on the other 30 %,
+and stops by this error. The tolerances are 1.1, 1.25, 1.5, 2 and 3 times the median true error of 80 training frames.
 """
 OF_GUIDE = """
 ## A guide as prior mean
@@ -100,8 +100,8 @@ OF_CALIBRATION = """
 
 The table gives the shares of the errors on the hold-out that lie inside one and two predicted standard deviations,
 before → after the variances are scaled by a factor from a cross-validation over blocks of time inside the training
-frames. Errors that are normally distributed as predicted would give 68.3 and 95.4 %. The variance of a label is the sum
-of that of the fit and that of the expected error of the label.
+frames. Errors that are normally distributed as predicted would give 68.3 and 95.4 %. The variance of a label is the
+sum of that of the fit and that of the expected error of the label.
 """
 OF_TRAINING = """
 ## Sparse points from the training frames
