@@ -192,11 +192,14 @@ def small(finished, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def replicated(small, tmp_path_factory):
-    """The same with a second replica of the glass model, and vibrations of both."""
+    """The same with a second replica of the glass model, vibrations of both, and another cooling rate."""
     folder = copy_finished(small, tmp_path_factory.mktemp("replicated") / "study")
-    change(folder, {"glass": {"replicas": 2, "vibrations": {"time": 0.2, "interval": 1, "resolution": 20}}})
+    vibrations = {"time": 0.2, "interval": 1, "resolution": 20}
+    change(folder, {"glass": {"replicas": 2, "vibrations": vibrations, "rates": [15000]}})
     output = snakemake(folder)
     assert "Fitting" not in output and output.count("Melt-quench of 48 atoms, stage") == 3
+    # Both replicas cool once more from the melts that are there.
+    assert output.count("Melt-quench of 48 atoms_rate_15000, stage") == 4
     return folder
 
 

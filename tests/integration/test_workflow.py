@@ -295,6 +295,25 @@ def test_vibrations_of_both_replicas(replicated):
     assert np.ptp(thermo["total_energy_ev"]) < 0.05 * np.ptp(thermo["potential_energy_ev"])
 
 
+def test_models_at_another_rate_cool_from_the_same_melts(replicated):
+    glass = replicated / RESULTS / "glass/optimal"
+    for replica in ("1", "2"):
+        assert not (glass / "48_rate_15000" / replica / "stage_1").exists()
+        own, slower = (files.read_table(glass / size / replica / "thermo.csv") for size in ("48", "48_rate_15000"))
+        pd.testing.assert_frame_equal(own[own["stage"] == 1], slower[slower["stage"] == 1])
+        steps = [table[table["stage"] == 2]["step"].iloc[-1] for table in (own, slower)]
+        assert steps == [30, 47]  # 700 K in 0.0467 ps
+    table = files.read_table(replicated / RESULTS / "tables/rates.csv")
+    enthalpy = table[table["quantity"] == "enthalpy_ev_per_atom"]
+    assert enthalpy["rate_k_per_ps"].tolist() == [15000.0, pytest.approx(23333.3, abs=0.1)]
+    assert (enthalpy["error"] > 0).all() and enthalpy["value"].nunique() == 2
+    mean = files.read_table(replicated / RESULTS / "structure/optimal_48_rate_15000/coordination.csv")
+    found = table[(table["of"] == "Te-O") & (table["rate_k_per_ps"] == 15000)]["value"].item()
+    assert found == mean[(mean["centre"] == "Te") & (mean["neighbour"] == "O")]["coordination_number"].item()
+    page = (replicated / RESULTS / "report.html").read_text()
+    assert 'id="figure-rates"' in page and "15000 K/ps" in page and "At least three rates" in page
+
+
 def test_second_run_does_nothing(finished):
     before = {path: path.stat().st_mtime_ns for path in (finished / RESULTS).rglob("*") if path.is_file()}
     assert "Nothing to be done" in snakemake(finished)

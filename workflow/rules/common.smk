@@ -80,7 +80,8 @@ wildcard_constraints:
     choice=r"\d+",
     symbol=r"[A-Z][a-z]?",
     name=r"[A-Za-z0-9-]+",
-    model=r"reference|[a-z_]+_\d+",
+    cooling=r"(_rate_[\d.e+-]+)?",
+    model=r"reference|[a-z_]+_\d+(_rate_[\d.e+-]+)?",
 
 
 def begin():

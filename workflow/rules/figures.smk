@@ -200,7 +200,7 @@ rule build_explorer:
 
 rule build_report:
     input:
-        **study.report_files(FIGURES, [table.name for table in catalogue.TABLES]),
+        **study.report_files(FIGURES, [table.name for table in catalogue.tables(config)]),
         explorer=at("explorer.html"),
     output:
         at("report.html"),

@@ -77,7 +77,7 @@ rule pack_atoms:
         table=study.start_table(),
         start=study.start_file(),
     output:
-        f"{study.glass_folder}/packed.data",
+        f"{study.start_folder}/packed.data",
     log:
         at("logs/pack_atoms/{potential}_{atoms}_{replica}.log"),
     benchmark:
@@ -100,12 +100,12 @@ rule pack_atoms:
 
 rule estimate_speed:
     input:
-        packed=f"{study.glass_folder}/packed.data",
+        packed=f"{study.start_folder}/packed.data",
         potential=at("potentials/{potential}/gap.xml"),
         plugin=study.pair_style_plugin(),
         own=study.own_lammps(),
     output:
-        f"{study.glass_folder}/speed.json",
+        f"{study.start_folder}/speed.json",
     log:
         at("logs/estimate_speed/{potential}_{atoms}_{replica}.log"),
     benchmark:
@@ -128,10 +128,8 @@ rule estimate_speed:
 
 rule run_stage:
     input:
-        start=lambda wildcards: study.stage_start(glass_folder(wildcards), int(wildcards.stage)),
-        earlier=lambda wildcards: study.earlier_outcome(
-            glass_folder(wildcards), int(wildcards.stage)
-        ),
+        start=lambda wildcards: study.stage_start(wildcards, int(wildcards.stage)),
+        earlier=lambda wildcards: study.earlier_outcome(wildcards, int(wildcards.stage)),
         potential=at("potentials/{potential}/gap.xml"),
         plugin=study.pair_style_plugin(),
         own=study.own_lammps(),
@@ -144,10 +142,10 @@ rule run_stage:
         trajectory=f"{study.glass_folder}/stage_{{stage}}/trajectory.lammpstrj",
         outcome=f"{study.glass_folder}/stage_{{stage}}/outcome.json",
     log:
-        at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.log"),
-        lammps=at("logs/run_stage/{potential}_{atoms}_{replica}_{stage}.lammps.log"),
+        at("logs/run_stage/{potential}_{atoms}{cooling}_{replica}_{stage}.log"),
+        lammps=at("logs/run_stage/{potential}_{atoms}{cooling}_{replica}_{stage}.lammps.log"),
     benchmark:
-        at("benchmarks/run_stage/{potential}_{atoms}_{replica}_{stage}.jsonl")
+        at("benchmarks/run_stage/{potential}_{atoms}{cooling}_{replica}_{stage}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
     threads: config["glass"]["ranks"]
@@ -156,20 +154,18 @@ rule run_stage:
     params:
         settings=study.stage_settings(),
         engine=study.engine_of_glass(),
-        stage=lambda wildcards: config["glass"]["cycle"][int(wildcards.stage) - 1],
+        stage=lambda wildcards: study.cycle(wildcards.cooling)[int(wildcards.stage) - 1],
         reference_temperature=density_temperature,
         seed=config["seed"],
     message:
-        "Melt-quench of {wildcards.atoms} atoms, stage {wildcards.stage}"
+        "Melt-quench of {wildcards.atoms} atoms{wildcards.cooling}, stage {wildcards.stage}"
     script:
         "../scripts/run_stage.py"
 
 
 rule finish_glass:
     input:
-        thermo=[
-            f"{study.glass_folder}/stage_{stage + 1}/thermo.csv" for stage in range(study.n_stages)
-        ],
+        thermo=lambda wildcards: study.stage_files(wildcards, "thermo.csv"),
         trajectory=f"{study.glass_folder}/stage_{study.n_stages}/trajectory.lammpstrj",
         outcome=f"{study.glass_folder}/stage_{study.n_stages}/outcome.json",
     output:
@@ -177,14 +173,14 @@ rule finish_glass:
         thermo=f"{study.glass_folder}/thermo.csv",
         outcome=f"{study.glass_folder}/outcome.json",
     log:
-        at("logs/finish_glass/{potential}_{atoms}_{replica}.log"),
+        at("logs/finish_glass/{potential}_{atoms}{cooling}_{replica}.log"),
     benchmark:
-        at("benchmarks/finish_glass/{potential}_{atoms}_{replica}.jsonl")
+        at("benchmarks/finish_glass/{potential}_{atoms}{cooling}_{replica}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
     params:
         settings={key: config["glass"][key] for key in paths.OF_THE_JUDGEMENT},
     message:
-        "Glass of {wildcards.atoms} atoms (replica {wildcards.replica})"
+        "Glass of {wildcards.atoms} atoms{wildcards.cooling} (replica {wildcards.replica})"
     script:
         "../scripts/finish_glass.py"

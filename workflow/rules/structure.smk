@@ -32,13 +32,13 @@ rule analyse_glass:
         outcome=f"{study.glass_folder}/stage_{study.n_stages}/outcome.json",
     output:
         **{
-            kind: at(f"structure/{{potential}}_{{atoms}}_{{replica}}/{kind}.csv")
+            kind: at(f"structure/{{potential}}_{{atoms}}{{cooling}}_{{replica}}/{kind}.csv")
             for kind in STRUCTURE_TABLES
         },
     log:
-        at("logs/analyse_glass/{potential}_{atoms}_{replica}.log"),
+        at("logs/analyse_glass/{potential}_{atoms}{cooling}_{replica}.log"),
     benchmark:
-        at("benchmarks/analyse_glass/{potential}_{atoms}_{replica}.jsonl")
+        at("benchmarks/analyse_glass/{potential}_{atoms}{cooling}_{replica}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
     threads: 2
@@ -47,26 +47,23 @@ rule analyse_glass:
     params:
         settings=study.analysis_settings(),
     message:
-        "Structure of the glass of {wildcards.atoms} atoms (replica {wildcards.replica})"
+        "Structure of the glass of {wildcards.atoms} atoms{wildcards.cooling} (replica {wildcards.replica})"
     script:
         "../scripts/analyse_glass.py"
 
 
 rule analyse_quench:
     input:
-        trajectories=[
-            f"{study.glass_folder}/stage_{stage + 1}/trajectory.lammpstrj"
-            for stage in range(study.n_stages)
-        ],
+        trajectories=lambda wildcards: study.stage_files(wildcards, "trajectory.lammpstrj"),
         thermo=f"{study.glass_folder}/thermo.csv",
     output:
-        quench=at("structure/{potential}_{atoms}_{replica}/quench.csv"),
-        displacements=at("structure/{potential}_{atoms}_{replica}/displacements.csv"),
-        transition=at("structure/{potential}_{atoms}_{replica}/transition.json"),
+        quench=at("structure/{potential}_{atoms}{cooling}_{replica}/quench.csv"),
+        displacements=at("structure/{potential}_{atoms}{cooling}_{replica}/displacements.csv"),
+        transition=at("structure/{potential}_{atoms}{cooling}_{replica}/transition.json"),
     log:
-        at("logs/analyse_quench/{potential}_{atoms}_{replica}.log"),
+        at("logs/analyse_quench/{potential}_{atoms}{cooling}_{replica}.log"),
     benchmark:
-        at("benchmarks/analyse_quench/{potential}_{atoms}_{replica}.jsonl")
+        at("benchmarks/analyse_quench/{potential}_{atoms}{cooling}_{replica}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
     resources:
@@ -75,7 +72,7 @@ rule analyse_quench:
         cutoffs=config["structure"]["coordination_cutoffs"],
         timestep=config["glass"]["timestep"],
     message:
-        "Quench of {wildcards.atoms} atoms (replica {wildcards.replica}): coordination and displacements"
+        "Quench of {wildcards.atoms} atoms{wildcards.cooling} (replica {wildcards.replica}): coordination and displacements"
     script:
         "../scripts/analyse_quench.py"
 
@@ -129,19 +126,25 @@ rule import_experiment:
 
 rule average_replicas:
     input:
-        **{kind: replicas(f"{kind}.csv", "{potential}_{atoms}") for kind in STRUCTURE_TABLES},
+        **{
+            kind: replicas(f"{kind}.csv", "{potential}_{atoms}{cooling}")
+            for kind in STRUCTURE_TABLES
+        },
     output:
-        **{kind: at(f"structure/{{potential}}_{{atoms}}/{kind}.csv") for kind in STRUCTURE_TABLES},
+        **{
+            kind: at(f"structure/{{potential}}_{{atoms}}{{cooling}}/{kind}.csv")
+            for kind in STRUCTURE_TABLES
+        },
     log:
-        at("logs/average_replicas/{potential}_{atoms}.log"),
+        at("logs/average_replicas/{potential}_{atoms}{cooling}.log"),
     benchmark:
-        at("benchmarks/average_replicas/{potential}_{atoms}.jsonl")
+        at("benchmarks/average_replicas/{potential}_{atoms}{cooling}.jsonl")
     conda:
         "../../envs/gapglass.yaml"
     params:
         q_bin=config["structure"]["q_bin"],
     message:
-        "Averaging the {wildcards.atoms} atoms of {wildcards.potential} over the replicas"
+        "Averaging the {wildcards.atoms} atoms{wildcards.cooling} of {wildcards.potential} over the replicas"
     script:
         "../scripts/average_replicas.py"
 

@@ -3,18 +3,18 @@
 
 rule run_vibrations:
     input:
-        start=f"{study.glass_folder}/stage_{study.n_stages}/final.restart",
-        earlier=f"{study.glass_folder}/stage_{study.n_stages}/outcome.json",
+        start=f"{study.start_folder}/stage_{study.n_stages}/final.restart",
+        earlier=f"{study.start_folder}/stage_{study.n_stages}/outcome.json",
         potential=at("potentials/{potential}/gap.xml"),
         plugin=study.pair_style_plugin(),
         own=study.own_lammps(),
         table=at("frames/table.csv"),
         summary=at("frames/import.json"),
     output:
-        thermo=f"{study.glass_folder}/vibrations/thermo.csv",
-        trajectory=f"{study.glass_folder}/vibrations/trajectory.lammpstrj",
-        velocities=f"{study.glass_folder}/vibrations/velocities.lammpstrj",
-        outcome=f"{study.glass_folder}/vibrations/outcome.json",
+        thermo=f"{study.start_folder}/vibrations/thermo.csv",
+        trajectory=f"{study.start_folder}/vibrations/trajectory.lammpstrj",
+        velocities=f"{study.start_folder}/vibrations/velocities.lammpstrj",
+        outcome=f"{study.start_folder}/vibrations/outcome.json",
     log:
         at("logs/run_vibrations/{potential}_{atoms}_{replica}.log"),
         lammps=at("logs/run_vibrations/{potential}_{atoms}_{replica}.lammps.log"),
@@ -38,9 +38,9 @@ rule run_vibrations:
 
 rule analyse_vibrations:
     input:
-        velocities=f"{study.glass_folder}/vibrations/velocities.lammpstrj",
-        thermo=f"{study.glass_folder}/vibrations/thermo.csv",
-        outcome=f"{study.glass_folder}/vibrations/outcome.json",
+        velocities=f"{study.start_folder}/vibrations/velocities.lammpstrj",
+        thermo=f"{study.start_folder}/vibrations/thermo.csv",
+        outcome=f"{study.start_folder}/vibrations/outcome.json",
     output:
         at("structure/{potential}_{atoms}_{replica}/vibrations.csv"),
     log:

@@ -140,7 +140,7 @@ def stage_values(stage, settings, *, title, restart, velocity_seed, max_temperat
         "damp_p": 1000 * step / 1000,
         "max_temperature": max_temperature,
         "thermo_every": max(1, min(20, n_steps // 20)),
-        "dump_every": max(1, round(settings["sample_interval"] / step)),
+        "dump_every": max(1, round(stage.get("sample_interval", settings["sample_interval"]) / step)),
         "velocities_every": max(1, round(stage["velocity_interval"] / step)) if "velocity_interval" in stage else 0,
         "recent_every": max(1, round(explosion.RECENT_INTERVAL / step)),
         "n_recent": explosion.N_RECENT,

@@ -87,6 +87,7 @@ LOCAL_ORDER = (
 RINGS = Figure("rings", "", "plot_structure", "rings", "Structure")
 NETWORK = Figure("network", "", "plot_structure", "network", "Structure")
 VIBRATIONS = Figure("vibrations", "", "plot_vibrations", "vibrations", "Glass")
+RATES = Figure("rates", "", "plot_rates", "rates", "Structure")
 SIZES = (
     Figure("structure_factor_sizes", "Figure S8", "plot_structure", "structure_factor", "Structure"),
     Figure("partial_structure_factors_sizes", "Figure S9", "plot_structure", "structure_factor", "Structure"),
@@ -125,6 +126,12 @@ TABLES = (
     Table("rings", "", "primitive rings per network former by size"),
     Table("network", "", "Q^n, bridging species, shared corners, edges and faces"),
 )
+TABLE_OF_RATES = Table("rates", "", "the glass against the cooling rate")
+
+
+def tables(config):
+    """Return every table of a study."""
+    return [*TABLES, *([TABLE_OF_RATES] if config["glass"]["rates"] else [])]
 
 
 def listed(config):
@@ -146,6 +153,8 @@ def listed(config):
         figures.append(RINGS)
     if config["structure"]["network"]["bridges"]:
         figures.append(NETWORK)
+    if config["glass"]["rates"]:
+        figures.append(RATES)
     if len(sizes_of(config, main_potential(config))) > 1:
         figures += SIZES
     if len(variants) > 1:
@@ -192,5 +201,5 @@ def readme(config):
         for figure in learning(config)
     ]
     lines += ["", "| paper | table | content |", "|---|---|---|"]
-    lines += [f"| {table.paper or '-'} | `../tables/{table.name}.csv` | {table.content} |" for table in TABLES]
+    lines += [f"| {table.paper or '-'} | `../tables/{table.name}.csv` | {table.content} |" for table in tables(config)]
     return "\n".join(lines) + "\n"

@@ -19,6 +19,7 @@ from gapglass.potential.hyperparameters import bound_warnings
 from gapglass.report import catalogue, findings, overview, reading, rows
 from gapglass.report.figures.style import DARK, PAGE
 from gapglass.report.settings import settings_of
+from gapglass.structure import rates
 from gapglass.study import models
 from gapglass.study.source import yaml_text
 
@@ -187,6 +188,8 @@ def _structure(settings, files, tables, doubted):
         "closest": findings.marked(rows.closest_approach(tables["closest_approach"]), doubted),
         "rings": findings.marked(rows.rings(tables["rings"]), doubted),
         "network": findings.marked(rows.network(tables["network"]), doubted),
+        "rates": rows.rates(tables["rates"]) if "rates" in tables else [],
+        "trends": rates.texts(rates.trends(tables["rates"])) if "rates" in tables else [],
     }
 
 

@@ -41,7 +41,7 @@ def write(settings, study_file):
     """
     study = Study(settings)
     files = study.report_files(
-        [figure.name for figure in catalogue.listed(settings)], [table.name for table in catalogue.TABLES]
+        [figure.name for figure in catalogue.listed(settings)], [table.name for table in catalogue.tables(settings)]
     )
     finished = Path(study.at("report.html"))
     if finished.exists() and not _newer(files, finished):
@@ -260,7 +260,7 @@ def _glasses(study):
     return [
         (
             f"{potential}_{atoms}_{replica}",
-            study.glass_folder.format(potential=potential, atoms=atoms, replica=replica),
+            study.start_folder.format(potential=potential, atoms=atoms, replica=replica),
         )
         for potential, atoms, replica in study.glasses
     ]

@@ -14,6 +14,7 @@ from gapglass.base.progress import duration
 from gapglass.glass import closeness
 from gapglass.potential.agreement import UNITS
 from gapglass.report.figures.style import model_label
+from gapglass.structure import rates as of_rates
 
 FRAMES = {
     "train": "training",
@@ -430,3 +431,15 @@ def costs(table):
         }
         for _, row in table.iterrows()
     ]
+
+
+def rates(table):
+    """Return the numbers of the glass at every cooling rate from tables/rates.csv, a row for each number."""
+    found = []
+    for (quantity, of), part in table.fillna({"of": ""}).groupby(["quantity", "of"], sort=False):
+        row = {"number": of_rates.name(quantity, of)}
+        for _, item in part.iterrows():
+            row[f"{item['rate_k_per_ps']:g} K/ps"] = with_error(item["value"], item["error"], 3)
+        known = part["reference"].iloc[0]
+        found.append(row | {"reference": "" if pd.isna(known) else f"{known:.3f}"})
+    return found

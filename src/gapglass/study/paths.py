@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from gapglass.base.versions import versions
-from gapglass.glass import vibrations
+from gapglass.glass import rates, vibrations
 from gapglass.glass.quip_plugin import SOURCE
 from gapglass.potential.hyperparameters import GEOMETRY, bounds
 from gapglass.selection.kinds import BY_MODEL
@@ -29,16 +29,24 @@ NOT_OF_A_STAGE = (
     "density",
     "start",
     "vibrations",
+    "rates",
     *OF_THE_JUDGEMENT,
 )
 # Keys of section ``structure`` that the analysis of a model does not read. Another experiment or another range of R_X
 # must not repeat it.
-NOT_OF_AN_ANALYSIS = ("experiments", "r_x_min", "reference_temperature")
+NOT_OF_AN_ANALYSIS = ("experiments", "r_x_min", "reference_temperature", "reference_rate")
+
+RATE = "_rate_"  # before the rate (K/ps) in the name of a model that cools at another rate than that of the cycle
 
 
 def delta_text(delta):
     """Return delta as text for the names of files."""
     return f"{delta:g}"
+
+
+def rate_text(rate):
+    """Return a cooling rate (K/ps) as the part of the names of files that names it, "_rate_10"."""
+    return f"{RATE}{rate:g}"
 
 
 class Study:
@@ -65,7 +73,10 @@ class Study:
     glasses : list of (str, int, int)
         Potential, number of atoms and number of the replica, from 1, of every quench.
     glass_folder : str
-        Folder of a glass model, with the wildcards potential, atoms and replica.
+        Folder of a glass model, with the wildcards potential, atoms, cooling and replica. ``cooling`` is empty, or
+        ``rate_text`` of a model of ``glass.rates``, whose folder lacks the stages before the cooling.
+    start_folder : str
+        The same without ``cooling``: what models at all rates have in common.
     iteration : str
         Folder of an iteration of the loop, with the wildcards potential and iteration.
     choice : str
@@ -83,7 +94,8 @@ class Study:
         self.n_stages = len(config["glass"]["cycle"])
         self.models = list(models.all_replicas(config))
         self.glasses = [(*model, replica) for model in self.models for replica in self.replicas(*model)]
-        self.glass_folder = self.at("glass/{potential}/{atoms}/{replica}")
+        self.start_folder = self.at("glass/{potential}/{atoms}/{replica}")
+        self.glass_folder = self.at("glass/{potential}/{atoms}{cooling}/{replica}")
         self.iteration = self.at("potentials/{potential}/iteration_{iteration}")
         self.choice = f"{self.iteration}/choice_{{choice}}" if self.labels_frames else self.iteration
         self.trial = f"{self.iteration}/round_{{round}}/trial_{{trial}}"
@@ -387,13 +399,57 @@ class Study:
         """Return one file of every glass model."""
         return [self.at(f"glass/{potential}/{atoms}/{replica}/{name}") for potential, atoms, replica in self.glasses]
 
-    def stage_start(self, folder, stage):
-        """Return the file a stage starts from: the packed atoms, or the restart of the stage before."""
-        return f"{folder}/packed.data" if stage == 1 else f"{folder}/stage_{stage - 1}/final.restart"
+    def cycle(self, cooling=""):
+        """Return the thermal cycle of the models with this ``cooling``."""
+        glass = self.config["glass"]
+        if not cooling:
+            return glass["cycle"]
+        return rates.at_rate(glass["cycle"], float(cooling.removeprefix(RATE)), glass["sample_interval"])
 
-    def earlier_outcome(self, folder, stage):
+    def stage_file(self, model, stage, name):
+        """Return a file of a stage of a glass model; all cooling rates share the stages before the cooling.
+
+        Parameters
+        ----------
+        model : mapping
+            potential, atoms, cooling and replica.
+        stage : int
+            From 1.
+        name : str
+        """
+        shared = model["cooling"] and stage <= rates.cooling_stages(self.cycle())[0]
+        folder = self.start_folder if shared else self.glass_folder
+        return f"{folder.format(**model)}/stage_{stage}/{name}"
+
+    def stage_files(self, model, name):
+        """Return one file of every stage of a glass model, see ``stage_file``."""
+        return [self.stage_file(model, stage, name) for stage in range(1, self.n_stages + 1)]
+
+    def stage_start(self, model, stage):
+        """Return the file a stage starts from: the packed atoms, or the restart of the stage before."""
+        if stage == 1:
+            return f"{self.start_folder.format(**model)}/packed.data"
+        return self.stage_file(model, stage - 1, "final.restart")
+
+    def earlier_outcome(self, model, stage):
         """Return the outcome of the stage before, nothing for the first: an exploded quench leaves no restart."""
-        return [] if stage == 1 else f"{folder}/stage_{stage - 1}/outcome.json"
+        return [] if stage == 1 else self.stage_file(model, stage - 1, "outcome.json")
+
+    def rated_models(self):
+        """Return rate (K/ps) -> name of the model in ``structure/``, that of the cycle among them, ascending.
+
+        Empty where ``glass.rates`` is. The models are those of the main potential with the largest number of atoms.
+        """
+        glass, main = self.config["glass"], models.main_potential(self.config)
+        if not glass["rates"]:
+            return {}
+        model = f"{main}_{max(models.sizes_of(self.config, main))}"
+        found = {rate: f"{model}{rate_text(rate)}" for rate in glass["rates"]} | {rates.rate_of(glass["cycle"]): model}
+        return dict(sorted(found.items()))
+
+    def rated_files(self, name):
+        """Return one structure file of every model of ``rated_models``."""
+        return [self.at(f"structure/{model}/{name}") for model in self.rated_models().values()]
 
     def start_frames(self):
         """Return the canonical frames where a start is one of the reference, else nothing."""
@@ -463,7 +519,7 @@ class Study:
         """Return one structure file of every replica of a glass model, or of the reference."""
         if model == "reference":
             return [self.at(f"structure/reference/{name}")]
-        potential, atoms = model.rsplit("_", 1)
+        potential, atoms = model.partition(RATE)[0].rsplit("_", 1)
         return [self.at(f"structure/{model}_{replica}/{name}") for replica in self.replicas(potential, int(atoms))]
 
     def quench_files(self, name):

@@ -14,6 +14,7 @@ from gapglass.report.figures import (
     learning_curves,
     potentials,
     quench,
+    rates,
     structure,
     style,
     vibrations,
@@ -42,7 +43,7 @@ def test_list_follows_the_configuration():
     assert {"rings", "network"} <= set(names(settings))
     settings["structure"]["network"]["bridges"] = []
     assert "rings" in names(settings) and "network" not in names(settings)
-    assert "vibrations" not in names(settings)
+    assert not {"vibrations", "rates"} & set(names(settings))
     settings["potential"]["variants"] = ["all_frames"]
     assert "active_learning" not in names(settings) and main_potential(settings) == "all_frames"
     settings["learning_curves"]["strategies"] = ["clusters_equal"]
@@ -72,7 +73,7 @@ def test_captions_state_the_settings(name):
 
 def test_every_caption_is_used():
     settings = config.read(ROOT / "config/config.yaml")
-    settings["glass"]["vibrations"] = {"time": 10.0, "interval": 2.0, "resolution": 0.5}
+    settings["glass"] |= {"vibrations": {"time": 10.0, "interval": 2.0, "resolution": 0.5}, "rates": [1.0]}
     used = {figure.caption for figure in (*catalogue.listed(settings), *catalogue.learning(settings))}
     assert used == {path.stem for path in (ROOT / "src/gapglass/report/captions").glob("*.rst")}
 
@@ -160,6 +161,8 @@ def test_figures_of_the_learning_curves_part_allocations_from_other_ways():
         ("experiment_xrd-1", "experiment (xrd-1)"),
         ("optimal_96", "GAP (optimal), 96 atoms"),
         ("all_frames_48", "GAP (all_frames), 48 atoms"),
+        ("optimal_96_rate_0.5", "GAP (optimal), 96 atoms, 0.5 K/ps"),
+        ("optimal_96_rate_0.5_2", "GAP (optimal), 96 atoms, 0.5 K/ps, replica 2"),
         ("soap_only_48_2", "GAP (soap_only), 48 atoms, replica 2"),
     ],
 )
@@ -428,4 +431,27 @@ def test_vibrations_have_a_panel_for_the_total_and_each_element():
     assert numbers.groupby("model").size().to_dict() == {"reference": 101, "optimal_48": 101}
     figure, numbers = vibrations.vibrations({})
     assert numbers.empty and "model" in numbers
+    plt.close("all")
+
+
+def test_rates_have_a_curve_each_and_a_panel_for_each_number():
+    table = pd.DataFrame(
+        {
+            "rate_k_per_ps": [1.0, 100.0, 1.0, 100.0],
+            "quantity": ["coordination_number"] * 2 + ["enthalpy_ev_per_atom"] * 2,
+            "of": ["Te-O", "Te-O", np.nan, np.nan],  # as read from a file
+            "value": [4.0, 4.2, -5.0, -4.9],
+            "error": [0.1, np.nan, 0.01, 0.01],
+            "reference": [4.1, 4.1, np.nan, np.nan],
+        }
+    )
+    curve = pd.DataFrame({"q_inverse_angstrom": np.linspace(1, 9, 50), "S_X": np.linspace(0, 1, 50)})
+    figure, numbers = rates.rates(table, {1.0: curve, 100.0: curve}, curve, 30.0)
+    first, coordination, enthalpy = figure.axes
+    assert len(drawn_lines(first)) == 3 and first.get_ylabel() == "$S_X(q)$"
+    assert coordination.get_xscale() == "log" and coordination.get_ylabel() == "neighbours, Te-O"
+    # Values, the reference and the square at its own rate.
+    assert [len(line.get_xdata()) for line in coordination.get_lines() if line.get_marker() == "s"] == [1]
+    assert not [line for line in enthalpy.get_lines() if line.get_marker() == "s"]
+    assert len(numbers) == 4 and set(numbers["reference_rate_k_per_ps"]) == {30.0}
     plt.close("all")

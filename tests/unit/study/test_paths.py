@@ -94,6 +94,37 @@ def test_models_of_the_example(example):
         assert len(unlike.replica_files(model, "gr.csv")) == count
 
 
+def test_models_at_other_rates_share_the_melt(tiny):
+    assert tiny.rated_models() == {} and tiny.rated_files("sq.csv") == []
+    study = changed(tiny, "glass", rates=[100000.0, 2.5], replicas=2)
+    rated = study.rated_models()
+    assert list(rated) == pytest.approx([2.5, 700 / 0.03, 100000.0])  # K/ps, that of the cycle in the middle
+    assert list(rated.values()) == ["optimal_48_rate_2.5", "optimal_48", "optimal_48_rate_100000"]
+    assert study.stage_settings() == tiny.stage_settings() and study.glass_files("x") != tiny.glass_files("x")
+    model = {"potential": "optimal", "atoms": "48", "cooling": "_rate_2.5", "replica": "2"}
+    slow, shared = "results/tiny/glass/optimal/48_rate_2.5/2", "results/tiny/glass/optimal/48/2"
+    assert study.stage_files(model, "thermo.csv") == [
+        f"{shared}/stage_1/thermo.csv", f"{slow}/stage_2/thermo.csv", f"{slow}/stage_3/thermo.csv"
+    ]  # fmt: skip
+    assert study.stage_start(model, 2) == f"{shared}/stage_1/final.restart"
+    assert study.stage_start(model, 3) == f"{slow}/stage_2/final.restart"
+    assert study.earlier_outcome(model, 2) == f"{shared}/stage_1/outcome.json"
+    at_once = model | {"cooling": ""}
+    assert study.stage_start(at_once, 1) == f"{shared}/packed.data" and study.earlier_outcome(at_once, 1) == []
+    times = [stage["time"] for stage in study.cycle("_rate_2.5")]
+    assert times == [0.03, pytest.approx(280), 0.03] and study.cycle() == study.config["glass"]["cycle"]
+    assert study.replica_files("optimal_48_rate_2.5", "sq.csv") == [
+        f"results/tiny/structure/optimal_48_rate_2.5_{replica}/sq.csv" for replica in (1, 2)
+    ]
+    pattern = study.at("structure/{potential}_{atoms}{cooling}_{replica}/sq.csv")
+    assert wildcards_of(pattern, study.replica_files("optimal_48_rate_2.5", "sq.csv")[1]) == model
+    mean = study.at("structure/{potential}_{atoms}{cooling}/sq.csv")
+    for path in study.rated_files("sq.csv"):
+        assert wildcards_of(mean, path) and wildcards_of(study.at("structure/{model}/sq.csv"), path)
+        assert not wildcards_of(pattern, path)
+    assert not wildcards_of(mean, study.replica_files("optimal_48_rate_2.5", "sq.csv")[1])
+
+
 def test_learning_curves_need_the_loop_only_where_the_geometry_is_open(tiny):
     assert tiny.learning_draws("draws") == [f"results/tiny/learning_curves/draws/{draw}.csv" for draw in (1, 2)]
     assert tiny.geometry_of_learning_curves() == "results/tiny/potentials/optimal/hyperparameters.json"
@@ -129,9 +160,9 @@ def test_names_fit_the_patterns_of_the_wildcards(name, request):
         assert wildcards_of(study.at("clusters/delta_{delta}/labels.csv"), path), path
     for path, (potential, atoms, replica) in zip(study.glass_files("outcome.json"), study.glasses, strict=True):
         found = wildcards_of(f"{study.glass_folder}/outcome.json", path)
-        assert found == {"potential": potential, "atoms": str(atoms), "replica": str(replica)}
+        assert found == {"potential": potential, "atoms": str(atoms), "cooling": "", "replica": str(replica)}
     for path in study.structure_files("sq.csv")[1:]:
-        assert wildcards_of(study.at("structure/{potential}_{atoms}/sq.csv"), path), path
+        assert wildcards_of(study.at("structure/{potential}_{atoms}{cooling}/sq.csv"), path), path
         assert wildcards_of(study.at("structure/{model}/sq.csv"), path), path
     for kind in ("draws", "calibration"):
         for path in study.learning_draws(kind):
@@ -183,9 +214,13 @@ def test_analysis_does_not_depend_on_experiments_nor_on_the_range_of_r_x(tiny):
 
 
 def test_stages_take_their_start_and_outcome_from_the_stage_before(tiny):
-    assert tiny.stage_start("here", 1) == "here/packed.data" and tiny.earlier_outcome("here", 1) == []
-    assert tiny.stage_start("here", 3) == "here/stage_2/final.restart"
-    assert tiny.earlier_outcome("here", 3) == "here/stage_2/outcome.json"
+    model, here = (
+        {"potential": "optimal", "atoms": "48", "cooling": "", "replica": "1"},
+        "results/tiny/glass/optimal/48/1",
+    )
+    assert tiny.stage_start(model, 1) == f"{here}/packed.data" and tiny.earlier_outcome(model, 1) == []
+    assert tiny.stage_start(model, 3) == f"{here}/stage_2/final.restart"
+    assert tiny.earlier_outcome(model, 3) == f"{here}/stage_2/outcome.json"
     assert [tiny.takes_reference_density(stage) for stage in (1, 2, 3)] == [False, False, True]
     assert tiny.reference_temperature() == 300
     assert changed(tiny, "structure", reference_temperature=500.0).reference_temperature() == 500

@@ -1,21 +1,16 @@
 # Input functions of the glass models: what a stage depends on, by its number.
 
 
-def glass_folder(wildcards):
-    """Return the folder of the glass model of these wildcards."""
-    return study.glass_folder.format(**wildcards)
-
-
 def stage_cost(wildcards, input):
     """Return memory and time of a stage, from the speed that another job measures once that exists."""
-    stage = config["glass"]["cycle"][int(wildcards.stage) - 1]
-    speed = f"{glass_folder(wildcards)}/speed.json"
+    stage = study.cycle(wildcards.cooling)[int(wildcards.stage) - 1]
+    speed = f"{study.start_folder.format(**wildcards)}/speed.json"
     return resources.run_stage(int(wildcards.atoms), stage, config["glass"], speed)
 
 
 def vibrations_cost(wildcards, input):
     """Return memory and time of the run at constant energy after the cycle."""
-    speed = f"{glass_folder(wildcards)}/speed.json"
+    speed = f"{study.start_folder.format(**wildcards)}/speed.json"
     return resources.run_stage(
         int(wildcards.atoms), study.vibrations_stage(), config["glass"], speed
     )

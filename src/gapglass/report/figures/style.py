@@ -56,17 +56,21 @@ def model_label(name):
     Parameters
     ----------
     name : str
-        reference, experiment_{name}, {potential}_{atoms} or {potential}_{atoms}_{replica}.
+        reference, experiment_{name}, {potential}_{atoms} or {potential}_{atoms}_{replica}, the latter two with
+        _rate_{rate} after the atoms if the model cools at another rate than that of the cycle.
     """
     if name == "reference":
         return "reference"
     if name.startswith("experiment_"):
         return f"experiment ({name.removeprefix('experiment_')})"
-    words = name.split("_")
+    name, _, rest = name.partition("_rate_")
+    rate, _, replica = rest.partition("_")
+    words = [*name.split("_"), *([replica] if replica else [])]
     numbers = [word for word in words[-2:] if word.isdigit()]
     potential = "_".join(words[: -len(numbers)])
     replica = f", replica {numbers[1]}" if len(numbers) == 2 else ""
-    return f"GAP ({potential}), {numbers[0]} atoms{replica}"
+    cooled = f", {rate} K/ps" if rate else ""
+    return f"GAP ({potential}), {numbers[0]} atoms{cooled}{replica}"
 
 
 def panels_in_rows(n_panels, height, **sharing):

@@ -7,6 +7,7 @@ from ase.data import atomic_masses, atomic_numbers
 
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.glass.lammps import MOST_STEPS
+from gapglass.glass.rates import at_rate, rate_of
 from gapglass.structure.vibrations import segment_time
 
 # Keys without a default, with an example of each.
@@ -37,6 +38,7 @@ def problems(config):
     yield from _replica_problems(glass, config["potential"]["variants"])
     yield from _cycle_problems(glass)
     yield from _sampling_problems(glass, config["structure"]["discard_fraction"])
+    yield from _rates_problems(glass, config["structure"]["reference_rate"])
     yield from _vibrations_problems(glass)
     yield from _launcher_problems(glass)
 
@@ -105,6 +107,30 @@ def _sampling_problems(glass, discard_fraction):
             f"`glass.sample_interval` is {interval} fs; the last stage of {last['time']} ps would leave no frame to "
             "analyse; lower it or lengthen the stage"
         )
+
+
+def _rates_problems(glass, reference_rate):
+    """Yield rates of a cycle that never cools, that of the cycle itself, and stages beyond the steps of LAMMPS."""
+    if not glass["rates"]:
+        if reference_rate is not None:
+            yield "`structure.reference_rate` has no effect without glass.rates; name the rates, or drop it"
+        return
+    own, cycle = rate_of(glass["cycle"]), glass["cycle"]
+    if own is None:
+        yield (
+            "`glass.rates` needs a cycle with a stage in which it cools: a ramp (temperature_start above temperature) "
+            "or a plateau between the highest temperature and the last; add one to glass.cycle"
+        )
+        return
+    for rate in glass["rates"]:
+        if f"{rate:g}" == f"{own:g}":
+            yield f"`glass.rates` holds {rate:g} K/ps, the rate of glass.cycle itself, which is shown anyway; drop it"
+            continue
+        times = [stage["time"] for stage in at_rate(cycle, rate, glass["sample_interval"])]
+        n_steps = [time * 1000 / glass["timestep"] for time in times]
+        if max(n_steps) > MOST_STEPS or min(n_steps) < 1:
+            place = "longer than LAMMPS counts" if max(n_steps) > MOST_STEPS else "shorter than a time step"
+            yield f"`glass.rates` holds {rate:g} K/ps, at which a stage of glass.cycle would be {place}; drop it"
 
 
 def _vibrations_problems(glass):
