@@ -6,13 +6,17 @@ Equations become MathML, which browsers draw themselves: no page loads anything 
 
 import json
 import re
+from html import escape
 from pathlib import Path
 
 from docutils.nodes import SkipNode
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from pygments.lexers.python import PythonLexer
 from pygments.lexers.special import TextLexer
+from sphinx.util.logging import getLogger
 
+log = getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = "docs/README"  # its sections and their links are the table of contents
 
@@ -44,15 +48,24 @@ html_math_renderer = "mathml"
 highlight_language = "none"
 
 
+def mathml(node, block):
+    """Return an equation as MathML; what docutils cannot convert is a warning with its place."""
+    try:
+        return tex2mathml(node.astext(), as_block=block)
+    except MathError as error:
+        log.warning("%s", error, location=node)
+        return escape(node.astext())
+
+
 def write_inline(translator, node):
-    """Write an equation within a line; an unknown command of LaTeX is an error."""
-    translator.body.append(tex2mathml(node.astext()))
+    """Write an equation within a line."""
+    translator.body.append(mathml(node, block=False))
     raise SkipNode
 
 
 def write_block(translator, node):
     """Write an equation of its own line, in a frame that scrolls where the page is narrow."""
-    translator.body.append(f'<div class="equation">{tex2mathml(node.astext(), as_block=True)}</div>\n')
+    translator.body.append(f'<div class="equation">{mathml(node, block=True)}</div>\n')
     raise SkipNode
 
 
