@@ -75,6 +75,16 @@ def _default(node, parent):
     return "none" if value in ("", None) else f"`{value}`".replace("False", "false").replace("True", "true")
 
 
+def _linked(text):
+    """Return a description in which the pages that it names are links with their titles, from the folder config/."""
+
+    def link(page):
+        title = (ROOT / page.group(0)).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        return f"[{title}](../{page.group(0)})"
+
+    return re.sub(r"docs/[\w/-]+\.md", link, text)
+
+
 def _sections(node, path):
     """Yield (path, description, rows) of an object and, after it, of the objects inside."""
     rows, inner = [], []
@@ -83,8 +93,8 @@ def _sections(node, path):
         if "properties" in target:
             inner.append((f"{path}.{key}".lstrip("."), child, target))
         else:
-            cells = [f"`{key}`", _kind(child), child.get("unit", ""), _default(child, node), child["description"]]
-            rows.append(f"| {' | '.join(cells)} |")
+            cells = [f"`{key}`", _kind(child), child.get("unit", ""), _default(child, node)]
+            rows.append(f"| {' | '.join([*cells, _linked(child['description'])])} |")
     yield path, node.get("description", ""), rows
     for name, child, target in inner:
         suffix = "[]" if target is not child else ""
@@ -110,7 +120,7 @@ def config_reference(schema):
     for path, description, rows in _sections(schema, ""):
         lines += ["", f"## {path or 'Top level'}", ""]
         if path:
-            lines += [textwrap.fill(description, 118, break_on_hyphens=False), ""]
+            lines += [textwrap.fill(_linked(description), 118, break_on_hyphens=False), ""]
         if rows:
             lines += ["| key | value | unit | default | meaning |", "|---|---|---|---|---|", *rows]
     return "\n".join(lines) + "\n"
