@@ -48,7 +48,7 @@ def so_far(finished, folder, capsys, monkeypatch, *gone):
             ["structure", "glass/*/*/*/thermo.csv", "glass/*/*/*/out*", "glass/*/*/*/stage_3"],
             "Structures: not yet",
             1,
-            10,
+            11,
         ),
     ],
     ids=["nothing", "loop", "quench"],

@@ -16,8 +16,9 @@ from gapglass.glass import closeness, explosion
 from gapglass.glass.stages import join_thermo
 from gapglass.report import catalogue, costs, explorer, page, reading
 from gapglass.report import tables as of_paper
-from gapglass.report.figures import clusters, comparisons, glass, potentials, style, vibrations
+from gapglass.report.figures import clusters, comparisons, glass, potentials, quench, rates, style, vibrations
 from gapglass.structure.kinds import TABLES
+from gapglass.structure.quench import of_thermodynamics
 from gapglass.study import models
 from gapglass.study.paths import LOOPS, Study
 
@@ -155,6 +156,8 @@ def tables(study):
         compared = read_table(comparison[0]) if comparison else pd.DataFrame(columns=["potential", "temperature_k"])
         found["errors"] = of_paper.errors(summaries, compared)
         found["hyperparameters"] = of_paper.hyperparameters(summaries, study.config["potential"]["hyperparameters"])
+    if rated := _there([study.at("tables/rates.csv")] if study.rated_models() else []):
+        found["rates"] = read_table(rated[0])
     if _has_reference(study):
         kinds = ("coordination", "closest", "rings", "network")
         read = [reading.present(_there(study.structure_files(f"{kind}.csv"))) for kind in kinds]
@@ -181,7 +184,7 @@ def draw(study, folder):
     folder : pathlib.Path
         Gets {name}.png and {name}.dark.png.
     """
-    for drawn in (_clusters, _potentials, _glass, _vibrations, _structure):
+    for drawn in (_clusters, _potentials, _glass, _quench, _vibrations, _structure, _rates):
         for name, figure in drawn(study):
             style.save(figure, [folder / f"{name}.png", folder / f"{name}.{style.DARK}"], name)
 
@@ -266,13 +269,19 @@ def _glasses(study):
     ]
 
 
-def _glass(study):
-    """Yield the figure of the melt-quench, of the stages that are finished."""
+def _finished_stages(study):
+    """Return model with its replica -> thermodynamics of its finished stages, without models that have none."""
     found = {}
     for name, folder in _glasses(study):
         stages = _there(f"{folder}/stage_{number + 1}/thermo.csv" for number in range(study.n_stages))
         if stages:
             found[name] = join_thermo([read_table(path) for path in stages])
+    return found
+
+
+def _glass(study):
+    """Yield the figure of the melt-quench, of the stages that are finished."""
+    found = _finished_stages(study)
     outcomes = _there(study.glass_files("outcome.json"))
     if found:
         yield (
@@ -281,11 +290,45 @@ def _glass(study):
         )
 
 
+def _quench(study):
+    """Yield the figures of the quench: of finished models as in the report, of others the enthalpy alone."""
+    windows, moved, transitions = (
+        reading.by_folder(_there(study.quench_files(name)), read)
+        for name, read in (
+            ("quench.csv", read_table),
+            ("displacements.csv", read_table),
+            ("transition.json", read_json),
+        )
+    )
+    for name, thermo in _finished_stages(study).items():
+        if name not in windows:
+            windows[name] = of_thermodynamics(thermo, int(name.rsplit("_", 2)[1]))
+    if not any(map(len, windows.values())):
+        return
+    plateaus, reference = (study.at(f"structure/reference/{name}.csv") for name in ("plateaus", "displacements"))
+    known = read_table(plateaus) if Path(plateaus).exists() else pd.DataFrame(columns=["temperature_k"])
+    yield "quench", quench.quench(windows, known, transitions)
+    if any(map(len, moved.values())) and Path(reference).exists():
+        of_moved = {name: windows[name] for name in moved if len(windows.get(name, ()))}
+        yield "displacements", quench.displacements(moved, of_moved, read_table(reference))
+
+
 def _vibrations(study):
     """Yield the figure of the vibrations, of the models that have them."""
     found = reading.present(_there(study.vibrations_files()))
     if found:
         yield "vibrations", vibrations.vibrations(found)
+
+
+def _rates(study):
+    """Yield the figure of the cooling rates once their table is there."""
+    table, reference = study.at("tables/rates.csv"), study.at("structure/reference/sq.csv")
+    if not study.rated_models() or len(_there([table, reference])) < 2:
+        return
+    present = reading.present(_there(study.rated_files("sq.csv")))
+    curves = {rate: present[name] for rate, name in study.rated_models().items() if name in present}
+    reference_rate = study.config["structure"]["reference_rate"]
+    yield "rates", rates.rates(read_table(table), curves, read_table(reference), reference_rate)
 
 
 def _structure(study):

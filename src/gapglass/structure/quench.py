@@ -90,6 +90,35 @@ def with_thermodynamics(table, thermo, n_atoms):
     return table
 
 
+def of_thermodynamics(thermo, n_atoms):
+    """Return the windows of the stages that are finished, without coordination numbers, which need the frames.
+
+    Parameters
+    ----------
+    thermo : pandas.DataFrame
+        thermo.csv of the finished stages.
+    n_atoms : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``COLUMNS``.
+    """
+    import pandas as pd
+
+    tables = []
+    for stage, part in thermo.groupby("stage"):
+        places = windows_of(len(part))
+        shares = {
+            "stage": stage,
+            "window": range(1, len(places) + 1),
+            "share_begin": [window[0] / len(part) for window in places],
+            "share_end": [(window[-1] + 1) / len(part) for window in places],
+        }
+        tables.append(with_thermodynamics(pd.DataFrame(shares), part, n_atoms)[COLUMNS])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
 def of_cycle(stages, thermo, cutoffs, interval):
     """Return coordination, thermodynamics and displacements of a whole thermal cycle.
 

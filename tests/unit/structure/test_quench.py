@@ -111,6 +111,21 @@ def test_windows_of_a_cycle():
     assert moved["time_ps"].max() == pytest.approx(0.08) and (moved["msd_angstrom2"] == 0).all()
 
 
+def test_windows_of_thermodynamics_alone():
+    """A stage that has few rows has as many windows; temperatures are the means over each."""
+    thermo = pd.DataFrame({
+        "stage": [1] * 17 + [2] * 3, "time_ps": [*np.arange(17.0), 17.0, 18.0, 19.0], "total_energy_ev": -8.0,
+        "temperature_k": [*np.linspace(2000, 400, 17), 300.0, 310.0, 320.0], "pressure_gpa": 0.0,
+        "volume_angstrom3": 8000.0, "density_g_per_cm3": 1.0,
+    })  # fmt: skip
+    windows = quench.of_thermodynamics(thermo, 4)
+    assert windows.columns.tolist() == quench.COLUMNS and windows["stage"].tolist() == [1] * 8 + [2] * 3
+    assert windows["enthalpy_ev_per_atom"].unique().tolist() == [-2.0]
+    cooled = windows.loc[windows["stage"] == 1, "temperature_k"]
+    assert cooled.is_monotonic_decreasing and 1700 < cooled.iloc[0] < 2000
+    assert quench.of_thermodynamics(thermo[:0], 4).empty
+
+
 def test_pressure_times_volume_is_part_of_the_enthalpy():
     """1 GPa times 160.2177 Å³ is 1 eV."""
     thermo = pd.DataFrame({
