@@ -41,6 +41,7 @@ html_theme = "furo"
 html_title = "gapglass"
 html_copy_source = False
 html_show_sourcelink = False
+html_show_search_summary = False  # summaries are fetched, which a browser forbids to pages opened from the disk
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"

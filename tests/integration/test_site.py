@@ -97,5 +97,8 @@ def test_pages_read_well_in_a_browser(site, tmp_path):
         # A fraction is two lines high only where the browser draws the equation.
         line = page.value("parseFloat(getComputedStyle(document.querySelector('article p')).lineHeight)")
         assert page.value("document.querySelector('.equation mfrac').getBoundingClientRect().height") > 1.2 * line
+        page.open(f"{site}/search.html")
+        page.value("location.search = '?q=wright'")
+        page.until("document.querySelectorAll('#search-results li a').length > 0")
         assert not page.problems
         assert all(address.startswith(("file:", "data:", "about:")) for address in page.requests)
