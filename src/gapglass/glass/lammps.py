@@ -166,11 +166,14 @@ class _ThermoProgress:
     def __init__(self, n_steps, timestep, what, interval=20.0):
         self.n_steps, self.timestep, self.what, self.interval = n_steps, timestep, what, interval
         self.begun = self.reported = None
+        self.moving = True
 
     def see(self, line):
-        """Take a line of the output, and report if it is a thermo row and a report is due."""
+        """Take a line of the output, and report if it is a thermo row of the dynamics and a report is due."""
+        if line.startswith("Setting up "):
+            self.moving = "minimization" not in line
         match = re.match(r"\s*(\d+)\s+([-\d.e+]+)\s+[-\d.e+]+\s+[-\d.e+]+", line)
-        if not (self.n_steps and match):
+        if not (self.n_steps and match and self.moving):
             return
         now, step = time.monotonic(), int(match.group(1))
         # Steps start again from 0 after a minimisation.

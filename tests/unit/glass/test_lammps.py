@@ -61,6 +61,19 @@ def test_progress_lines_survive_a_minimisation_before(steps, monkeypatch):
     assert all(values[2] > 0 for values in reported)
 
 
+def test_steps_of_a_minimisation_are_no_progress(monkeypatch):
+    reported = []
+    monkeypatch.setattr(lammps, "notice", lambda *values: reported.append(values[2]))
+    progress = lammps._ThermoProgress(1000, 1.0, "x", interval=-1)
+    progress.see("Setting up cg style minimization ...")
+    for step in (0, 100, 300):
+        progress.see(f"  {step}  0 -1.0 -1.0 0.5")
+    progress.see("Setting up Verlet run ...")
+    for step in (0, 20, 40):
+        progress.see(f"  {step}  300.0 -1.0 -1.0 0.5")
+    assert reported == [20, 40]
+
+
 @pytest.mark.parametrize(
     ("output", "kind", "step"),
     [
