@@ -7,7 +7,7 @@ marked as not to be believed; its structure is analysed and shown all the same.
 """
 
 from gapglass.frames.geometry import REACH, closest_pairs
-from gapglass.glass import outcomes
+from gapglass.glass import outcomes, outside
 from gapglass.glass.guards import pairs_of, reference_of
 
 MOST_FRAMES = 5000  # of a stage; their shares are known to half a percent, and a large model costs 10 ms a frame
@@ -174,13 +174,17 @@ def judged(outcome, settings):
     -------
     dict
         The outcome with believed (None if the stages were made by a version that did not count) and doubts, as from
-        ``doubts``. A quench that exploded left no glass to believe, and none to doubt.
+        ``doubts``, and those of stages with an energy below that of every frame. A quench that exploded left no glass
+        to believe, and none to doubt.
     """
     if outcome["exploded"]:
         return {**outcome, "believed": False, "doubts": []}
     counts = outcome.get("closeness", [])
     found = doubts(counts, settings["too_close_ratio"], settings["max_too_close_share"])
-    return {**outcome, "believed": not found if counts else None, "doubts": found}
+    too_low = [item for item in outcome.get("outside", []) if item["what"] == outside.ENERGY]
+    found += [{name: item[name] for name in ("stage", "share", "text")} for item in too_low]
+    found.sort(key=lambda item: item["stage"])
+    return {**outcome, "believed": not found if counts or found else None, "doubts": found}
 
 
 def counts_of_models(paths):

@@ -1,7 +1,8 @@
-"""Where a quench leaves what the frames know: composition, density, temperature and closest distances.
+"""Where a quench leaves what the frames know: composition, density, temperature, closest distances and energy.
 
 A potential interpolates between its frames. Beyond them it extrapolates, which may go well; so this is counted and
-reported, and stops nothing.
+reported, and stops nothing. Only an energy below that of every frame makes a glass not to be believed: the potential
+has a false minimum there.
 """
 
 import math
@@ -16,6 +17,9 @@ DENSITY_MARGIN = 0.01  # cells are written with few digits, so a density this ne
 TEMPERATURE_MARGIN = 0.05
 WINDOW = 5  # the temperature is averaged over this part of a stage, because that of a small cell fluctuates
 N_SIGMA = 3
+ENERGY = "energy"  # a finding that makes the glass not to be believed, see ``closeness.judged``
+ENERGY_MARGIN = 0.01  # eV/atom; a potential that errs more is of no use
+AS_COLD = (1.2, 50.0)  # frames up to so many times the temperature of a stage, and K more, may be compared with it
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,15 @@ class Known:
     """What the frames contain.
 
     ``closest``: pair of species -> smallest distance (Å). ``density``: lowest and highest (g/cm³). ``temperature``:
-    highest (K). ``shares``: species -> lowest and highest share of the atoms.
+    highest (K). ``shares``: species -> lowest and highest share of the atoms. ``energies``: composition, temperature
+    (K) and lowest energy (eV/atom) of the frames of every plateau.
     """
 
     closest: dict
     density: tuple
     temperature: float
     shares: dict
+    energies: tuple = ()
 
 
 def known(table, closest):
@@ -57,7 +63,26 @@ def known(table, closest):
         density=(float(table["density_g_per_cm3"].min()), float(table["density_g_per_cm3"].max())),
         temperature=float(table["temperature_k"].max()),
         shares={symbol: (min(found), max(found)) for symbol, found in shares.items()},
+        energies=_lowest_energies(table),
     )
+
+
+def _lowest_energies(table):
+    """Return composition, temperature (K) and lowest energy (eV/atom) of the labelled frames of every plateau."""
+    from ase.formula import Formula
+
+    table = table[table["energy_ev_per_atom"].notna() & table["temperature_k"].notna()]
+    lowest = table.groupby(["formula", "temperature_k"])["energy_ev_per_atom"].min()
+    return tuple(
+        (composition(Formula(formula).count()), float(kelvin), float(energy))
+        for (formula, kelvin), energy in lowest.items()
+    )
+
+
+def composition(counts):
+    """Return species -> number of atoms with the numbers as small as they can be, in a form that can be compared."""
+    divisor = math.gcd(*counts.values())
+    return tuple((symbol, counts[symbol] // divisor) for symbol in sorted(counts))
 
 
 def findings(stage, thermo, symbols, distances, known):
@@ -76,11 +101,11 @@ def findings(stage, thermo, symbols, distances, known):
     Returns
     -------
     list of dict
-        stage, what (composition, density, temperature or closest), pair (closest only, else None), share (of the
+        stage, what (composition, density, temperature, closest or energy), pair (closest only, else None), share (of the
         frames or rows of the stage that are outside), value (the farthest), known (that of the frames), and text.
     """
     found = [*_composition(symbols, known), *_density(thermo, known), *_temperature(thermo, len(symbols), known)]
-    found += _closest(distances, known)
+    found += [*_closest(distances, known), *_energy(thermo, symbols, known)]
     return [{"stage": stage, **item} for item in found]
 
 
@@ -160,6 +185,27 @@ def _closest(distances, known):
                 f"(ratio {least / known.closest[pair]:.2f}), in {100 * share:.3g} % of its frames"
             )
             yield _finding("closest", share, least, known.closest[pair], text, pair)
+
+
+def _energy(thermo, symbols, known):
+    """Yield an energy (mean of the second half of the stage) below that of every frame as cold, crystals included."""
+    if not len(thermo) or not symbols:
+        return
+    own = composition(Counter(symbols))
+    of_composition = [(at, low) for of, at, low in known.energies if of == own]
+    if not of_composition:
+        return
+    half = thermo.iloc[len(thermo) // 2 :]
+    energy, kelvin = half["potential_energy_ev"].mean() / len(symbols), half["temperature_k"].mean()
+    factor, more = AS_COLD
+    # A glass is colder than a liquid and lies lower by right, so hotter frames say nothing.
+    lowest = [low for at, low in of_composition if at <= factor * kelvin + more]
+    if lowest and energy < min(lowest) - ENERGY_MARGIN:
+        text = (
+            f"energy {energy:.3f} eV/atom at {kelvin:.0f} K, below that of every frame (down to {min(lowest):.3f} "
+            "eV/atom), so the potential has a false minimum here"
+        )
+        yield _finding(ENERGY, 1.0, float(energy), min(lowest), text)
 
 
 def _range(low, high, form):

@@ -180,7 +180,12 @@ def _calibration(summary):
 def _quenches(n_models, exploded, doubted):
     """Return the check of the thermal cycles."""
     if exploded or doubted:
-        return _check(BAD, "Glass", "Some glass models exploded, or their atoms came too close.", "glass")
+        return _check(
+            BAD,
+            "Glass",
+            "Some glass models exploded, their atoms came too close, or their energy is too low.",
+            "glass",
+        )
     text = f"The atoms of all {n_models} glass models kept the distances that the frames know."
     if n_models == 1:
         text = "The atoms of the glass model kept the distances that the frames know."

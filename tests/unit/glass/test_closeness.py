@@ -128,6 +128,16 @@ def test_glass_is_doubted_only_above_the_limit(tmp_path):
     assert closeness.judged({"exploded": False}, JUDGEMENT)["believed"] is None
 
 
+def test_glass_below_every_frame_in_energy_is_doubted():
+    finding = {"stage": 2, "what": "energy", "share": 1.0, "text": "energy -5.8 eV/atom", "pair": None}
+    other = finding | {"what": "density", "text": "density 4.5 g/cm³"}
+    done = {"exploded": False, "closeness": [], "outside": [other]}
+    assert closeness.judged(done, JUDGEMENT)["doubts"] == []
+    found = closeness.judged(done | {"outside": [other, finding]}, JUDGEMENT)
+    assert found["believed"] is False
+    assert found["doubts"] == [{"stage": 2, "share": 1.0, "text": "energy -5.8 eV/atom"}]
+
+
 def test_models_are_found_by_the_name_of_their_folder(tmp_path):
     paths = [tmp_path / f"glass/optimal/48/{replica}/outcome.json" for replica in (1, 2, 3)]
     contents = [{"doubts": [{"stage": 1}], "closeness": [7]}, {"doubts": [], "closeness": [8]}, {"exploded": False}]

@@ -1,4 +1,4 @@
-"""What leaves the frames: composition, density, temperature and closest distances are counted, none without reason."""
+"""What leaves the frames: composition, density, temperature, distances and energy are counted, none without reason."""
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,50 @@ def test_density_temperature_and_composition():
     ]
 
 
+ENERGIES = outside.Known(
+    closest=KNOWN.closest, density=KNOWN.density, temperature=KNOWN.temperature, shares=KNOWN.shares,
+    energies=(((("O", 2), ("Te", 1)), 300.0, -5.77), ((("O", 2), ("Te", 1)), 2000.0, -5.50)),
+)  # fmt: skip
+
+
+def with_energy(begin, end, temperature=300.0):
+    """Return a thermo table of three atoms with an energy (eV/atom) in either half of the stage."""
+    table = thermo(temperature)
+    return table.assign(potential_energy_ev=3 * np.repeat([begin, end], 25))
+
+
+def test_energy_below_every_frame_is_a_false_minimum():
+    (found,) = findings(3, with_energy(-5.70, -5.82), [frame()], ENERGIES)
+    assert (found["what"], found["value"], found["known"]) == ("energy", -5.82, -5.77)
+    assert found["text"].startswith(
+        "energy -5.820 eV/atom at 300 K, below that of every frame (down to -5.770 eV/atom)"
+    )
+    # The error of a fit, and what the stage was before, are no reason.
+    assert kinds(with_energy(-5.82, -5.775), [frame()], ENERGIES) == []
+    # A liquid as low as a crystal at 300 K is found by the frames of the crystal, which are colder.
+    assert kinds(with_energy(-5.6, -5.6, 1900.0), [frame()], ENERGIES) == []
+    assert kinds(with_energy(-5.9, -5.9, 1900.0), [frame()], ENERGIES) == ["energy"]
+
+
+def test_hotter_frames_and_other_compositions_say_nothing_about_an_energy():
+    hot = outside.Known(**{**vars(ENERGIES), "energies": ENERGIES.energies[1:]})
+    assert kinds(with_energy(-5.9, -5.9), [frame()], hot) == []
+    assert kinds(with_energy(-5.9, -5.9, 1900.0), [frame()], hot) == ["energy"]
+    other = outside.Known(**{**vars(ENERGIES), "energies": (((("O", 3), ("Te", 1)), 300.0, -5.0),)})
+    assert kinds(with_energy(-5.9, -5.9), [frame()], other) == []
+
+
+def test_lowest_energy_of_every_plateau_is_known():
+    rows = [
+        ("Te16O32", 48, 300.0, 5.5, -5.71), ("O32Te16", 48, 300.0, 5.8, -5.77), ("TeO2", 3, 2000.0, 5.5, -5.3),
+        ("TeO2", 3, 2000.0, 5.5, np.nan), ("TeO2", 3, np.nan, 5.5, -9.0),
+    ]  # fmt: skip
+    names = ["formula", "n_atoms", "temperature_k", "density_g_per_cm3", "energy_ev_per_atom"]
+    known = outside.known(pd.DataFrame(rows, columns=names), {})
+    own = (("O", 2), ("Te", 1))
+    assert set(known.energies) == {(own, 300.0, -5.71), (own, 300.0, -5.77), (own, 2000.0, -5.3)}
+
+
 def test_isolated_atoms_are_no_state_that_the_frames_know():
     rows = [
         ("Te16O32", 48, 300.0, 5.5),
@@ -67,6 +111,7 @@ def test_isolated_atoms_are_no_state_that_the_frames_know():
         ("Te8O20", 28, 500.0, 5.0),
     ]
     table = pd.DataFrame(rows, columns=["formula", "n_atoms", "temperature_k", "density_g_per_cm3"])
+    table["energy_ev_per_atom"] = -5.0
     known = outside.known(table, {"O-O": 2.3, "O-Te": None})
     assert known.density == (5.0, 5.8) and known.temperature == 900 and known.closest == {"O-O": 2.3}
     assert known.shares == {"O": (32 / 48, 20 / 28), "Te": (8 / 28, 16 / 48)}
