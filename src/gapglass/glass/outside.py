@@ -80,7 +80,7 @@ def _lowest_energies(table):
 
 
 def composition(counts):
-    """Return species -> number of atoms with the numbers as small as they can be, in a form that can be compared."""
+    """Return (species, number of atoms) with the smallest whole numbers, in a form that can be compared."""
     divisor = math.gcd(*counts.values())
     return tuple((symbol, counts[symbol] // divisor) for symbol in sorted(counts))
 
@@ -101,8 +101,8 @@ def findings(stage, thermo, symbols, distances, known):
     Returns
     -------
     list of dict
-        stage, what (composition, density, temperature, closest or energy), pair (closest only, else None), share (of the
-        frames or rows of the stage that are outside), value (the farthest), known (that of the frames), and text.
+        stage, what (composition, density, temperature, closest or energy), pair (closest only, else None), share (of
+        the frames or rows of the stage that are outside), value (the farthest), known (that of the frames), and text.
     """
     found = [*_composition(symbols, known), *_density(thermo, known), *_temperature(thermo, len(symbols), known)]
     found += [*_closest(distances, known), *_energy(thermo, symbols, known)]
@@ -188,7 +188,7 @@ def _closest(distances, known):
 
 
 def _energy(thermo, symbols, known):
-    """Yield an energy (mean of the second half of the stage) below that of every frame as cold, crystals included."""
+    """Yield an energy (mean over the second half of the stage) below that of every frame as cold."""
     if not len(thermo) or not symbols:
         return
     own = composition(Counter(symbols))
