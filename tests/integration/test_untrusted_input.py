@@ -429,6 +429,9 @@ def report_files(folder):
             first_minimum_angstrom=[2.4],
         ),
         table("rings.csv", model=[], formers_in_ring=[], rings_per_former=[], rings_per_former_error=[]),
+        table("glass_transition.csv", model=[], quantity=[], transition_k=[], n_named=[], n_replicas=[], reason=[]),
+        table("density.csv", model=[], stage=[], temperature_k=[], density_g_per_cm3=[]),
+        table("thermal_expansion.csv", model=[], range=[], expansion_1e_6_per_k=[], from_k=[], to_k=[]),
         table("network.csv", model=[], quantity=[], species=[], n=[], share_percent=[], share_percent_error=[]),
         table("cost.csv", **{name: ["import_frames" if name == "rule" else 1.0] for name in costs.COLUMNS}),
     ]

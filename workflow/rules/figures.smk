@@ -141,6 +141,9 @@ rule make_tables:
         rings=study.structure_files("rings.csv"),
         network=study.structure_files("network.csv"),
         rx=study.structure_files("rx.json"),
+        quench=study.quench_files("quench.csv"),
+        transition=study.quench_files("transition.json"),
+        frames=at("frames/table.csv"),
         # The figures are drawn first, so that the table of costs holds them.
         figures=study.drawn(FIGURES, kinds=["png"]),
     output:
@@ -154,6 +157,8 @@ rule make_tables:
     params:
         hyperparameters=config["potential"]["hyperparameters"],
         benchmarks=at("benchmarks"),
+        npt=study.npt_stages(),
+        experiments=config["structure"]["experiments"],
     message:
         "Tables"
     script:

@@ -71,6 +71,7 @@ rule analyse_quench:
     params:
         cutoffs=config["structure"]["coordination_cutoffs"],
         timestep=config["glass"]["timestep"],
+        npt=study.npt_stages(),
     message:
         "Quench of {wildcards.atoms} atoms{wildcards.cooling} (replica {wildcards.replica}): coordination and displacements"
     script:

@@ -14,6 +14,13 @@ made = tables.assemble(
     rings=reading.present(snakemake.input.rings),
     network=reading.present(snakemake.input.network),
     rx=reading.by_folder(snakemake.input.rx, files.read_json),
+    quenches={
+        "windows": reading.by_folder(snakemake.input.quench),
+        "transitions": reading.by_folder(snakemake.input.transition, files.read_json),
+        "frames": files.read_table(snakemake.input.frames),
+        "npt": snakemake.params.npt,
+        "experiments": snakemake.params.experiments,
+    },
     settings=snakemake.params.hyperparameters,
     benchmarks=snakemake.params.benchmarks,
 )

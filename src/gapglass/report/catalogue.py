@@ -123,6 +123,11 @@ TABLES = (
     Table("l_fold", "Tables S4, S5", "share of atoms with l neighbours"),
     Table("errors", "section 3.2", "errors of the potentials, also on the frames that none of the loops used"),
     Table("closest_approach", "", "closest distance, first peak and first minimum of every pair"),
+    Table("glass_transition", "", "glass transition of every model from enthalpy and volume"),
+    Table("density", "", "density of the stages at constant pressure, of reference and experiments"),
+    Table(
+        "thermal_expansion", "", "volumetric expansion of glass and liquid at constant pressure, and of the reference"
+    ),
     Table("rings", "", "primitive rings per network former by size"),
     Table("network", "", "Q^n, bridging species, shared corners, edges and faces"),
 )

@@ -302,6 +302,11 @@ def render(settings, files, logs, learning_curves=(), *, study_file, progress=No
     if files["potentials"]:
         context |= _potentials(settings, files, tables)
     context |= _glass(settings, files)
+    context |= {
+        "transitions": rows.glass_transition(tables["glass_transition"]) if "glass_transition" in tables else [],
+        "densities": rows.densities(tables["density"]) if "density" in tables else [],
+        "expansions": rows.thermal_expansion(tables["thermal_expansion"]) if "thermal_expansion" in tables else [],
+    }
     if "coordination" in tables:
         context |= _structure(settings, files, tables, doubted)
     context |= _learning_curves(learning_curves) | {"costs": rows.costs(tables["cost"])}

@@ -158,6 +158,15 @@ def tables(study):
         found["hyperparameters"] = of_paper.hyperparameters(summaries, study.config["potential"]["hyperparameters"])
     if rated := _there([study.at("tables/rates.csv")] if study.rated_models() else []):
         found["rates"] = read_table(rated[0])
+    transitions = _there(study.quench_files("transition.json"))
+    if transitions:
+        found |= of_paper.of_quenches(
+            windows=reading.by_folder(_there(study.quench_files("quench.csv"))),
+            transitions=reading.by_folder(transitions, read_json),
+            frames=read_table(study.at("frames/table.csv")),
+            npt=study.npt_stages(),
+            experiments=study.config["structure"]["experiments"],
+        )
     if _has_reference(study):
         kinds = ("coordination", "closest", "rings", "network")
         read = [reading.present(_there(study.structure_files(f"{kind}.csv"))) for kind in kinds]

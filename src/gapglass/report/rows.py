@@ -443,3 +443,46 @@ def rates(table):
         known = part["reference"].iloc[0]
         found.append(row | {"reference": "" if pd.isna(known) else f"{known:.3f}"})
     return found
+
+
+def glass_transition(table):
+    """Return the glass transitions from tables/glass_transition.csv: a row per model and quantity."""
+    return [
+        {
+            "model": model_label(row["model"]),
+            "from": row["quantity"],
+            "glass transition (K)": with_error(row["transition_k"], row["transition_k_error"], 0)
+            if row["n_named"]
+            else "none named",
+            "named in": f"{row['n_named']} of {row['n_replicas']}",
+            "why not": "" if pd.isna(row["reason"]) else row["reason"],
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def densities(table):
+    """Return the densities at constant pressure from tables/density.csv, the reference and experiments first."""
+    return [
+        {
+            "model": model_label(row["model"]),
+            "stage": "" if pd.isna(row["stage"]) else f"{row['stage']:.0f}",
+            "T (K)": "" if pd.isna(row["temperature_k"]) else number(row["temperature_k"], 0),
+            "density (g/cm³)": with_error(row["density_g_per_cm3"], row["density_g_per_cm3_error"], 3),
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def thermal_expansion(table):
+    """Return the thermal expansion from tables/thermal_expansion.csv: a row per model and range of temperatures."""
+    return [
+        {
+            "model": model_label(row["model"]),
+            "range": f"{row['range']}, {row['from_k']:.0f} to {row['to_k']:.0f} K",
+            "volumetric expansion (1e-6/K)": with_error(
+                row["expansion_1e_6_per_k"], row["expansion_1e_6_per_k_error"], 1
+            ),
+        }
+        for _, row in table.iterrows()
+    ]

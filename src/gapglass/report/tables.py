@@ -5,9 +5,10 @@ import pandas as pd
 
 from gapglass.potential.hyperparameters import setting_text
 from gapglass.report import costs
+from gapglass.structure import expansion
 
 
-def assemble(*, summaries, comparison, coordinations, closest, rings, network, rx, settings, benchmarks):
+def assemble(*, summaries, comparison, coordinations, closest, rings, network, rx, quenches, settings, benchmarks):
     """Return every table of a study by its name in ``catalogue.TABLES``.
 
     Parameters
@@ -20,6 +21,8 @@ def assemble(*, summaries, comparison, coordinations, closest, rings, network, r
         Model -> coordination.csv, closest.csv, rings.csv and network.csv.
     rx : dict
         Model -> rx.json.
+    quenches : dict
+        Arguments of ``of_quenches`` by name.
     settings : dict
         Section ``potential.hyperparameters``.
     benchmarks : path-like
@@ -34,6 +37,7 @@ def assemble(*, summaries, comparison, coordinations, closest, rings, network, r
         "cost": costs.cost_table(benchmarks),
         "errors": errors(summaries, comparison),
         **of_structures(coordinations, closest, rings, network, rx),
+        **of_quenches(**quenches),
     }
 
 
@@ -46,6 +50,105 @@ def of_structures(coordinations, closest, rings, network, rx):
         "closest_approach": by_model(closest),
         "rings": by_model(rings),
         "network": by_model(network),
+    }
+
+
+def of_quenches(windows, transitions, frames, npt, experiments):
+    """Return glass transition, density and thermal expansion of every model, beside reference and experiments.
+
+    Parameters
+    ----------
+    windows, transitions : dict
+        "{potential}_{atoms}_{replica}" -> quench.csv and transition.json.
+    frames : pandas.DataFrame
+        frames/table.csv.
+    npt : list of int
+        Numbers of the stages at constant pressure, from 1.
+    experiments : list of dict
+        ``structure.experiments``.
+
+    Returns
+    -------
+    dict of pandas.DataFrame
+        glass_transition: model, quantity (enthalpy or volume), transition_k, transition_k_error, n_named (replicas in
+        which one is named), n_replicas, reason. density: model, stage, temperature_k, density_g_per_cm3,
+        density_g_per_cm3_error, means over the second half of each stage at constant pressure; of the reference at
+        each of its temperatures, of an experiment without a temperature. thermal_expansion: model, range (glass,
+        liquid, cooling or reference), expansion_1e_6_per_k, expansion_1e_6_per_k_error, from_k, to_k. Errors are
+        standard errors over replicas, of a single one those of its line.
+    """
+    found = {}
+    for name, item in transitions.items():
+        found.setdefault(name.rsplit("_", 1)[0], []).append(item)
+    crossings, expansions = [], []
+    for model, items in found.items():
+        # An unfinished study may hold results of a version that did not look at the volume.
+        items = [{"volume": None, "expansion": {}} | item for item in items]
+        volumes = [item["volume"] for item in items if npt and item["volume"]]
+        of_quantity = {"enthalpy": items, "volume": volumes}
+        for quantity, each in of_quantity.items():
+            if each:
+                crossings.append({"model": model, "quantity": quantity} | _transition(each))
+        for part in dict.fromkeys(name for item in items for name in item["expansion"]):
+            fits = [item["expansion"][part] for item in items if part in item["expansion"]]
+            expansions.append({"model": model, "range": part} | _expansion(fits))
+    means = {}
+    for name, table in windows.items():
+        for stage, part in table[table["stage"].isin(npt)].groupby("stage"):
+            late = part[part["window"] > part["window"].max() / 2][["temperature_k", "density_g_per_cm3"]].mean()
+            means.setdefault((name.rsplit("_", 1)[0], stage), []).append(late)
+    densities = [
+        {"model": model, "stage": stage, **pd.DataFrame(values).mean().to_dict()}
+        | {"density_g_per_cm3_error": pd.DataFrame(values)["density_g_per_cm3"].sem()}
+        for (model, stage), values in means.items()
+    ]
+    if densities:
+        reference = frames[frames["role"] == "reference"].groupby("temperature_k")["density_g_per_cm3"].mean()
+        rows = [
+            {"model": "reference", "temperature_k": kelvin, "density_g_per_cm3": value}
+            for kelvin, value in reference.items()
+        ]
+        rows += [
+            {"model": f"experiment_{entry['name']}", "density_g_per_cm3": entry["density"]}
+            for entry in experiments
+            if entry["density"] is not None
+        ]
+        densities = rows + densities
+        # A reference with one cell at all temperatures has no expansion.
+        fitted = expansion.fit(reference.index, reference) if reference.round(4).nunique() > 1 else None
+        if fitted:
+            expansions.insert(0, {"model": "reference", "range": "reference"} | _expansion([fitted]))
+    columns = {
+        "glass_transition": ["transition_k", "transition_k_error", "n_named", "n_replicas", "reason"],
+        "density": ["stage", "temperature_k", "density_g_per_cm3", "density_g_per_cm3_error"],
+        "thermal_expansion": ["range", "expansion_1e_6_per_k", "expansion_1e_6_per_k_error", "from_k", "to_k"],
+    }
+    columns["glass_transition"].insert(0, "quantity")
+    tables = zip(columns.items(), (crossings, densities, expansions), strict=True)
+    return {name: pd.DataFrame(rows, columns=["model", *names]) for (name, names), rows in tables}
+
+
+def _transition(items):
+    """Return the mean of the glass transitions of replicas, with the standard error over them or of the only one."""
+    named = [item for item in items if item["temperature_k"] is not None]
+    values = pd.Series([item["temperature_k"] for item in named], dtype=float)
+    return {
+        "transition_k": values.mean(),
+        "transition_k_error": values.sem() if len(named) > 1 else named[0]["error_k"] if named else np.nan,
+        "n_named": len(named),
+        "n_replicas": len(items),
+        "reason": "; ".join(dict.fromkeys(item["reason"] for item in items if item["reason"])),
+    }
+
+
+def _expansion(fits):
+    """Return the mean expansion of replicas in 1e-6/K, with the standard error over them or of the only line."""
+    values = 1e6 * pd.Series([item["per_k"] for item in fits])
+    return {
+        "expansion_1e_6_per_k": values.mean(),
+        "expansion_1e_6_per_k_error": values.sem() if len(fits) > 1 else 1e6 * fits[0]["error_per_k"],
+        "from_k": np.mean([item["from_k"] for item in fits]),
+        "to_k": np.mean([item["to_k"] for item in fits]),
     }
 
 

@@ -468,6 +468,11 @@ class Study:
         """Return the settings that every stage depends on; a stage takes its temperature and time separately."""
         return {key: value for key, value in self.config["glass"].items() if key not in NOT_OF_A_STAGE}
 
+    def npt_stages(self):
+        """Return the numbers, from 1, of the stages at constant pressure."""
+        cycle = self.config["glass"]["cycle"]
+        return [number for number, stage in enumerate(cycle, start=1) if stage["ensemble"] == "npt"]
+
     def vibrations_stage(self):
         """Return the run at constant energy after the cycle, see ``vibrations.stage``, None where there is none."""
         settings = self.config["glass"]["vibrations"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gapglass.report import catalogue, reading, tables
+from gapglass.report import catalogue, reading, rows, tables
 from gapglass.report.figures import structure
 from gapglass.structure import absence
 
@@ -76,6 +76,7 @@ def test_every_table_of_the_catalogue_is_assembled(tmp_path):
         rings={"reference": pd.DataFrame([{"formers_in_ring": 6, "rings_per_former": 2.0}])},
         network={"reference": pd.DataFrame([{"quantity": "Q", "species": "Te", "n": 4, "share_percent": 100.0}])},
         rx={"optimal_48": {"reference": R_X}},
+        quenches={"windows": {}, "transitions": {}, "frames": None, "npt": [], "experiments": []},
         settings={"cutoff": 4.0, "n_max": {"choices": [4, 6]}},
         benchmarks=tmp_path,
     )
@@ -123,3 +124,64 @@ def test_files_are_read_by_the_name_of_their_folder(tmp_path):
     assert list(reading.by_folder(paths)) == ["reference", "optimal_48", "optimal_96"]
     assert reading.by_folder(paths[:1], lambda path: path.stem) == {"reference": "sq"}
     assert reading.present(paths)["optimal_96"]["S_X"].tolist() == pytest.approx([10])
+
+
+def quench_of(density, kelvin, error=None):
+    """Return windows of a melt at constant volume and a glass at constant pressure, and the transition."""
+    stages = [(1, 2000.0, 5.0), (2, 300.0, density)]
+    windows = pd.DataFrame(
+        [(stage, window, t, rho if window > 4 else 1.0) for stage, t, rho in stages for window in range(1, 9)],
+        columns=["stage", "window", "temperature_k", "density_g_per_cm3"],
+    )
+    named = {"temperature_k": kelvin, "error_k": error, "reason": None if kelvin else "few", "n_points": 16}
+    glass = {"per_k": 1e-5 * density, "error_per_k": 1e-6, "from_k": 300.0, "to_k": 800.0}
+    return windows, named | {"volume": named, "expansion": {"glass": glass}}
+
+
+def test_transition_density_and_expansion_are_means_over_replicas():
+    quenches = {"optimal_48_1": quench_of(5.4, 900.0, 20.0), "optimal_48_2": quench_of(5.6, 1000.0, 30.0)}
+    quenches["optimal_96_1"] = quench_of(5.5, None)
+    frames = pd.DataFrame(
+        {
+            "role": "reference",
+            "temperature_k": [300.0, 1000.0, 2000.0],
+            "density_g_per_cm3": 5.6 * np.exp([0, -0.07, -0.17]),
+        }
+    )
+    made = tables.of_quenches(
+        {name: windows for name, (windows, _) in quenches.items()},
+        {name: item for name, (_, item) in quenches.items()},
+        frames,
+        [2],
+        [{"name": "xrd", "density": 5.7}, {"name": "neutron", "density": None}],
+    )
+    crossings = made["glass_transition"].set_index(["model", "quantity"])
+    both = crossings.loc[("optimal_48", "volume")]
+    assert both[["transition_k", "transition_k_error", "n_named", "n_replicas"]].tolist() == [950.0, 50.0, 2, 2]
+    alone = crossings.loc[("optimal_96", "enthalpy")]
+    assert alone[["n_named", "n_replicas", "reason"]].tolist() == [0, 1, "few"] and np.isnan(alone["transition_k"])
+    density = made["density"].set_index("model")["density_g_per_cm3"]
+    assert density["optimal_48"] == pytest.approx(5.5) and density["experiment_xrd"] == 5.7
+    assert len(density) == 6 and set(made["density"]["stage"].dropna()) == {2}
+    assert made["density"].set_index("model").loc["optimal_48", "density_g_per_cm3_error"] == pytest.approx(0.1)
+    expansion = made["thermal_expansion"].set_index("model")
+    assert expansion.loc["reference", "expansion_1e_6_per_k"] == pytest.approx(100)
+    assert expansion.loc["optimal_48", "expansion_1e_6_per_k"] == pytest.approx(55)
+    assert expansion.loc["optimal_48", "expansion_1e_6_per_k_error"] == pytest.approx(1.0)
+    assert expansion.loc["optimal_96", "expansion_1e_6_per_k_error"] == pytest.approx(1.0)
+    shown = rows.glass_transition(made["glass_transition"])
+    assert shown[0]["glass transition (K)"] == "950 ± 50" and shown[2]["glass transition (K)"] == "none named"
+    assert rows.thermal_expansion(made["thermal_expansion"])[1]["volumetric expansion (1e-6/K)"] == "55.0 ± 1.0"
+    assert rows.densities(made["density"])[-1]["density (g/cm³)"] == "5.500"
+
+
+def test_constant_volume_has_neither_density_nor_expansion():
+    windows, found = quench_of(5.4, 900.0, 20.0)
+    found["expansion"] = {}
+    made = tables.of_quenches({"optimal_48_1": windows}, {"optimal_48_1": found}, None, [], [])
+    assert made["glass_transition"]["quantity"].tolist() == ["enthalpy"]
+    assert made["density"].empty and made["thermal_expansion"].empty
+    older = {name: found[name] for name in ("temperature_k", "error_k", "reason", "n_points")}
+    frames = pd.DataFrame({"role": "reference", "temperature_k": [300.0], "density_g_per_cm3": 5.6})
+    made = tables.of_quenches({"optimal_48_1": windows}, {"optimal_48_1": older}, frames, [2], [])
+    assert made["glass_transition"]["quantity"].tolist() == ["enthalpy"]
