@@ -16,5 +16,5 @@ else:
     interval = (steps[1] - steps[0]) * snakemake.params.timestep / 1000
     table = vibrations.density_of_states(velocities, symbols, interval, resolution)
     run = vibrations.run_in_words(files.read_table(snakemake.input.thermo), len(symbols))
-    log.notice("%s; 99.9 %% of the modes below %.3g THz", run, vibrations.highest_frequency(table))
+    log.notice("%s; vibrations up to %.3g THz", run, vibrations.highest_frequency(table))
     files.write_table(snakemake.output[0], table, vibrations.header(resolution, interval, run))

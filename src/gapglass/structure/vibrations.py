@@ -16,7 +16,7 @@ from gapglass.structure.pairs import standard_error
 from gapglass.structure.quench import longest_run
 
 HANN_BINS = 1.5  # equivalent noise bandwidth of a Hann window, in steps of the frequency
-SHARE_BELOW = 0.999  # of all modes lie below the highest frequency that is named
+LEAST_SHARE = 0.01  # of the largest density, at the highest frequency that is named; noise has less
 ATOMS_AT_ONCE = 1000
 TOTAL = "vdos_per_thz"
 INVERSE_CM_PER_THZ = 33.35640952  # 1e12 / (100 c), c = 299792458 m/s
@@ -102,9 +102,9 @@ def column(element):
 
 
 def highest_frequency(table):
-    """Return the frequency (THz) below which 99.9 % of the modes lie."""
-    below = np.cumsum(table[TOTAL].to_numpy())
-    return float(table["frequency_thz"].iloc[np.searchsorted(below, SHARE_BELOW * below[-1])])
+    """Return the highest frequency (THz) at which the density of states is at least 1 % of its maximum."""
+    density = table[TOTAL].to_numpy()
+    return float(table["frequency_thz"].iloc[np.flatnonzero(density >= LEAST_SHARE * density.max())[-1]])
 
 
 def of_reference(frames, resolution, highest):
