@@ -182,10 +182,12 @@ def finished(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small(finished, tmp_path_factory):
-    """The finished tiny study with one potential and one glass model: what most tests change takes seconds there."""
+    """The finished tiny study with one potential, one glass model and a crystal: most changes take seconds."""
     folder = copy_finished(finished, tmp_path_factory.mktemp("small") / "study")
-    change(folder, SMALLER)
-    output = snakemake(folder)
+    reference = {"source": "a test", "volume": 14.66, "elastic_constants": {"C11": 55.7}}
+    alpha = {"name": "alpha", "file": "tests/data/crystals/alpha-teo2.cif", "reference": reference}
+    change(folder, SMALLER | {"validation": {"structures": [alpha], "n_volumes": 5}})
+    output = snakemake(folder, "all", "package")
     assert "Fitting" not in output and "Melt-quench" not in output
     return folder
 

@@ -138,7 +138,7 @@ RUN_HELP = f"""usage: gapglass run [STUDY.yaml] [TARGET or FILE ...] [options of
 Check a study and run it with Snakemake on all cores. The results go to results/STUDY in this folder.
 
   STUDY.yaml       the configuration; {EXAMPLE_STUDY} if the first word is none
-  TARGET           clusters, potential, glass, structure, figures or learning_curves; all is the default
+  TARGET           clusters, potential, glass, structure, figures, learning_curves or package; all is the default
   FILE             a result that is wanted, results/...
   --dry-run        list the jobs, and run none
   --cores N        use N cores

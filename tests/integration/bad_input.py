@@ -170,6 +170,31 @@ def curve(*lines, **entry):
     return make
 
 
+def crystals(*entries, write=None):
+    """Give a study crystals, each a change of one that is the last frame of run.extxyz."""
+
+    def make(study):
+        good = {"name": "a", "file": "run.extxyz"}
+        study.set("validation", {"structures": [good | entry for entry in entries]})
+        if write:
+            write(study)
+
+    return make
+
+
+def in_other_format(study):
+    study.file("crystal.pdb", "x")
+    study.set("validation.structures.0.file", "crystal.pdb")
+
+
+def other_crystal(study):
+    symbol = "O" if len(study.data["validation"]["structures"]) > 1 else "Si"
+    study.file(
+        "other.xyz",
+        f'1\nLattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3 pbc="T T T"\n{symbol} 0.0 0.0 0.0\n',
+    )
+
+
 def short_curve(study):
     study.curve = TEN[:9]
     study.arguments = ("results/tiny/structure/experiment_one/gr.csv",)
@@ -1672,6 +1697,95 @@ CASES = [
         both(all_frames(guide_of), label_set()),
         "the trajectories have labels of a guide",
         "remove `labels`",
+    ),
+    # -- validation
+    Case(
+        P,
+        "run at constant energy too short",
+        "check",
+        key("validation", {"nve": {"time": 0.001}}),
+        "`validation.nve.time` is 0.001",
+        "raise it",
+    ),
+    Case(
+        P,
+        "crystal whose file is absent",
+        "check",
+        crystals({"file": "none.cif"}),
+        "`validation.structures[0].file` is none.cif",
+        "mend the path",
+    ),
+    Case(
+        P,
+        "crystal in a format that is not read",
+        "check",
+        both(crystals({"file": "run.extxyz"}), in_other_format),
+        "crystal.pdb must be called .cif",
+        "rename it",
+    ),
+    Case(
+        P,
+        "crystal of other species, seen by Snakemake",
+        "plan",
+        both(crystals({"file": "other.xyz"}), other_crystal),
+        "`validation.structures[0].file` is other.xyz with Si",
+        "mend one of them",
+    ),
+    Case(
+        P,
+        "crystal counted from one of another formula",
+        "check",
+        crystals({}, {"name": "b", "file": "other.xyz", "relative_to": "a"}, write=other_crystal),
+        "`validation.structures[1].relative_to` is a, of formula O2Te and not O",
+        "one formula only",
+    ),
+    Case(
+        P,
+        "crystal counted from itself",
+        "check",
+        crystals({"relative_to": "a"}),
+        "`validation.structures[0].relative_to` is a; allowed: another",
+        "there is none",
+    ),
+    Case(
+        P,
+        "two crystals of one name",
+        "check",
+        crystals({}, {"name": "a"}),
+        "`validation.structures` holds the name 'a' twice",
+        "give each entry its own name",
+    ),
+    Case(
+        P,
+        "reference of a crystal without a value",
+        "check",
+        crystals({"reference": {"source": "s"}}),
+        "`validation.structures[0].reference` has a source and no value",
+        "drop it",
+    ),
+    Case(
+        P,
+        "relative energy without another crystal",
+        "check",
+        crystals({"reference": {"source": "s", "relative_energy": 3}}),
+        "`validation.structures[0].reference.relative_energy` is an energy from another structure",
+        "name it in relative_to",
+    ),
+    Case(
+        P,
+        "elastic constant that is none",
+        "check",
+        crystals({"reference": {"source": "s", "elastic_constants": {"C17": 3}}}),
+        "`validation.structures[0].reference.elastic_constants.C17` is no elastic constant",
+        "allowed: C11 to C66",
+    ),
+    Case(
+        P,
+        "elastic constants that are not computed",
+        "check",
+        crystals({"elastic": False, "reference": {"source": "s", "elastic_constants": {"C11": 3}}}),
+        "`validation.structures[0].reference.elastic_constants` has no effect",
+        "drop one of them",
     ),
     # -- experiments
     Case(

@@ -387,6 +387,20 @@ def report_files(folder):
         "validation": None,
         "calibration": None,
         "fit_agreement": None,
+        "nve": {
+            "survived": False,
+            "message": SCRIPT,
+            "temperature_k": 2000.0,
+            "n_atoms": 48,
+            "timestep_fs": 0.5,
+            "time_ps": 0.1,
+            "step": 17,
+            "drift_mev_per_atom_per_ps": None,
+            "fluctuation_mev_per_atom": None,
+            "closeness": None,
+            "offending_frame": SCRIPT,
+            "frames_before": None,
+        },
         "not_repulsive_at_angstrom": {SCRIPT: 0.7},
         "prior": "none",
         "priors": {},
@@ -467,6 +481,7 @@ def report_files(folder):
         "pair_styles": [
             document("potentials/optimal/pair_style.json", engine="gapglass", ranks=1, differences=of_quantity)
         ],
+        "crystals": [document("potentials/optimal/crystals/alpha.json", relaxed=False, reason=SCRIPT)],
         "speed": [document("speed.json", atoms=48, ns_per_day=1.0)],
         "outcomes": [document("glass/optimal/48/1/outcome.json", exploded=False)],
         "gr": [table("structure/optimal_48/gr.csv", r_angstrom=[1.0])],
@@ -479,8 +494,9 @@ def test_text_of_the_user_is_no_html(tmp_path):
     data["notice"] = SCRIPT
     data["trajectories"][0] |= {"name": "glass", "file": SCRIPT}
     data["structure"]["experiments"] = [CURVE | {"source": SCRIPT, "file": SCRIPT}]
+    data["validation"]["structures"] = [{"name": "alpha", "file": "alpha.cif"}]
     page = render(config.complete(data), report_files(tmp_path), tmp_path / "logs", study_file=f"{SCRIPT}.yaml")
     # notice, rejected frame, reason of the potential, difference to QUIP, file, source; and the settings with three of
     # them
-    assert page.count("&lt;script&gt;") >= 8
+    assert page.count("&lt;script&gt;") >= 12
     assert page.count("<script") == 1  # that of the page itself

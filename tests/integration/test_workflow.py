@@ -42,6 +42,7 @@ SUMMARY_FIELDS = {
     "calibration",
     "fit_agreement",
     "not_repulsive_at_angstrom",
+    "nve",
     "cost_us_per_atom_step",
     "n_holdout",
 }
@@ -104,9 +105,33 @@ def test_summary_holds_what_design_promises(finished):
     assert summary["converged"] is False and summary["reason"].startswith("max_iterations reached")
     assert summary["iterations"] == 2 and (summary["n_train"], summary["n_test"], summary["n_holdout"]) == (30, 0, 11)
     assert set(summary["not_repulsive_at_angstrom"].values()) == {None}
+    assert {row["set"] for row in summary["errors_by_temperature"]} == {"validation", "holdout"}
+    assert summary["nve"]["temperature_k"] == 2000 and summary["nve"]["n_atoms"] == 48
+    assert summary["nve"]["survived"] is (summary["nve"]["message"] is None)
+    assert summary["nve"] == json.loads((finished / RESULTS / "potentials/optimal/nve/outcome.json").read_text())
+    assert '<h3 id="nve">Hotter than the frames</h3>' in (finished / RESULTS / "report.html").read_text()
     assert summary["fit_agreement"]["agrees"] and summary["fit_agreement"]["weights"] < 1e-4
     calibration = summary["calibration"]
     assert calibration["n_frames"] == 11 and 0 < calibration["force"]["inside_1_sigma"] < 1
+
+
+def test_a_crystal_is_characterised_and_reported(small):
+    folder = small / RESULTS / "potentials/optimal/crystals"
+    found = json.loads((folder / "alpha.json").read_text())
+    assert found["formula"] == "O2Te" and found["space_group"] == "P4_12_12 (92)"
+    page = (small / RESULTS / "report.html").read_text()
+    assert '<h3 id="crystals">Crystals</h3>' in page and '<figure id="figure-equations_of_state">' in page
+    table = pd.read_csv(small / RESULTS / "tables/crystals.csv").set_index("quantity")
+    if found["relaxed"]:
+        volume = found["volume_angstrom3_per_atom"]
+        assert table.loc["volume", ["value", "reference"]].tolist() == pytest.approx([volume, 14.66])
+        assert f"{volume:.4g} ({100 * (volume / 14.66 - 1):+.1f} %)" in page and "a test" in page
+    else:
+        assert table.empty and html.escape(found["reason"]) in page
+    assert len(pd.read_csv(folder / "alpha.csv")) <= 5
+    assert (folder.parent / "tiny-optimal.zip").is_file()
+    card = (folder.parent / "package/model-card.md").read_text()
+    assert "## Crystals" in card and "## Hotter than the frames" in card and "| hold-out | 300 | 4 | 1 |" in card
 
 
 def test_every_potential_is_proved_against_quip_before_its_models(finished):

@@ -479,6 +479,33 @@ rule scan_dimers:
         "../scripts/scan_dimers.py"
 
 
+rule characterise_crystal:
+    input:
+        potential=at("potentials/{potential}/gap.xml"),
+        summary=at("frames/import.json"),
+        crystal=lambda wildcards: crystal(wildcards.name)["file"],
+    output:
+        found=at("potentials/{potential}/crystals/{name}.json"),
+        table=at("potentials/{potential}/crystals/{name}.csv"),
+    log:
+        at("logs/characterise_crystal/{potential}_{name}.log"),
+    benchmark:
+        at("benchmarks/characterise_crystal/{potential}_{name}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    threads: 1
+    resources:
+        **asking(lambda wildcards, input: resources.characterise_crystal(input.crystal)),
+    params:
+        settings=lambda wildcards: study.crystal_settings(wildcards.name),
+        e0=config["potential"]["e0"],
+        engine=study.engine,
+    message:
+        "The crystal {wildcards.name} with the potential {wildcards.potential}"
+    script:
+        "../scripts/characterise_crystal.py"
+
+
 rule calibrate_variance:
     input:
         frames=at("frames/frames.extxyz"),
@@ -512,6 +539,11 @@ rule summarise_potential:
         calibration=study.calibration(),
         fit_agreement=lambda wildcards: study.fit_agreement(wildcards.potential),
         agreement=at("potentials/{potential}/agreement.json"),
+        nve=study.nve_outcome(),
+        predictions=at("potentials/{potential}/predictions.csv"),
+        forces=at("potentials/{potential}/forces.npz"),
+        table=at("frames/table.csv"),
+        sets=at("frames/sets.json"),
     output:
         at("potentials/{potential}/summary.json"),
     log:
@@ -524,3 +556,28 @@ rule summarise_potential:
         "Summary of the potential {wildcards.potential}"
     script:
         "../scripts/summarise_potential.py"
+
+
+rule pack_potential:
+    input:
+        summary=at("potentials/{potential}/summary.json"),
+        potential=at("potentials/{potential}/gap.xml"),
+        train=at("potentials/{potential}/train.extxyz"),
+        predictions=at("potentials/{potential}/predictions.csv"),
+        imported=at("frames/import.json"),
+        crystals=lambda wildcards: study.crystals_of(wildcards.potential),
+    output:
+        study.package("{potential}"),
+        directory(at("potentials/{potential}/package")),
+    log:
+        at("logs/pack_potential/{potential}.log"),
+    benchmark:
+        at("benchmarks/pack_potential/{potential}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    params:
+        settings=config,
+    message:
+        "Packing the potential {wildcards.potential}"
+    script:
+        "../scripts/pack_potential.py"

@@ -46,6 +46,7 @@ try:
     inputs.check_files(config)
     if workflow.is_main_process:
         inputs.check_start(config)
+        inputs.check_structures(config)
     LABEL_FILES = places.files_of(config["labels"]) if "labels" in config else []
     LABEL_INPUTS = places.inputs_of(config["labels"]) if "labels" in config else []
     study = paths.Study(config, build.engine_digest())
@@ -123,6 +124,14 @@ def experiment(wildcards):
     """Return the entry of a measured curve."""
     try:
         return study.experiment(wildcards.name)
+    except KeyError as error:
+        raise WorkflowError(error.args[0]) from None
+
+
+def crystal(name):
+    """Return the entry of a crystal."""
+    try:
+        return study.crystal(name)
     except KeyError as error:
         raise WorkflowError(error.args[0]) from None
 

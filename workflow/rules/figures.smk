@@ -34,6 +34,8 @@ rule plot_potentials:
         summaries=study.potential_files("summary.json"),
         comparison=at("potentials/comparison.csv"),
         dimers=study.potential_files("dimers.csv"),
+        crystals=study.crystal_files("json"),
+        states=study.crystal_files("csv"),
     output:
         figure_files("plot_potentials"),
     log:
@@ -42,6 +44,8 @@ rule plot_potentials:
         at("benchmarks/plot_potentials.jsonl")
     conda:
         "../../envs/gapglass.yaml"
+    params:
+        structures=config["validation"]["structures"],
     message:
         "Figures of the potentials"
     script:
@@ -144,6 +148,7 @@ rule make_tables:
         quench=study.quench_files("quench.csv"),
         transition=study.quench_files("transition.json"),
         frames=at("frames/table.csv"),
+        crystals=study.crystal_files("json"),
         # The figures are drawn first, so that the table of costs holds them.
         figures=study.drawn(FIGURES, kinds=["png"]),
     output:
@@ -156,6 +161,7 @@ rule make_tables:
         "../../envs/gapglass.yaml"
     params:
         hyperparameters=config["potential"]["hyperparameters"],
+        structures=config["validation"]["structures"],
         benchmarks=at("benchmarks"),
         npt=study.npt_stages(),
         experiments=config["structure"]["experiments"],

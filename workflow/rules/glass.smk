@@ -70,6 +70,38 @@ rule check_pair_style:
         "../scripts/check_pair_style.py"
 
 
+rule run_nve:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        potential=at("potentials/{potential}/gap.xml"),
+        plugin=study.pair_style_plugin(),
+        own=study.own_lammps(),
+        proofs=lambda wildcards: study.proofs(wildcards.potential),
+    output:
+        outcome=at("potentials/{potential}/nve/outcome.json"),
+        thermo=at("potentials/{potential}/nve/thermo.csv"),
+    log:
+        at("logs/run_nve/{potential}.log"),
+    benchmark:
+        at("benchmarks/run_nve/{potential}.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    threads: study.nve_settings()["ranks"]
+    resources:
+        **asking(lambda wildcards, input: resources.run_nve(input.table, config)),
+    params:
+        settings=study.nve_settings(),
+        nve=config["validation"]["nve"],
+        engine=study.engine_of_glass(),
+        seed=config["seed"],
+    message:
+        "Constant energy, hotter than the frames, with the potential {wildcards.potential}"
+    script:
+        "../scripts/run_nve.py"
+
+
 rule pack_atoms:
     input:
         summary=at("frames/import.json"),

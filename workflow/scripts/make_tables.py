@@ -21,6 +21,8 @@ made = tables.assemble(
         "npt": snakemake.params.npt,
         "experiments": snakemake.params.experiments,
     },
+    crystals=reading.of_crystals(snakemake.input.crystals, files.read_json),
+    structures=snakemake.params.structures,
     settings=snakemake.params.hyperparameters,
     benchmarks=snakemake.params.benchmarks,
 )

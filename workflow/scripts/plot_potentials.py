@@ -1,4 +1,4 @@
-"""Figures of the potentials: active learning, parity of energies and forces, errors by temperature."""
+"""Figures of the potentials: active learning, parity of energies and forces, errors by temperature, crystals."""
 
 import numpy as np
 
@@ -15,5 +15,8 @@ figures = potentials.drawn(
     summaries=reading.by_folder(snakemake.input.summaries, files.read_json),
     dimers=reading.by_folder(snakemake.input.dimers),
     comparison=files.read_table(snakemake.input.comparison),
+    crystals=reading.of_crystals(snakemake.input.crystals, files.read_json),
+    states=reading.of_crystals(snakemake.input.states),
+    structures=snakemake.params.structures,
 )
 style.save_all(figures, snakemake.output)

@@ -163,22 +163,29 @@ def outcome(error, stage, settings, folder, guards):
         message (what happened and possible reasons), and offending_frame, frames_before and n_frames_before as from
         ``save_frames``.
     """
+    found = reason(error, settings, folder, guards)
+    remedy = _remedy(error.kind, found["n_frames_before"], stage == 1)
+    return {"exploded": True, "stage": stage, **found, "message": f"{found['message']}. {remedy}."}
+
+
+def reason(error, settings, folder, guards):
+    """Save the frames of an explosion and return what happened, with the arguments and keys of ``outcome``.
+
+    ``message`` is without possible reasons, and ``exploded`` and ``stage`` are absent.
+    """
     saved, pair = save_frames(folder, settings, guards.limits), _pair_of(error, settings)
     value = _distance(saved["offending_frame"], pair) if pair else error.value
     limit = guards.limits[pair].distance if pair else guards.max_temperature if error.kind == "too_hot" else None
-    why, remedy = _why(error.kind, value, pair, guards), _remedy(error.kind, saved["n_frames_before"], stage == 1)
     # The log reports an error only with its next row, so the dumped frames may be of a later step.
     step = max((step for step in (error.step, saved.pop("offending_step")) if step is not None), default=None)
     return {
-        "exploded": True,
-        "stage": stage,
         "kind": error.kind,
         "step": step,
         "time_ps": None if step is None else round(step * settings["timestep"] / 1000, 6),
         "pair": pair,
         "value": value,
         "limit": limit,
-        "message": f"{why}. {remedy}.",
+        "message": _why(error.kind, value, pair, guards),
         **saved,
     }
 

@@ -100,7 +100,7 @@ def stage_input(stage, settings, *, title, potential, plugin, restart, velocity_
         "stage.in.j2",
         **potential_values(potential, settings),
         plugin=Path(plugin).resolve() if plugin else None,
-        limits=_limits_by_type(guards.limits, species, potential_cutoff(potential)),
+        limits=limits_by_type(guards.limits, species, potential_cutoff(potential)),
         **stage_values(
             stage,
             settings,
@@ -171,7 +171,7 @@ def stage_guards(stage, settings, limits, before=None):
     return Guards(limits, hottest, settings["max_temperature_factor"])
 
 
-def _limits_by_type(limits, species, cutoff):
+def limits_by_type(limits, species, cutoff):
     """Return (type, type, Å) of every limit; LAMMPS counts no neighbours beyond the cutoff (Å) of the potential."""
     found = []
     for pair, limit in limits.items():

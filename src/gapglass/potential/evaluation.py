@@ -180,6 +180,65 @@ def tabulate(frames, database, energies, forces, blocks):
     return of_set, predictions, arrays
 
 
+def by_temperature(predictions, forces, blocks):
+    """Return the errors on frames that were set aside, temperature by temperature, with their intervals.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        Table of ``evaluate``.
+    forces : dict of numpy.ndarray
+        Arrays of ``evaluate``.
+    blocks : dict
+        Of validation and holdout, a list of blocks, see ``in_blocks``.
+
+    Returns
+    -------
+    list of dict
+        Of each set, from the lowest temperature: ``set``, ``temperature_k``, ``n_frames``, ``n_blocks``,
+        ``rmse_energy_mev_per_atom``, ``rmse_force_ev_per_angstrom`` and ``intervals`` of both (95 %); None with fewer
+        than ``confidence.FEWEST`` blocks, or where the frames do not lie in blocks of time.
+    """
+    labelled = predictions.dropna(subset=["energy_reference_ev_per_atom"])
+    numbers = labelled["frame"].to_numpy()
+    error = labelled["energy_gap_ev_per_atom"] - labelled["energy_reference_ev_per_atom"]
+    energies = dict(zip(numbers, (1000 * error) ** 2, strict=True))
+    n_frames = int(predictions["frame"].max()) + 1
+    squares = np.square(np.asarray(forces["gap"], float) - forces["reference"]).sum(axis=1)
+    of_frame = np.bincount(forces["frame"], squares, n_frames)
+    components = 3 * np.bincount(forces["frame"], minlength=n_frames)
+    rows = []
+    for part in ("validation", "holdout"):
+        own = labelled[labelled["set"] == part]
+        for temperature, frames in own.groupby("temperature_k")["frame"]:
+            chosen = set(frames)
+            here = [
+                {**block, "frames": inside}
+                for block in blocks.get(part, [])
+                if (inside := [number for number in block["frames"] if number in chosen])
+            ]
+            everything = [{"run": 0, "frames": list(frames)}]
+            found = {
+                "rmse_energy_mev_per_atom": (energies, dict.fromkeys(chosen, 1)),
+                "rmse_force_ev_per_angstrom": (of_frame, components),
+            }
+            covered = sum(len(block["frames"]) for block in here) == len(chosen)
+            parts = {name: confidence.of_blocks(*values, here) for name, values in found.items()} if covered else {}
+            n_blocks = len(next(iter(parts.values())).squares) if parts else 0
+            several = n_blocks >= confidence.FEWEST
+            rows.append(
+                {
+                    "set": part,
+                    "temperature_k": float(temperature),
+                    "n_frames": len(chosen),
+                    "n_blocks": n_blocks,
+                    **{name: confidence.of_blocks(*values, everything).rmse() for name, values in found.items()},
+                    "intervals": {name: parts[name].interval() if several else None for name in found},
+                }
+            )
+    return rows
+
+
 def compare(predictions, forces):
     """Return the errors of several potentials on the frames that no active-learning loop has used.
 

@@ -66,6 +66,7 @@ POTENTIALS = (
     Figure("parity", "Figure S7", "plot_potentials", "parity", "Potential"),
 )
 ERRORS_BY_TEMPERATURE = Figure("errors_by_temperature", "", "plot_potentials", "errors_by_temperature", "Potential")
+EQUATIONS_OF_STATE = Figure("equations_of_state", "", "plot_potentials", "equations_of_state", "Potential")
 GLASS = (
     Figure("melt_quench", "", "plot_glass", "melt_quench", "Glass"),
     Figure("quench", "", "plot_quench", "quench", "Glass"),
@@ -122,6 +123,7 @@ TABLES = (
     Table("r_x", "Table S3", "Wright parameter R_X of every model against reference and experiments"),
     Table("l_fold", "Tables S4, S5", "share of atoms with l neighbours"),
     Table("errors", "section 3.2", "errors of the potentials, also on the frames that none of the loops used"),
+    Table("crystals", "", "lattice, energies and elastic constants of the crystals of validation.structures"),
     Table("closest_approach", "", "closest distance, first peak and first minimum of every pair"),
     Table("glass_transition", "", "glass transition of every model from enthalpy and volume"),
     Table("density", "", "density of the stages at constant pressure, of reference and experiments"),
@@ -148,6 +150,8 @@ def listed(config):
     figures += POTENTIALS[2:]
     if len(variants) > 1:
         figures.append(ERRORS_BY_TEMPERATURE)
+    if config["validation"]["structures"]:
+        figures.append(EQUATIONS_OF_STATE)
     figures += GLASS
     if config["glass"]["vibrations"]:
         figures.append(VIBRATIONS)

@@ -81,6 +81,36 @@ def not_repulsive(summaries):
     return {name: lines for name, lines in found.items() if lines}
 
 
+def crystals(found):
+    """Return, for each potential that has any, a line for every crystal that it does not keep as it is.
+
+    Parameters
+    ----------
+    found : dict
+        Potential -> crystal -> what ``potential.crystals.characterise`` found.
+    """
+    lines = {}
+    for potential, items in found.items():
+        for name, item in items.items():
+            if text := _trouble(item):
+                lines.setdefault(potential, []).append(f"{name}: {text}")
+    return lines
+
+
+def _trouble(item):
+    """Return in words what is wrong with a crystal, empty where nothing is."""
+    if not item["relaxed"]:
+        return f"it has no relaxed structure, because {item['reason']}"
+    troubles = []
+    if item["space_group_relaxed"] != item["space_group"]:
+        troubles.append(f"its space group {item['space_group']} becomes {item['space_group_relaxed']}")
+    if item["equation_of_state"] is None:
+        troubles.append("its energy has no minimum within the volumes")
+    if item["elasticity"] and not item["elasticity"]["stable"]:
+        troubles.append("its elastic constants are those of an unstable crystal")
+    return "; ".join(troubles)
+
+
 def disagreements(summaries):
     """Return a line for each potential on which engine and QUIP differ more than rounding explains.
 

@@ -14,6 +14,7 @@ from gapglass.study.models import main_potential
 GOOD, CHECK, BAD, OPEN = "yes", "look", "no", "open"
 # Shares of errors inside one and two predicted standard deviations, if errors are normally distributed as predicted.
 NORMAL = (0.683, 0.954)
+MOST_DRIFT = 1.0  # meV/atom/ps; in a quench of 100 ps the thermostat then takes away the heat of 1000 K
 TOO_SMALL = 0.9  # share inside two of them below which predicted errors are called too small
 TOO_LARGE = 0.8  # share inside one of them above which they are called too large
 
@@ -65,6 +66,8 @@ def trust(
     agreements,
     experiments,
     replicated,
+    crystals=None,
+    crystal_troubles=(),
     n_models=0,
     exploded=(),
     doubted=(),
@@ -85,6 +88,10 @@ def trust(
         ``structure.experiments``.
     replicated : bool
         Whether a model has several replicas.
+    crystals : pandas.DataFrame, optional
+        tables/crystals.csv, once there are crystals.
+    crystal_troubles : list of str
+        Lines of ``findings.crystals`` of the main potential.
     n_models : int
         Number of glass models that went through the thermal cycle.
     exploded, doubted : collection of str
@@ -96,6 +103,10 @@ def trust(
         ``answer`` (yes, look, no or open), ``what`` (a few words), ``text`` and ``section`` (of the page).
     """
     checks = [_holdout(summary), _stop(summary), _calibration(summary)]
+    if summary.get("nve"):
+        checks.append(_nve(summary["nve"]))
+    if crystal_troubles or (crystals is not None and main in set(crystals["potential"])):
+        checks.append(_crystals(crystals, main, crystal_troubles))
     if n_models:
         checks.append(_quenches(n_models, exploded, doubted))
     if r_x is not None:
@@ -175,6 +186,50 @@ def _calibration(summary):
     if one > TOO_LARGE:
         return _check(GOOD, "Predicted errors", f"They are rather too large, which is safe: {shares}", "potentials")
     return _check(GOOD, "Predicted errors", f"They are reliable: {shares}", "potentials")
+
+
+def _nve(found):
+    """Return the check of the run at constant energy."""
+    hot = f"At {found['temperature_k']:.0f} K, hotter than all frames,"
+    if not found["survived"]:
+        return _check(BAD, "Hot", f"{hot} the atoms fly apart: {found['message']}.", "potentials")
+    text = f"{hot} {found['n_atoms']} atoms held together for {found['time_ps']:.3g} ps at constant energy"
+    drift = found["drift_mev_per_atom_per_ps"]
+    if drift is None:
+        return _check(GOOD, "Hot", f"{text}.", "potentials")
+    text += f", which drifted by {drift:+.2g} meV/atom/ps."
+    if abs(drift) > MOST_DRIFT:
+        return _check(CHECK, "Hot", f"{text} That is much: try a shorter time step.", "potentials")
+    return _check(GOOD, "Hot", text, "potentials")
+
+
+def _crystals(table, main, troubles):
+    """Return the check of the crystals."""
+    if troubles:
+        text = f"The potential does not keep the crystals as they are. {'. '.join(troubles)}."
+        return _check(BAD, "Crystals", text, "potentials")
+    of_main = table[table["potential"] == main]
+    names = list(dict.fromkeys(of_main["structure"]))
+    kept = f"Relaxed with the potential, {' and '.join(names)} {'stays' if len(names) == 1 else 'stay'} stable"
+    compared = of_main[of_main["difference_percent"].notna()]
+    if compared.empty:
+        return _check(GOOD, "Crystals", f"{kept}; there are no reference values to compare with.", "potentials")
+    parts = []
+    for quantity in ("volume", "bulk modulus"):
+        part = compared[compared["quantity"] == quantity]["difference_percent"]
+        if len(part):
+            parts.append(f"{quantity} by {_largest(part)}")
+    constants = compared[compared["quantity"].str.fullmatch("C[1-6][1-6]")]["difference_percent"]
+    if len(constants):
+        parts.append(f"elastic constants by at most {constants.abs().max():.0f} %")
+    differ = f"; differences from the references: {', '.join(parts)}" if parts else ""
+    return _check(CHECK, "Crystals", f"{kept}{differ}.", "potentials")
+
+
+def _largest(values):
+    """Return one difference with its sign, or the largest of several, in percent."""
+    values = list(values)
+    return f"{values[0]:+.1f} %" if len(values) == 1 else f"at most {max(map(abs, values)):.1f} %"
 
 
 def _quenches(n_models, exploded, doubted):

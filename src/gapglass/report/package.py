@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from gapglass.base.errors import UserError
-from gapglass.base.files import read_json, read_table, whole_file
+from gapglass.base.files import read_json, whole_file
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.frames.store import read_frames
 from gapglass.glass.packing import species_order
+from gapglass.report import findings, reading, rows, tables
 from gapglass.study.source import yaml_text
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -109,7 +110,8 @@ def write(config, potential="optimal"):
     summary, imported = read_json(source / "summary.json"), read_json(root / "frames/import.json")
     train = [frame for frame in read_frames(source / "train.extxyz") if len(frame) > 1]
     _write_texts(folder, config, name, train[0], summary)
-    card = _card(name, config, potential, train, summary, imported, read_table(root / "potentials/comparison.csv"))
+    crystals = reading.of_crystals(sorted((source / "crystals").glob("*.json")), read_json)
+    card = _card(name, config, potential, train, summary, imported, crystals)
     (folder / "model-card.md").write_text(card, encoding="utf-8")
     files = sorted(path.name for path in folder.iterdir())
     (folder / "ro-crate-metadata.json").write_text(_crate(name, files, summary["versions"]["gapglass"]))
@@ -139,7 +141,7 @@ def _write_texts(folder, config, name, frame, summary):
         (folder / file).write_text(text, encoding="utf-8")
 
 
-def _card(name, config, potential, train, summary, imported, comparison):
+def _card(name, config, potential, train, summary, imported, crystals):
     """Return the model card as Markdown."""
     import jinja2
 
@@ -151,7 +153,7 @@ def _card(name, config, potential, train, summary, imported, comparison):
         keep_trailing_newline=True,
     )
     densities = [frame.get_masses().sum() / frame.get_volume() * AMU_PER_A3_IN_G_PER_CM3 for frame in train]
-    rows = comparison[comparison["potential"] == potential].dropna(subset=["temperature_k"])
+    of_crystals = rows.crystals(tables.of_crystals(crystals, config["validation"]["structures"]))
     not_repulsive = summary.get("not_repulsive_at_angstrom") or {}
     return environment.get_template("model-card.md.j2").render(
         name=name,
@@ -168,8 +170,12 @@ def _card(name, config, potential, train, summary, imported, comparison):
         densities=_range(densities, ".3f"),
         closest=[f"{pair} {value:.2f}" for pair, value in sorted(imported["closest_distance_angstrom"].items())],
         errors=[row for key, words in SETS.items() if (row := _errors(summary, key, words))],
-        by_temperature=[_by_temperature(row) for row in rows.itertuples()],
+        by_temperature=rows.errors_by_temperature({potential: summary}),
+        covered=_covered(train, densities),
         calibration=summary.get("calibration"),
+        nve=rows.nve({potential: summary})[0] if summary.get("nve") else None,
+        crystals=[{"value" if key == potential else key: text for key, text in row.items()} for row in of_crystals],
+        crystal_troubles=findings.crystals(crystals).get(potential, []),
         not_repulsive=[
             f"{pair} does not repel at {value:.2f} Å, closer than in the frames"
             for pair, value in sorted(not_repulsive.items())
@@ -190,10 +196,15 @@ def _errors(summary, key, words):
     return cells
 
 
-def _by_temperature(row):
-    """Return a row of the table of errors by temperature."""
-    errors = (row.rmse_energy_mev_per_atom, row.rmse_force_ev_per_angstrom)
-    return f"{row.temperature_k:g}", row.n_frames, *map(_number, errors)
+def _covered(train, densities):
+    """Return, for each temperature of the training frames, its frames, compositions and densities."""
+    kelvins = np.array([frame.info["temperature"] for frame in train])
+    covered = []
+    for kelvin in np.unique(kelvins):
+        here = np.flatnonzero(kelvins == kelvin)
+        formulas = sorted({train[i].get_chemical_formula(empirical=True) for i in here})
+        covered.append((f"{kelvin:g}", len(here), ", ".join(formulas), _range([densities[i] for i in here], ".3f")))
+    return covered
 
 
 def _number(value):

@@ -155,6 +155,7 @@ def tables(study):
         comparison = _there([study.at("potentials/comparison.csv")])
         compared = read_table(comparison[0]) if comparison else pd.DataFrame(columns=["potential", "temperature_k"])
         found["errors"] = of_paper.errors(summaries, compared)
+        found["crystals"] = of_paper.of_crystals(_crystals(study), study.config["validation"]["structures"])
         found["hyperparameters"] = of_paper.hyperparameters(summaries, study.config["potential"]["hyperparameters"])
     if rated := _there([study.at("tables/rates.csv")] if study.rated_models() else []):
         found["rates"] = read_table(rated[0])
@@ -172,6 +173,16 @@ def tables(study):
         read = [reading.present(_there(study.structure_files(f"{kind}.csv"))) for kind in kinds]
         found |= of_paper.of_structures(*read, reading.by_folder(_there(study.structure_files("rx.json")), read_json))
     return found
+
+
+def _crystals(study, kind="json", read=read_json):
+    """Return potential -> crystal -> content, of the crystals that are finished."""
+    found = reading.of_crystals(_there(study.crystal_files(kind)), read)
+    known = reading.of_crystals(_there(study.crystal_files("json")), read_json)
+    return {
+        potential: {name: of[name] for name in of if name in known.get(potential, {})}
+        for potential, of in found.items()
+    }
 
 
 def _there(paths):
@@ -242,6 +253,12 @@ def _potentials(study):
     comparison = study.at("potentials/comparison.csv")
     if len(summaries) > 1 and Path(comparison).exists():
         yield "errors_by_temperature", potentials.errors_by_temperature(read_table(comparison))
+    if crystals := _crystals(study):
+        structures = study.config["validation"]["structures"]
+        yield (
+            "equations_of_state",
+            potentials.equations_of_state(crystals, _crystals(study, "csv", read_table), structures),
+        )
 
 
 def _loop(study, name):

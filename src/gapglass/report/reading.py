@@ -27,3 +27,11 @@ def by_folder(paths, read=read_table):
 def present(paths):
     """Return model -> structure table, without the models that have no structure."""
     return {Path(path).parent.name: table for path, table in absence.read_present(paths).items()}
+
+
+def of_crystals(paths, read=read_table):
+    """Return potential -> crystal -> content of files {potential}/crystals/{crystal}.{kind}."""
+    found = {}
+    for path in map(Path, paths):
+        found.setdefault(path.parts[-3], {})[path.stem] = read(path)
+    return found

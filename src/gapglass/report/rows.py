@@ -257,6 +257,71 @@ def hyperparameters(table):
     ]
 
 
+def errors_by_temperature(summaries):
+    """Return the errors on frames that were set aside, a row for each potential, set and temperature."""
+    rows = []
+    for name, summary in summaries.items():
+        for found in summary.get("errors_by_temperature") or []:
+            flat = {"energy": found["rmse_energy_mev_per_atom"], "force": found["rmse_force_ev_per_angstrom"]}
+            for short, key in (("energy", "rmse_energy_mev_per_atom"), ("force", "rmse_force_ev_per_angstrom")):
+                flat[f"{short}_low"], flat[f"{short}_high"] = found["intervals"][key] or (None, None)
+            rows.append(
+                {
+                    "potential": name,
+                    "frames": FRAMES[found["set"]],
+                    "temperature (K)": f"{found['temperature_k']:g}",
+                    "number": found["n_frames"],
+                    "blocks": found["n_blocks"],
+                    "energy RMSE (meV/atom)": with_interval(flat, "energy"),
+                    "force RMSE (eV/Å)": with_interval(flat, "force", 3),
+                }
+            )
+    return rows
+
+
+def nve(summaries):
+    """Return the run at constant energy of every potential that has one, from summary.json."""
+    return [
+        {
+            "potential": name,
+            "temperature (K)": f"{found['temperature_k']:.0f}",
+            "atoms": found["n_atoms"],
+            "time step (fs)": f"{found['timestep_fs']:g}",
+            "time (ps)": f"{found['time_ps']:.3g}",
+            "atoms held together": "yes" if found["survived"] else f"no, until step {found['step']}",
+            "drift (meV/atom/ps)": _signed(found["drift_mev_per_atom_per_ps"]),
+            "fluctuation (meV/atom)": number(found["fluctuation_mev_per_atom"]),
+            "closest, of the frames' closest": _of_closest(found["closeness"]),
+        }
+        for name, summary in summaries.items()
+        if (found := summary.get("nve"))
+    ]
+
+
+def _signed(value):
+    return "–" if value is None else f"{value:+.2g}"
+
+
+def _of_closest(found):
+    """Return the smallest distance of a pair as a share of its closest distance in the frames."""
+    return "–" if found is None or found["pair"] is None else f"{found['ratio']:.2f} ({found['pair']})"
+
+
+def crystals(table):
+    """Return the properties of the crystals, from tables/crystals.csv: a row each, a column per potential."""
+    rows, potentials = {}, list(dict.fromkeys(table["potential"]))
+    for _, row in table.iterrows():
+        key = (row["structure"], row["quantity"])
+        unit = "" if row["unit"] == "1" else f" ({row['unit']})"
+        shown = rows.setdefault(key, {"crystal": row["structure"], "quantity": row["quantity"] + unit})
+        percent = "" if pd.isna(row["difference_percent"]) else f" ({row['difference_percent']:+.1f} %)"
+        shown[row["potential"]] = "–" if pd.isna(row["value"]) else f"{row['value']:.4g}{percent}"
+        shown["reference"] = "" if pd.isna(row["reference"]) else f"{row['reference']:.4g}"
+        shown["source"] = "" if pd.isna(row["source"]) else row["source"]
+    columns = ["crystal", "quantity", *potentials, "reference", "source"]
+    return [{column: row.get(column, "–") for column in columns} for row in rows.values()]
+
+
 def stages(paths, exploded, counts, ratio):
     """Return the stages of every quench, from glass/{potential}/{atoms}/{replica}/thermo.csv.
 
@@ -297,8 +362,10 @@ def stages(paths, exploded, counts, ratio):
 def _closeness(found, ratio):
     """Return how close a stage came, as a share of the frames' closest distances, and in how many of its frames."""
     share = None if found is None else 100 * closeness.share(found, ratio)
-    closest = "–" if found is None or found["pair"] is None else f"{found['ratio']:.2f} ({found['pair']})"
-    return {"closest, of the frames' closest": closest, f"frames below {ratio:g} of it (%)": number(share, 1)}
+    return {
+        "closest, of the frames' closest": _of_closest(found),
+        f"frames below {ratio:g} of it (%)": number(share, 1),
+    }
 
 
 def coordination(table):

@@ -8,7 +8,21 @@ from gapglass.report import costs
 from gapglass.structure import expansion
 
 
-def assemble(*, summaries, comparison, coordinations, closest, rings, network, rx, quenches, settings, benchmarks):
+def assemble(
+    *,
+    summaries,
+    comparison,
+    coordinations,
+    closest,
+    rings,
+    network,
+    rx,
+    quenches,
+    crystals,
+    structures,
+    settings,
+    benchmarks,
+):
     """Return every table of a study by its name in ``catalogue.TABLES``.
 
     Parameters
@@ -23,6 +37,10 @@ def assemble(*, summaries, comparison, coordinations, closest, rings, network, r
         Model -> rx.json.
     quenches : dict
         Arguments of ``of_quenches`` by name.
+    crystals : dict
+        Potential -> crystal -> its JSON.
+    structures : list of dict
+        ``validation.structures``.
     settings : dict
         Section ``potential.hyperparameters``.
     benchmarks : path-like
@@ -36,6 +54,7 @@ def assemble(*, summaries, comparison, coordinations, closest, rings, network, r
         "hyperparameters": hyperparameters(summaries, settings),
         "cost": costs.cost_table(benchmarks),
         "errors": errors(summaries, comparison),
+        "crystals": of_crystals(crystals, structures),
         **of_structures(coordinations, closest, rings, network, rx),
         **of_quenches(**quenches),
     }
@@ -273,3 +292,84 @@ def errors(summaries, comparison):
             common = "used by no loop" + (", trained on them" if found["trained_on_them"] else "")
             rows.append({"potential": name, "frames": common, **found[["n_frames", *quantities]]})
     return pd.DataFrame(rows)
+
+
+def of_crystals(found, structures):
+    """Return the properties of every crystal beside the values of the configuration.
+
+    Parameters
+    ----------
+    found : dict
+        Potential -> crystal -> what ``potential.crystals.characterise`` found.
+    structures : list of dict
+        ``validation.structures``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        potential, structure, quantity, unit, value, reference (NaN where none is given), difference_percent and
+        source. A crystal that is not relaxed has no row.
+    """
+    rows = []
+    for potential, crystals in found.items():
+        for entry in structures:
+            given = entry["reference"] or {}
+            item = crystals.get(entry["name"])
+            if item is None or not item["relaxed"]:
+                continue
+            other = crystals.get(entry["relative_to"])
+            for quantity, unit, value, reference in _properties(item, other, given):
+                difference = (
+                    np.nan if value is None or not reference else round(100 * (value / reference - 1), 4) + 0.0
+                )
+                rows.append(
+                    {
+                        "potential": potential,
+                        "structure": entry["name"],
+                        "quantity": quantity,
+                        "unit": unit,
+                        "value": value,
+                        "reference": reference,
+                        "difference_percent": difference,
+                        "source": "" if reference is None else given["source"],
+                    }
+                )
+    columns = ["potential", "structure", "quantity", "unit", "value", "reference", "difference_percent", "source"]
+    return pd.DataFrame(rows, columns=columns).astype(
+        {name: float for name in ("value", "reference", "difference_percent")}
+    )
+
+
+def _properties(item, other, given):
+    """Yield quantity, unit, value and reference value of a relaxed crystal; None stands for what is not known."""
+    edges = zip(("a", "b", "c", "alpha", "beta", "gamma"), item["lattice"], strict=True)
+    for place, (name, value) in enumerate(edges):
+        yield name, "Å" if place < 3 else "degree", value, given["lattice"][place] if "lattice" in given else None
+    yield "volume", "Å³/atom", item["volume_angstrom3_per_atom"], given.get("volume")
+    state = item["equation_of_state"] or {}
+    yield "bulk modulus", "GPa", state.get("bulk_modulus_gpa"), given.get("bulk_modulus")
+    yield "its pressure derivative", "1", state.get("bulk_modulus_derivative"), None
+    if item["cohesive_energy_ev_per_atom"] is not None or "cohesive_energy" in given:
+        yield "cohesive energy", "eV/atom", item["cohesive_energy_ev_per_atom"], given.get("cohesive_energy")
+    if other is not None and other["relaxed"]:
+        relative = 1000 * (item["energy_ev_per_atom"] - other["energy_ev_per_atom"])
+        yield "relative energy", "meV/atom", relative, given.get("relative_energy")
+    if item["elasticity"]:
+        wanted = given.get("elastic_constants", {})
+        for name, value in _constants(item["elasticity"]["constants_gpa"], wanted):
+            yield name, "GPa", value, wanted.get(name)
+        for name, key in (("bulk modulus (Reuss)", "bulk_reuss_gpa"), ("shear modulus (Hill)", "shear_hill_gpa")):
+            yield name, "GPa", item["elasticity"][key], None
+
+
+def _constants(matrix, wanted):
+    """Yield name and value of the elastic constants that the symmetry leaves, and of those with a reference."""
+    seen = []
+    for i in range(6):
+        for j in range(i, 6):
+            name, value = f"C{i + 1}{j + 1}", matrix[i][j]
+            kind = (i == j, i < 3, j < 3)
+            alike = any(kind == other and abs(value - known) < 1e-6 * max(1.0, abs(known)) for other, known in seen)
+            if name in wanted or f"C{j + 1}{i + 1}" in wanted or (abs(value) > 0.05 and not alike):
+                yield (f"C{j + 1}{i + 1}" if f"C{j + 1}{i + 1}" in wanted else name), value
+            seen.append((kind, value))

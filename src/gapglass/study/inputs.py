@@ -48,11 +48,56 @@ def check_start(config):
         raise UserError("\n".join(f"  - {text}" for text in problems))
 
 
+def check_structures(config):
+    """Refuse crystals that cannot be read, of other species than the glass, or of two formulas that are compared.
+
+    Parameters
+    ----------
+    config : dict
+        The completed configuration.
+
+    Raises
+    ------
+    UserError
+        Listing every problem.
+    """
+    entries, problems, formulas = config["validation"]["structures"], [], {}
+    if not entries:
+        return
+    from gapglass.potential import crystals  # it imports the engine, which the check of a configuration does not need
+
+    composition = config["glass"]["composition"]
+    for index, entry in enumerate(entries):
+        where = f"`validation.structures[{index}].file`"
+        try:
+            atoms = crystals.read(entry["file"])
+        except UserError as error:
+            problems.append(f"{where}: {error}")
+            continue
+        formulas[entry["name"]] = atoms.get_chemical_formula(empirical=True)
+        unknown = sorted(set(atoms.symbols) - set(composition))
+        if unknown:
+            problems.append(
+                f"{where} is {entry['file']} with {unknown[0]}, which glass.composition ({', '.join(composition)}) "
+                "lacks; mend one of them"
+            )
+    for index, entry in enumerate(entries):
+        mine, other = (formulas.get(name) for name in (entry["name"], entry["relative_to"]))
+        if mine and other and mine != other:
+            problems.append(
+                f"`validation.structures[{index}].relative_to` is {entry['relative_to']}, of formula {other} and not "
+                f"{mine}; energies for an atom can be compared in one formula only"
+            )
+    if problems:
+        raise UserError("\n".join(f"  - {text}" for text in problems))
+
+
 def _named(config):
     """Yield the key and the name of every file that a configuration names."""
     sections = {
         "trajectories": config["trajectories"],
         "structure.experiments": config["structure"]["experiments"],
+        "validation.structures": config["validation"]["structures"],
     }
     for section, entries in sections.items():
         for index, entry in enumerate(entries):

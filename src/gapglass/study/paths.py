@@ -140,6 +140,18 @@ class Study:
         """Return one file of every potential that an active-learning loop makes."""
         return [self.at(f"potentials/{variant}/{name}") for variant in self.variants if variant in LOOPS]
 
+    def package(self, potential):
+        """Return the .zip of the package of a potential."""
+        return self.at(f"potentials/{potential}/{self.config['study']}-{potential}.zip")
+
+    def packages(self):
+        """Return the packages of all potentials."""
+        return [self.package(variant) for variant in self.variants]
+
+    def crystals_of(self, potential):
+        """Return the results of every crystal with one potential."""
+        return [path for path in self.crystal_files("json") if f"/potentials/{potential}/" in path]
+
     def labels_to_sample(self, potential):
         """Return the labels of the clusters from which a potential draws, nothing where it draws from none.
 
@@ -329,6 +341,41 @@ class Study:
         if self.config["potential"]["fitter"] != "engine" or potential != self.variants[0]:
             return []
         return self.at(f"potentials/{potential}/fit_agreement.json")
+
+    def nve_outcome(self):
+        """Return the outcome of the run at constant energy (wildcard potential), nothing where there is none."""
+        return [] if self.config["validation"]["nve"] is None else self.at("potentials/{potential}/nve/outcome.json")
+
+    def nve_settings(self):
+        """Return the settings of LAMMPS for the run at constant energy: one rank, which is enough for one frame.
+
+        A command of the user starts its own number of ranks.
+        """
+        ranks = self.config["glass"]["ranks"] if self.config["glass"]["lammps_command"] else 1
+        return self.stage_settings() | {"ranks": ranks}
+
+    def crystal_files(self, kind):
+        """Return one file, json or csv, of every crystal with every potential."""
+        names = [entry["name"] for entry in self.config["validation"]["structures"]]
+        return [self.at(f"potentials/{variant}/crystals/{name}.{kind}") for variant in self.variants for name in names]
+
+    def crystal(self, name):
+        """Return the entry of a crystal.
+
+        Raises
+        ------
+        KeyError
+            With a message that names the known crystals.
+        """
+        known = {entry["name"]: entry for entry in self.config["validation"]["structures"]}
+        if name not in known:
+            raise KeyError(f"validation.structures has no {name}; there are {', '.join(known) or 'none'}")
+        return known[name]
+
+    def crystal_settings(self, name):
+        """Return the settings that the properties of a crystal with a potential depend on."""
+        settings = {key: self.config["validation"][key] for key in ("volume_range", "n_volumes", "strain")}
+        return settings | {"strain": settings["strain"] if self.crystal(name)["elastic"] else None}
 
     def objective_weights(self):
         """Return the weights of energy and force in what the loop minimises."""
@@ -601,6 +648,7 @@ class Study:
             "vibrations": self.vibrations_files(),
             "speed": self.glass_files("speed.json"),
             "labels": self.label_status(),
+            "crystals": self.crystal_files("json"),
         }
 
 

@@ -16,9 +16,17 @@ from gapglass.base.versions import versions
 from gapglass.glass.quip_plugin import NO_COMPILER, compiler_name
 from gapglass.labels import places
 from gapglass.study.config import read
-from gapglass.study.inputs import check_files, check_start
+from gapglass.study.inputs import check_files, check_start, check_structures
 
-LAMMPS_RULES = {"check_lammps", "check_pair_style", "pack_atoms", "estimate_speed", "run_stage", "run_vibrations"}
+LAMMPS_RULES = {
+    "check_lammps",
+    "check_pair_style",
+    "pack_atoms",
+    "estimate_speed",
+    "run_nve",
+    "run_stage",
+    "run_vibrations",
+}
 
 
 def check_folder(path):
@@ -185,6 +193,7 @@ def check_study(path):
     config = read(path)
     check_files(config)
     check_start(config)
+    check_structures(config)
     if "labels" in config:
         check_labels(config)
     results = f"results/{config['study']}"

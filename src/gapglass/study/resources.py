@@ -14,6 +14,7 @@ import numpy as np
 from gapglass.base import files
 from gapglass.clustering import spectral
 from gapglass.frames import geometry
+from gapglass.glass.stability import TIMESTEP_SHARE
 from gapglass.potential import memory
 from gapglass.potential.hyperparameters import bounds
 from gapglass.potential.sparse_points import MOST_CANDIDATES
@@ -302,6 +303,28 @@ def check_engine(inputs, config):
     return math.ceil(BASE_MB + needed * memory.MB / 1e6), minutes(10 + n_frames * atoms * EVALUATION["quip"])
 
 
+def characterise_crystal(path):
+    """Return (MB, minutes) for a crystal, from the size of its file: some 2000 evaluations of few atoms."""
+    n_atoms = Path(path).stat().st_size / 20
+    return BASE_MB, minutes(10 + 2000 * (1e-3 + n_atoms * EVALUATION["gapglass"]))
+
+
+def run_nve(table, config):
+    """Return (MB, minutes) for molecular dynamics of one frame at constant energy.
+
+    Parameters
+    ----------
+    table : path-like
+        frames/table.csv.
+    config : dict
+        The configuration.
+    """
+    n_atoms, nve = int(files.read_table(table)["n_atoms"].max()), config["validation"]["nve"]
+    stage = {"time": (nve["time"] + nve["equilibration"])}
+    timestep = nve["timestep"] or TIMESTEP_SHARE * config["glass"]["timestep"]
+    return run_stage(n_atoms, stage, config["glass"] | {"timestep": timestep}, "")
+
+
 def run_stage(n_atoms, stage, glass, speed):
     """Return (MB, minutes) for one stage of the melt-quench.
 
@@ -317,6 +340,6 @@ def run_stage(n_atoms, stage, glass, speed):
         one rank.
     """
     n_steps = stage["time"] * 1000 / glass["timestep"]
-    rate = files.read_json(speed)["steps_per_second"] if Path(speed).exists() else None
+    rate = files.read_json(speed)["steps_per_second"] if Path(speed).is_file() else None
     each = 1 / rate if rate else STEP[glass["engine"]] + EVALUATION[glass["engine"]] * n_atoms / glass["ranks"]
     return math.ceil(BASE_MB + 200 * glass["ranks"] + 0.05 * n_atoms), minutes(60 + n_steps * each)

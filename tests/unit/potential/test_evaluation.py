@@ -65,3 +65,40 @@ def test_potentials_are_compared_where_no_loop_has_been():
     assert overall["rmse_force_ev_per_angstrom"].tolist() == pytest.approx([0.1] * 3)
     used = {"optimal": tables["optimal"].assign(set="train"), "soap_only": tables["soap_only"]}
     assert evaluation.compare(used, dict.fromkeys(used, arrays)).empty
+
+
+def test_errors_by_temperature_have_intervals_over_their_blocks():
+    rng = np.random.default_rng(5)
+    n_frames, n_atoms = 60, 4
+    sets = np.array(["holdout"] * 48 + ["validation"] * 8 + ["train"] * 4)
+    kelvin = np.where(np.arange(n_frames) < 24, 300.0, 1000.0)
+    error = np.where(kelvin == 300, 0.002, 0.02) * rng.normal(1, 0.1, n_frames)
+    energy = rng.normal(-5, 0.1, n_frames)
+    energy[20] = np.nan  # without a label
+    columns = {"frame": range(n_frames), "set": sets, "temperature_k": kelvin, "energy_reference_ev_per_atom": energy}
+    predictions = pd.DataFrame(columns | {"energy_gap_ev_per_atom": energy + error})
+    reference = rng.normal(size=(n_frames * n_atoms, 3))
+    forces = {"frame": np.repeat(range(n_frames), n_atoms), "reference": reference}
+    forces["gap"] = reference + np.repeat(np.where(kelvin == 300, 0.1, 0.3), n_atoms)[:, None]
+    blocks = {
+        "holdout": [{"run": 0, "frames": list(range(first, first + 4))} for first in range(0, 48, 4)],
+        "validation": [{"run": 0, "frames": list(range(48, 56))}],
+    }
+    found = evaluation.by_temperature(predictions, forces, blocks)
+    assert [(row["set"], row["temperature_k"], row["n_frames"]) for row in found] == [
+        ("validation", 1000.0, 8),
+        ("holdout", 300.0, 23),
+        ("holdout", 1000.0, 24),
+    ]
+    cold, hot = found[1:]
+    held = predictions[(sets == "holdout") & (kelvin == 300)].dropna()
+    difference = held["energy_gap_ev_per_atom"] - held["energy_reference_ev_per_atom"]
+    assert cold["rmse_energy_mev_per_atom"] == pytest.approx(1000 * evaluation.rmse(difference))
+    assert cold["rmse_force_ev_per_angstrom"] == pytest.approx(0.1)
+    assert hot["rmse_force_ev_per_angstrom"] == pytest.approx(0.3) and hot["n_blocks"] == 6
+    low, high = hot["intervals"]["rmse_energy_mev_per_atom"]
+    assert low < hot["rmse_energy_mev_per_atom"] < high < 30
+    # One block tells no interval, and neither do frames that lie in none.
+    assert found[0]["n_blocks"] == 1 and set(found[0]["intervals"].values()) == {None}
+    none = evaluation.by_temperature(predictions, forces, {"holdout": blocks["holdout"][:3]})
+    assert all(set(row["intervals"].values()) == {None} for row in none)

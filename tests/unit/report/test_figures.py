@@ -44,6 +44,9 @@ def test_list_follows_the_configuration():
     settings["structure"]["network"]["bridges"] = []
     assert "rings" in names(settings) and "network" not in names(settings)
     assert not {"vibrations", "rates"} & set(names(settings))
+    assert "equations_of_state" not in names(settings)
+    settings["validation"]["structures"] = [{"name": "a"}]
+    assert "equations_of_state" in names(settings)
     settings["potential"]["variants"] = ["all_frames"]
     assert "active_learning" not in names(settings) and main_potential(settings) == "all_frames"
     settings["learning_curves"]["strategies"] = ["clusters_equal"]
@@ -74,6 +77,7 @@ def test_captions_state_the_settings(name):
 def test_every_caption_is_used():
     settings = config.read(ROOT / "config/config.yaml")
     settings["glass"] |= {"vibrations": {"time": 10.0, "interval": 2.0, "resolution": 0.5}, "rates": [1.0]}
+    settings["validation"]["structures"] = [{"name": "a"}]
     used = {figure.caption for figure in (*catalogue.listed(settings), *catalogue.learning(settings))}
     assert used == {path.stem for path in (ROOT / "src/gapglass/report/captions").glob("*.rst")}
 
@@ -241,6 +245,22 @@ def predictions_of(n_frames, n_atoms=2):
     return predictions, forces, summary
 
 
+def crystals_of(potential):
+    """Return two crystals of a potential, their energies at three volumes, their entries of the configuration."""
+    state = {"volume_angstrom3_per_atom": 15.0, "energy_ev_per_atom": -5.0, "bulk_modulus_gpa": 40.0}
+    found = {
+        "alpha": {"formula": "O2Te", "relaxed": True, "equation_of_state": state | {"bulk_modulus_derivative": 5.0}},
+        "beta": {"formula": "O2Te", "relaxed": False},
+    }
+    volumes = pd.DataFrame({"volume_angstrom3_per_atom": [14.0, 15.0, 16.0]})
+    tables = {
+        name: volumes.assign(energy_ev_per_atom=[-4.99 + shift, -5.0 + shift, -4.99 + shift])
+        for name, shift in (("alpha", 0.0), ("beta", -0.02))
+    }
+    structures = [{"name": "alpha", "reference": {"volume": 15.2}}, {"name": "beta", "reference": None}]
+    return {potential: found}, {potential: tables}, structures
+
+
 def test_figures_of_the_potentials_follow_from_their_files():
     history, ledger = loop_of([8.0, 4.0])
     predictions, forces, summary = predictions_of(12)
@@ -264,6 +284,16 @@ def test_figures_of_the_potentials_follow_from_their_files():
     }
     found = dict(potentials.drawn(**given))
     assert list(found) == ["active_learning", "cost", "dimers", "parity", "errors_by_temperature"]
+    crystals, states, structures = crystals_of("optimal")
+    figure, table = dict(potentials.drawn(**given, crystals=crystals, states=states, structures=structures))[
+        "equations_of_state"
+    ]
+    assert [axes.get_title() for axes in figure.axes] == ["O2Te"]
+    assert table.groupby("structure").size().tolist() == [3, 3]
+    points, fit, volume, _ = figure.axes[0].lines
+    # Energies are from the lowest of all; the crystal that was not relaxed has no fit, the other its reference volume.
+    assert points.get_ydata().tolist() == pytest.approx([30.0, 20.0, 30.0]) and min(fit.get_ydata()) >= 20 - 1e-6
+    assert list(volume.get_xdata()) == [15.2, 15.2]
     figure, table = found["cost"]
     assert table["n_sparse"].tolist() == [20, 40, 80] and table["rmse_energy_mev_per_atom"].tolist() == [6.0, 4.0, 4.5]
     front = figure.axes[0].lines[0].get_xydata()

@@ -93,6 +93,31 @@ def test_explosions_and_differences_to_quip_are_failures():
     assert trust(agreements=["optimal: differs"])["Engine"]["answer"] == "no"
 
 
+def test_atoms_have_to_hold_together_when_they_are_hot():
+    nve = {"temperature_k": 4000.0, "survived": True, "n_atoms": 48, "time_ps": 0.5, "drift_mev_per_atom_per_ps": 0.03}
+    check = trust(SUMMARY | {"nve": nve})["Hot"]
+    assert check["answer"] == "yes" and "48 atoms held together for 0.5 ps" in check["text"]
+    assert "+0.03 meV/atom/ps" in check["text"]
+    check = trust(SUMMARY | {"nve": nve | {"drift_mev_per_atom_per_ps": -1.2}})["Hot"]
+    assert check["answer"] == "look" and "shorter time step" in check["text"]
+    check = trust(SUMMARY | {"nve": nve | {"survived": False, "message": "O and O came to 0.5 Å"}})["Hot"]
+    assert check["answer"] == "no" and "O and O came to 0.5 Å" in check["text"]
+    assert "Hot" not in trust() and "Hot" not in trust(SUMMARY | {"nve": None})
+
+
+def test_crystals_are_looked_at_beside_their_references():
+    rows = [("alpha", "volume", 2.5), ("alpha", "C11", -20.0), ("alpha", "C33", 31.0), ("gamma", "volume", np.nan)]
+    table = pd.DataFrame(rows, columns=["structure", "quantity", "difference_percent"]).assign(potential="optimal")
+    check = trust(crystals=table)["Crystals"]
+    assert check["answer"] == "look" and "alpha and gamma stay stable" in check["text"]
+    assert "volume by +2.5 %, elastic constants by at most 31 %" in check["text"]
+    check = trust(crystals=table[3:])["Crystals"]
+    assert check["answer"] == "yes" and "gamma stays stable; there are no reference values" in check["text"]
+    check = trust(crystals=table, crystal_troubles=["beta: it melts"])["Crystals"]
+    assert check["answer"] == "no" and "beta: it melts" in check["text"]
+    assert "Crystals" not in trust(crystals=table.assign(potential="all_frames"))
+
+
 def test_what_was_made_is_told_as_far_as_it_is():
     assert overview.made() == []
     imported = {"n_frames": 59, "n_atoms": [48], "species": ["O", "Te"], "n_rejected": 1}

@@ -139,3 +139,59 @@ def test_errors_on_blocks_have_their_interval():
 def test_a_stop_with_few_blocks_is_unproven():
     few, many = ({"validation": {"n_blocks": 8, "upper_energy_mev_per_atom": bound}} for bound in (None, 2.9))
     assert findings.unproven({"optimal": few, "soap_only": many, "all_frames": {"validation": None}}) == {"optimal": 8}
+
+
+def test_crystals_have_a_row_for_each_property_and_a_column_for_each_potential():
+    columns = ["potential", "structure", "quantity", "unit", "value", "reference", "difference_percent", "source"]
+    table = pd.DataFrame(
+        [
+            ("optimal", "alpha", "volume", "Å³/atom", 15.0, 12.0, 25.0, "a paper"),
+            ("optimal", "alpha", "its pressure derivative", "1", 4.2, np.nan, np.nan, np.nan),
+            ("all_frames", "alpha", "volume", "Å³/atom", np.nan, 12.0, np.nan, "a paper"),
+        ],
+        columns=columns,
+    )
+    assert rows.crystals(table) == [
+        {"crystal": "alpha", "quantity": "volume (Å³/atom)", "optimal": "15 (+25.0 %)", "all_frames": "–"}
+        | {"reference": "12", "source": "a paper"},
+        {"crystal": "alpha", "quantity": "its pressure derivative", "optimal": "4.2", "all_frames": "–"}
+        | {"reference": "", "source": ""},
+    ]
+    assert rows.crystals(table[:0]) == []
+
+
+def test_crystals_that_a_potential_does_not_keep_have_a_line():
+    good = {"relaxed": True, "space_group": "P1 (1)", "space_group_relaxed": "P1 (1)", "equation_of_state": {}}
+    good |= {"elasticity": {"stable": True}}
+    bad = good | {"space_group_relaxed": "P-1 (2)", "equation_of_state": None, "elasticity": {"stable": False}}
+    found = findings.crystals({"a": {"x": good}, "b": {"x": bad, "y": {"relaxed": False, "reason": "it melts"}}})
+    assert list(found) == ["b"] and found["b"][1] == "y: it has no relaxed structure, because it melts"
+    for words in ("P1 (1) becomes P-1 (2)", "no minimum", "unstable crystal"):
+        assert words in found["b"][0]
+
+
+def test_errors_at_temperatures_have_intervals_where_there_are_some():
+    row = {
+        "set": "validation", "temperature_k": 300.0, "n_frames": 24, "n_blocks": 5,
+        "rmse_energy_mev_per_atom": 4.764, "rmse_force_ev_per_angstrom": 0.4044,
+        "intervals": {"rmse_energy_mev_per_atom": [3.5, 6.25], "rmse_force_ev_per_angstrom": None},
+    }  # fmt: skip
+    found = rows.errors_by_temperature({"a": {"errors_by_temperature": [row]}, "b": {}})
+    assert [list(item.values()) for item in found] == [
+        ["a", "validation (decides the stop)", "300", 24, 5, "4.76 (3.50 to 6.25)", "0.404"]
+    ]
+
+
+def test_runs_at_constant_energy_have_a_row_for_each_potential():
+    good = {
+        "temperature_k": 4000.0, "n_atoms": 48, "timestep_fs": 1.0, "time_ps": 0.5, "survived": True,
+        "drift_mev_per_atom_per_ps": 0.0312, "fluctuation_mev_per_atom": 0.1226,
+        "closeness": {"pair": "O-O", "ratio": 0.921},
+    }  # fmt: skip
+    bad = good | {"survived": False, "step": 17, "drift_mev_per_atom_per_ps": None, "fluctuation_mev_per_atom": None}
+    found = rows.nve({"a": {"nve": good}, "b": {"nve": bad | {"closeness": None}}, "c": {"nve": None}, "d": {}})
+    assert [list(row.values())[5:] for row in found] == [
+        ["yes", "+0.031", "0.12", "0.92 (O-O)"],
+        ["no, until step 17", "–", "–", "–"],
+    ]
+    assert [row["potential"] for row in found] == ["a", "b"]

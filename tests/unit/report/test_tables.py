@@ -77,6 +77,8 @@ def test_every_table_of_the_catalogue_is_assembled(tmp_path):
         network={"reference": pd.DataFrame([{"quantity": "Q", "species": "Te", "n": 4, "share_percent": 100.0}])},
         rx={"optimal_48": {"reference": R_X}},
         quenches={"windows": {}, "transitions": {}, "frames": None, "npt": [], "experiments": []},
+        crystals={},
+        structures=[],
         settings={"cutoff": 4.0, "n_max": {"choices": [4, 6]}},
         benchmarks=tmp_path,
     )
@@ -185,3 +187,54 @@ def test_constant_volume_has_neither_density_nor_expansion():
     frames = pd.DataFrame({"role": "reference", "temperature_k": [300.0], "density_g_per_cm3": 5.6})
     made = tables.of_quenches({"optimal_48_1": windows}, {"optimal_48_1": older}, frames, [2], [])
     assert made["glass_transition"]["quantity"].tolist() == ["enthalpy"]
+
+
+def crystal(**changed):
+    """Return what a potential makes of a cubic crystal."""
+    constants = [[0.0] * 6 for _ in range(6)]
+    for i in range(3):
+        constants[i][:3] = [50.0 if i == j else 20.0 for j in range(3)]
+        constants[i + 3][i + 3] = 15.0
+    return {
+        "relaxed": True,
+        "lattice": [5.0, 5.0, 5.0, 90.0, 90.0, 90.0],
+        "volume_angstrom3_per_atom": 15.0,
+        "energy_ev_per_atom": -5.0,
+        "cohesive_energy_ev_per_atom": None,
+        "equation_of_state": {"bulk_modulus_gpa": 30.0, "bulk_modulus_derivative": 5.0},
+        "elasticity": {"constants_gpa": constants, "bulk_reuss_gpa": 30.0, "shear_hill_gpa": 15.0},
+    } | changed
+
+
+def test_crystals_stand_beside_their_references():
+    reference = {
+        "source": "a paper", "volume": 12.0, "bulk_modulus": 40.0, "relative_energy": 10.0, "cohesive_energy": 4.0,
+        "lattice": [4.0, 5.0, 5.0, 90.0, 90.0, 90.0], "elastic_constants": {"C11": 40.0, "C33": 100.0, "C21": 20.0},
+    }  # fmt: skip
+    structures = [
+        {"name": "alpha", "relative_to": "gamma", "reference": reference},
+        {"name": "gamma", "relative_to": None, "reference": None},
+        {"name": "lost", "relative_to": "gamma", "reference": reference},
+    ]
+    found = {
+        "optimal": {"alpha": crystal(), "gamma": crystal(energy_ev_per_atom=-5.02), "lost": {"relaxed": False}},
+        "all_frames": {"gamma": crystal(elasticity=None, cohesive_energy_ev_per_atom=4.5)},
+    }
+    table = tables.of_crystals(found, structures)
+    alpha = table[(table["potential"] == "optimal") & (table["structure"] == "alpha")].set_index("quantity")
+    assert alpha.loc[["a", "volume", "bulk modulus", "relative energy"], "difference_percent"].tolist() == [
+        25.0,
+        25.0,
+        -25.0,
+        100.0,
+    ]
+    assert alpha.loc["relative energy", "value"] == pytest.approx(20.0) and np.isnan(
+        alpha.loc["cohesive energy", "value"]
+    )
+    # Equal constants are listed once, those with a reference by the name of the reference.
+    assert [name for name in alpha.index if name[0] == "C"] == ["C11", "C21", "C33", "C44"]
+    assert alpha.loc["C33", "difference_percent"] == -50.0 and set(alpha["source"]) == {"a paper", ""}
+    assert "lost" not in set(table["structure"])
+    other = table[table["potential"] == "all_frames"].set_index("quantity")
+    assert other.loc["cohesive energy", "value"] == 4.5 and not any(name[0] == "C" for name in other.index)
+    assert other["reference"].isna().all()

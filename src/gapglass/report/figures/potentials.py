@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from gapglass.report.figures.crystals import equations_of_state
 from gapglass.report.figures.style import COLUMN, PAGE
 
 SETS = {
@@ -23,7 +24,19 @@ QUANTITIES = (
 FORCES_AT_MOST = 4000  # atoms of a set whose forces are drawn; the numbers in the legend are of all atoms
 
 
-def drawn(*, histories, ledgers, predictions, forces, summaries, dimers, comparison):
+def drawn(
+    *,
+    histories,
+    ledgers,
+    predictions,
+    forces,
+    summaries,
+    dimers,
+    comparison,
+    crystals=None,
+    states=None,
+    structures=(),
+):
     """Yield (name, (figure, table of the numbers drawn)) of every figure of the potentials.
 
     Parameters
@@ -36,6 +49,10 @@ def drawn(*, histories, ledgers, predictions, forces, summaries, dimers, compari
         Potential -> dimers.csv.
     comparison : pandas.DataFrame
         potentials/comparison.csv.
+    crystals, states : dict, optional
+        Potential -> crystal -> its JSON and CSV.
+    structures : list of dict
+        ``validation.structures``.
     """
     if histories:
         loops = {name: (histories[name], ledgers[name], summaries[name]) for name in histories}
@@ -45,6 +62,8 @@ def drawn(*, histories, ledgers, predictions, forces, summaries, dimers, compari
     yield "parity", parity({name: (predictions[name], forces[name], summaries[name]) for name in summaries})
     if len(summaries) > 1:
         yield "errors_by_temperature", errors_by_temperature(comparison)
+    if crystals:
+        yield "equations_of_state", equations_of_state(crystals, states, structures)
 
 
 def active_learning(loops):

@@ -14,10 +14,22 @@ from gapglass.study.checks import (
     species,
     structure,
     trajectories,
+    validation,
 )
 
 # The order in which a message lists the problems.
-CHECKS = (trajectories, labels, similarity, reference, potential, species, glass, structure, learning_curves)
+CHECKS = (
+    trajectories,
+    labels,
+    similarity,
+    reference,
+    potential,
+    species,
+    glass,
+    structure,
+    validation,
+    learning_curves,
+)
 
 
 def problems(config):
