@@ -164,8 +164,10 @@ def _mean(values):
     return float(np.mean(values))
 
 
-def entry_texts(found, options=None, given=None):
+def entry_texts(found, options=None, given=None, parts=None):
     """Return the entries for `trajectories:` of a configuration as text, one per plateau where frames state none.
+
+    A file of one plateau has one entry; beside ramps, its frames alone are in it.
 
     Parameters
     ----------
@@ -175,6 +177,8 @@ def entry_texts(found, options=None, given=None):
         Keys of the entry that were needed to read the file.
     given : dict, optional
         ``name``, ``temperature`` (K) and ``interval`` (fs), for what the file does not state, and ``role``.
+    parts : list of dict, optional
+        Those of the parts in ``found["plateaus"]`` that get an entry each, for example its ramps.
 
     Returns
     -------
@@ -183,7 +187,8 @@ def entry_texts(found, options=None, given=None):
     given = given or {}
     name = given.get("name") or name_of(found)
     plateaus = plateaus_of(found)
-    parts = plateaus if found["temperature_key"] is None and len(plateaus) > 1 else [None]
+    if parts is None:
+        parts = plateaus if found["temperature_key"] is None and len(found["plateaus"]) > 1 else [None]
     entries = []
     for part in parts:
         suffix = "" if part is None else f"-{part['temperature_k']:.0f}K-{part['start']}"
@@ -219,6 +224,11 @@ def name_of(found):
 def plateaus_of(found):
     """Return the plateaus, or the ramps where there is no plateau."""
     return [part for part in found["plateaus"] if not part["ramp"]] or found["plateaus"]
+
+
+def ramps_of(found):
+    """Return the ramps beside plateaus, whose frames no entry has."""
+    return [part for part in found["plateaus"] if part["ramp"] and part not in plateaus_of(found)]
 
 
 def _temperature_line(found, part, given):

@@ -239,6 +239,7 @@ def _text(contents, cutoffs, options, given, size):
     names = set()
     for found in contents.files:
         lines += _trajectory_lines(found, contents, given, options, names)
+    lines += _label_lines(contents.formula)
     lines += [
         "",
         "descriptors:",
@@ -291,7 +292,45 @@ def _trajectory_lines(found, contents, given, options, names):
                 f"  # CHECK: {_counts(counted, key)} in one file; if they are different runs or phases, give each an "
                 f"entry with where: {{{key}: ...}}, and crystals role: extra"
             )
-    return [*comments, *"\n".join(entries).splitlines()]
+    return [*comments, *"\n".join(entries).splitlines(), *_ramp_lines(found, options, values)]
+
+
+def _ramps(found):
+    """Return the ramps of a file whose frames no entry has."""
+    return inspection.ramps_of(found) if found["temperature_key"] is None else []
+
+
+def _ramp_lines(found, options, values):
+    """Return entries of the ramps of a file, as comments."""
+    lines = []
+    for part in _ramps(found):
+        lines += [
+            f"  # CHECK: frames {part['start']} to {part['stop'] - 1} are a ramp and in no entry. To use them too, at "
+            "their mean temperature:",
+        ]
+        (entry,) = inspection.entry_texts(found, options, values | {"role": "extra"}, [part])
+        lines += [f"  # {line.removeprefix('  ')}" for line in entry.splitlines()]
+    return lines
+
+
+def _label_lines(formula):
+    """Return the section ``labels``, and a strategy that goes with it, as comments."""
+    species = ", ".join(sorted(formula))
+    return [
+        "",
+        "# Are the labels in these files those of a cheap method? Then a better one can label the frames that are",
+        "# chosen, and the energies and forces of the files become the guide (docs/how-to/labels.md of gapglass):",
+        "# labels:",
+        "#   engine: cp2k   # or espresso, vasp, command; none takes the labels of sets alone",
+        f"#   template: single-point.inp   # a single point without cell and positions, for {species}",
+        '#   command: [mpirun, -np, "{ranks}", cp2k.psmp]   # launcher and program; the program alone by default',
+        "#   ranks: 4   # MPI ranks of a calculation",
+        "#   memory: 4000   # MB of a calculation",
+        "#   max_time: 240   # min; a calculation that takes longer counts as failed",
+        "#   budget: {frames: 100}   # the loop ends when so many frames have been labelled",
+        "# selection:",
+        "#   strategy: variance   # chooses frames without their labels",
+    ]
 
 
 def _counts(counted, key):
@@ -368,6 +407,11 @@ def _notes(contents):
     for (file, key), counted in contents.kinds.items():
         notes.append(f"{file} holds {_counts(counted, key)}; see the line CHECK of its entry")
     for found in contents.files:
+        for part in _ramps(found):
+            notes.append(
+                f"frames {part['start']} to {part['stop'] - 1} of {found['file']} are a ramp and not used; the "
+                "configuration has an entry for them in comments"
+            )
         unused = [key for key in found["label_keys"] if key not in found["keys_used"]]
         if unused:
             notes.append(f"{found['file']} has keys that look like labels and are not used: {', '.join(unused)}")

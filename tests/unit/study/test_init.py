@@ -8,7 +8,8 @@ from ase.io import write
 from conftest import ROOT
 
 from gapglass.cli import main
-from gapglass.study import config
+from gapglass.frames import inspection
+from gapglass.study import config, source
 
 VASP = ROOT / "tests/data/readers/vasp/vasprun.xml"
 CP2K = ROOT / "tests/data/readers/cp2k/water-pos-1.xyz"
@@ -101,3 +102,59 @@ def test_molecules_begin_as_frames(tmp_path, labelled):
     _, study = written(labelled("water.xyz", frames), target=tmp_path / "s.yaml")
     assert study["glass"]["start"] == "reference" and study["glass"]["timestep"] == 0.5
     assert study["glass"]["composition"] == {"O": 1, "H": 2} and len(study["glass"]["cycle"]) == 1
+
+
+def uncommented(text, first):
+    """Return a configuration with the comment lines from the one that begins with ``first`` on as settings."""
+    lines, inside = [], False
+    for line in text.splitlines():
+        inside = line.startswith(first) or (inside and line.lstrip().startswith("#") and "CHECK" not in line)
+        lines.append(line.replace("# ", "", 1) if inside else line)
+    return config.complete(source.parse("\n".join(lines)))
+
+
+def test_labels_and_their_guide_are_ready_to_be_asked_for(tmp_path, labelled, blyp_frames):
+    file = labelled("glass.xyz", [frame.copy() for frame in blyp_frames])
+    text, study = written(file, target=tmp_path / "s.yaml")
+    assert "labels" not in study
+    asked = uncommented(text, "# labels:")
+    labels = asked["labels"]
+    assert labels["engine"] == "cp2k" and labels["ranks"] == 4 and labels["budget"] == {"frames": 100}
+    assert asked["selection"]["strategy"] == "variance"
+    assert labels["command"] == ["mpirun", "-np", "{ranks}", "cp2k.psmp"]
+
+
+def test_frames_of_a_ramp_have_an_entry_in_comments(tmp_path, labelled, blyp_frames, monkeypatch, capsys):
+    frames = [frame.copy() for frame in blyp_frames]
+    for frame in frames:
+        del frame.info["temperature"]
+    inspect = inspection.inspect
+
+    def with_ramp(source):
+        found = inspect(source)
+        whole = found["plateaus"][0]
+        cuts = [(0, 20, False, 1000.0), (20, 45, True, 650.0), (45, 59, False, 300.0)]
+        names = ("start", "stop", "ramp", "temperature_k")
+        return found | {"plateaus": [whole | {"spread_k": 9.0} | dict(zip(names, cut, strict=True)) for cut in cuts]}
+
+    monkeypatch.setattr(inspection, "inspect", with_ramp)
+    text, study = written(labelled("run.xyz", frames), "--interval", 2, target=tmp_path / "s.yaml")
+    assert [(entry["start"], entry["stop"], entry["role"]) for entry in study["trajectories"]] == [
+        (0, 20, "reference"),
+        (45, 59, "reference"),
+    ]
+    assert "CHECK: frames 20 to 44 are a ramp and in no entry" in text
+    assert "frames 20 to 44 of " in capsys.readouterr().out
+    entries = uncommented(text, "  # - name:")["trajectories"]
+    assert [(entry["start"], entry["stop"]) for entry in entries] == [(0, 20), (45, 59), (20, 45)]
+    assert (entries[2]["temperature"], entries[2]["role"], entries[2]["interval"]) == (650.0, "extra", 2.0)
+
+
+def test_a_plateau_beside_a_ramp_is_not_the_whole_file():
+    found = {"plateaus": [{"start": 0, "stop": 20, "ramp": False, "temperature_k": 300.0}], "temperature_key": None}
+    found |= {"file": "run.xyz", "interval_fs": 2.0}
+    (entry,) = inspection.entry_texts(found)
+    assert "start:" not in entry
+    ramp = {"start": 20, "stop": 45, "ramp": True, "temperature_k": 650.0}
+    (entry,) = inspection.entry_texts(found | {"plateaus": [*found["plateaus"], ramp]})
+    assert "start: 0" in entry and "stop: 20" in entry
