@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/generate_full_size.py config/studies/sio2-vashishta.yaml
 
-The study is finished, and so is its truth (``generate_truth.py``). Times and memory are those of Snakemake's records,
-one for every job of the last run.
+Times and memory are those of Snakemake's records, one for every job of the last run. The glasses are compared once the
+study is finished, and so is its truth (``generate_truth.py``); before, the page says that they are not.
 """
 
 import argparse
@@ -38,7 +38,7 @@ STAGES = {
 QUENCH, QUENCHES, OTHERS = "run_stage", "quenches of {} atoms", "figures, tables, report and others"
 HEAD = """# A study of the paper's size
 
-`benchmarks/generate_full_size.py` writes this page from the finished study `config/studies/{name}.yaml`:
+`benchmarks/generate_full_size.py` writes this page from the study `config/studies/{name}.yaml`:
 {n_frames} frames, {sizes} atoms in the glass models, a thermal cycle of {time:g} ps in steps of {timestep:g} fs. The
 labels are those of Vashishta's potential for silica, so the true glass is known: the same cycle with that potential
 itself, from the same starts.
@@ -63,6 +63,11 @@ OF_GLASSES = """
 R_X (Wright's parameter) compares G(r) of a glass, from X-ray S(q), with that of the truth; its error is the standard
 error over replicas. Shares are those of the last plateau, at {temperature:g} K.
 """
+UNFINISHED = """
+## Glasses
+
+Of {n_stages} stages of the thermal cycles, {n_done} are finished. The glasses are compared when all are.
+"""
 OF_SPREAD = """
 How far quenches with the true potential are apart is what a perfect potential would reach: R_X of each replica of the
 truth against the mean of the others is {spread} %. The first row of `*-spread.csv` (the mean against its own curve,
@@ -85,6 +90,7 @@ def jobs_of(folder):
                 "stage": stage,
                 "potential": wildcards.get("potential"),
                 "atoms": int(wildcards["atoms"]) if rule == QUENCH else None,
+                "number": int(wildcards["stage"]) if rule == QUENCH else None,
                 "cpu_s": _number(record["cpu_time"]),
                 "wall_s": float(record["s"]),
                 "memory_mb": _number(record["max_rss"]) * 2**20 / 1e6,
@@ -121,14 +127,14 @@ def stage_rows(jobs):
     return pd.DataFrame(rows).fillna("")
 
 
-def potential_rows(study, jobs, n_steps):
+def potential_rows(study, jobs):
     """Return the table of the potentials: frames, errors with intervals, estimated and measured cost."""
-    rows = []
+    rows, glass = [], study.config["glass"]
+    n_steps = [stages.steps_of(stage, glass["timestep"]) for stage in glass["cycle"]]
     for name in study.config["potential"]["variants"]:
         summary = files.read_json(study.at(f"potentials/{name}/summary.json"))
         part = jobs[(jobs["potential"] == name) & jobs["atoms"].notna()]
-        per_glass = len(study.config["glass"]["cycle"])
-        work = part["atoms"].sum() / per_glass * n_steps
+        work = (part["atoms"] * [n_steps[int(number) - 1] for number in part["number"]]).sum()
         row = {"potential": name, "training frames": summary["n_train"]}
         for key, (text, digits) in {
             "rmse_energy_mev_per_atom": ("energy RMSE (meV/atom)", 2),
@@ -137,7 +143,7 @@ def potential_rows(study, jobs, n_steps):
             low, high = summary["intervals"][key]["holdout"]
             row[text] = f"{summary[key]['holdout']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
         row["estimated cost (µs)"] = f"{summary['cost_us_per_atom_step']:.1f}"
-        row["cost in the quenches (µs)"] = f"{1e6 * part['cpu_s'].sum() / work:.1f}"
+        row["cost in the quenches (µs)"] = f"{1e6 * part['cpu_s'].sum() / work:.1f}" if work else ""
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -176,15 +182,28 @@ def paragraphs(text):
     return "\n\n".join(parts)
 
 
+def _glasses(study, entry, jobs):
+    """Return the parts of the page on the glasses, or that they are not finished."""
+    glass, compared = study.config["glass"], Path(study.at("tables/r_x.csv"))
+    if not compared.exists():
+        n_stages = sum(models.all_replicas(study.config).values()) * len(glass["cycle"])
+        return [paragraphs(UNFINISHED.format(n_stages=n_stages, n_done=int(jobs["atoms"].notna().sum())))]
+    spread = files.read_table(Path(entry["file"]).with_name(f"{Path(entry['file']).stem}-spread.csv"))
+    of_replicas = spread[spread["model"].str.startswith("replica")]["r_x_percent"]
+    spreads = ", ".join(f"{value:.1f}" for value in of_replicas)
+    return [
+        paragraphs(OF_GLASSES.format(temperature=glass["cycle"][-1]["temperature"])),
+        "\n".join(collect.markdown(glass_rows(study))),
+        paragraphs(OF_SPREAD.format(spread=spreads, own=spread["r_x_percent"].iloc[0])),
+    ]
+
+
 def page(path):
     """Return the page for the study of a configuration file."""
     study = Study(config.read(path))
     settings = study.config
     glass, entry = settings["glass"], settings["structure"]["experiments"][0]
     jobs = jobs_of(study.at("benchmarks"))
-    n_steps = sum(stages.steps_of(stage, glass["timestep"]) for stage in glass["cycle"])
-    spread = files.read_table(Path(entry["file"]).with_name(f"{Path(entry['file']).stem}-spread.csv"))
-    of_replicas = spread[spread["model"].str.startswith("replica")]["r_x_percent"]
     n_frames = len(files.read_table(study.at("frames/table.csv")))
     parts = [
         paragraphs(
@@ -199,14 +218,8 @@ def page(path):
         paragraphs(OF_STAGES.format(processor=collect.machine()[0].split(",")[0])),
         "\n".join(collect.markdown(stage_rows(jobs))),
         paragraphs(OF_POTENTIALS),
-        "\n".join(collect.markdown(potential_rows(study, jobs, n_steps))),
-        paragraphs(OF_GLASSES.format(temperature=glass["cycle"][-1]["temperature"])),
-        "\n".join(collect.markdown(glass_rows(study))),
-        paragraphs(
-            OF_SPREAD.format(
-                spread=", ".join(f"{value:.1f}" for value in of_replicas), own=spread["r_x_percent"].iloc[0]
-            )
-        ),
+        "\n".join(collect.markdown(potential_rows(study, jobs))),
+        *_glasses(study, entry, jobs),
     ]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 

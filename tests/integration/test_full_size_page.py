@@ -99,3 +99,11 @@ def test_page_has_the_numbers_of_the_study(study):
     stages = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
     assert stages.index("quenches of 48 atoms") < stages.index("quenches of 96 atoms") < stages.index("all")
     assert all(len(line) < 120 for line in page.splitlines() if not line.startswith("|"))
+
+
+def test_page_of_an_unfinished_study_says_so(study):
+    Path("results/sio2-vashishta/tables/r_x.csv").unlink()
+    Path("sio2-truth-sq-spread.csv").unlink()
+    page = generate_full_size.page(study)
+    assert "Of 8 stages of the thermal cycles, 8 are finished." in page and "optimal_48" not in page
+    assert row(page, "all_frames")[1] == "600"
