@@ -408,6 +408,8 @@ def report_files(folder):
     item = {"difference": 1e-3, "limit": 1e-4, "values": [0.1, 0.101], "frame": 3, "trajectory": SCRIPT}
     of_quantity = dict.fromkeys(("energy", "force", "virial"), item)
     agreement = {"frames": [3], "kinds": {"as given": of_quantity}, "engine": {"sources": "0123", "simd": "plain"}}
+    stage = {"replica": 1, "stage": 1, "n_marked": 2, "sustained_ev": 0.2, "share_too_close": 0.0, "exploded": SCRIPT}
+    harvested = {"round": 1, "action": "written", "reference_ev": 0.1, "threshold": 2, "stages": [stage], "frames": []}
     thermo = table(
         "glass/optimal/48/1/thermo.csv",
         stage=[1],
@@ -484,6 +486,17 @@ def report_files(folder):
         "crystals": [document("potentials/optimal/crystals/alpha.json", relaxed=False, reason=SCRIPT)],
         "speed": [document("speed.json", atoms=48, ns_per_day=1.0)],
         "outcomes": [document("glass/optimal/48/1/outcome.json", exploded=False)],
+        "harvest": document(
+            "harvest.json",
+            passed=False,
+            action="written",
+            rounds=[harvested],
+            n_labelled=0,
+            n_failed=0,
+            n_new=0,
+            errors={},
+            next=[SCRIPT],
+        ),
         "gr": [table("structure/optimal_48/gr.csv", r_angstrom=[1.0])],
     }
 
@@ -497,6 +510,6 @@ def test_text_of_the_user_is_no_html(tmp_path):
     data["validation"]["structures"] = [{"name": "alpha", "file": "alpha.cif"}]
     page = render(config.complete(data), report_files(tmp_path), tmp_path / "logs", study_file=f"{SCRIPT}.yaml")
     # notice, rejected frame, reason of the potential, difference to QUIP, file, source; and the settings with three of
-    # them
-    assert page.count("&lt;script&gt;") >= 12
+    # them; an explosion of the harvest, and how to go on
+    assert page.count("&lt;script&gt;") >= 14
     assert page.count("<script") == 1  # that of the page itself

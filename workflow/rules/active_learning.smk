@@ -392,7 +392,10 @@ rule finish_potential:
     benchmark:
         at("benchmarks/finish_potential/{potential}.jsonl")
     wildcard_constraints:
-        potential="|".join(paths.LOOPS),
+        # The potential that harvests is delivered by finish_harvest (harvest.smk).
+        potential="|".join(
+            name for name in paths.LOOPS if not (study.harvests and name == "optimal")
+        ),
     conda:
         "../../envs/gapglass.yaml"
     params:

@@ -163,6 +163,7 @@ rule run_stage:
         start=lambda wildcards: study.stage_start(wildcards, int(wildcards.stage)),
         earlier=lambda wildcards: study.earlier_outcome(wildcards, int(wildcards.stage)),
         potential=at("potentials/{potential}/gap.xml"),
+        harvest=lambda wildcards: study.harvest_summary(wildcards.potential),
         plugin=study.pair_style_plugin(),
         own=study.own_lammps(),
         proofs=lambda wildcards: study.proofs(wildcards.potential),

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from gapglass.base import files, log, progress
 from gapglass.frames import store
-from gapglass.labels import job, library, status
+from gapglass.labels import checks, job, library, status
 
 number, settings = int(snakemake.wildcards.frame), snakemake.params.labels
-log.configure(snakemake.log[0], f"label of frame {number}", snakemake.params)
-table = files.read_table(snakemake.input.table)
-(frame,) = store.read_frames(snakemake.input.frames, [number], table["offset_bytes"])
+harvested = "round" in dict(snakemake.wildcards.items())
+log.configure(snakemake.log[0], f"label of {'harvested ' * harvested}frame {number}", snakemake.params)
+offsets = None if harvested else files.read_table(snakemake.input.table)["offset_bytes"]
+(frame,) = store.read_frames(snakemake.input.frames, [number], offsets)
 labels = library.open_library(settings)
 record = job.label_frame(
     frame,
@@ -21,6 +22,7 @@ record = job.label_frame(
     max_seconds=60 * settings["max_time"],
     provenance={"trajectory": frame.info["trajectory"], "temperature": frame.info["temperature"]},
     study=snakemake.params.study,
+    floor=checks.HARVESTED_FLOOR if harvested else checks.FLOOR,
 )
 files.write_json(snakemake.output[0], record.as_json())
 took = f" in {progress.duration(record.seconds)}" if record.seconds and record.state != job.STORED else ""

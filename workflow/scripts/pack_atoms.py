@@ -7,7 +7,10 @@ log.configure(snakemake.log[0], "pack_atoms", snakemake.params)
 atoms, replica = int(snakemake.wildcards.atoms), int(snakemake.wildcards.replica)
 settings = snakemake.params.settings
 closest = files.read_json(snakemake.input.summary)["closest_distance_angstrom"]
-seed = seeds.derive(snakemake.params.seed, "packing", atoms, replica)
+names = ["packing", atoms, replica]
+if "round" in dict(snakemake.wildcards.items()):
+    names += ["harvest", int(snakemake.wildcards.round)]
+seed = seeds.derive(snakemake.params.seed, *names)
 if settings["start"] == start.RANDOM:
     packing.pack(snakemake.output[0], atoms, settings, closest, seed)
 else:

@@ -7,6 +7,12 @@ atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "r
 log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms", snakemake.params)
 density = stages.stage_density(snakemake.params.stage, snakemake.input.table, snakemake.params.reference_temperature)
 closest = files.read_json(snakemake.input.summary)["closest_distance_angstrom"]
+known = outside.known(files.read_table(snakemake.input.table), closest)
+if snakemake.input.harvest:
+    known = known.widened(files.read_json(snakemake.input.harvest).get("known"))
+seed = ("glass", atoms, replica)
+if "round" in dict(snakemake.wildcards.items()):
+    seed = ("harvest", int(snakemake.wildcards.round), atoms, replica)
 stages.run_stage(
     snakemake.params.stage,
     stage,
@@ -15,8 +21,8 @@ stages.run_stage(
     dict(snakemake.output.items()) | {"log": snakemake.log.lammps},
     potential=snakemake.input.potential,
     plugin=snakemake.input.plugin or None,
-    known=outside.known(files.read_table(snakemake.input.table), closest),
+    known=known,
     density=density,
     earlier=files.read_json(snakemake.input.earlier) if snakemake.input.earlier else explosion.NOT_EXPLODED,
-    seed=seeds.derive(snakemake.params.seed, "glass", atoms, replica),
+    seed=seeds.derive(snakemake.params.seed, *seed),
 )

@@ -131,6 +131,22 @@ def prior_of(ledger, delivered):
     return {"prior": result.get("prior", "none"), "priors": result.get("priors", {})}
 
 
+def reevaluated(summary, errors):
+    """Return a summary with the errors of another potential with the same frames; those of the folds stay.
+
+    Parameters
+    ----------
+    summary : dict
+        From ``summarise``.
+    errors : dict
+        From ``evaluation.evaluate``.
+    """
+    new = _by_quantity(errors)
+    for name in ERRORS:
+        new[name] |= {JUDGED: summary[name][JUDGED]} if JUDGED in summary[name] else {}
+    return {**summary, **new}
+
+
 def _by_quantity(errors):
     """Return errors that are grouped by set grouped by quantity instead, with their intervals."""
     found = {name: {part: errors[part][name] for part in (*PARTS, JUDGED) if part in errors} for name in ERRORS}

@@ -137,7 +137,9 @@ def run(target, points, blocks, folds, geometry, settings, *, counts, known, tab
                     settings.objective_weights, known, None if of_guide is None else prior.of_folds,
                 )  # fmt: skip
             rows.keep(rows.classes if len(folds) > 1 else folds[0][0])
-            _solve(target, rows, terms, chosen, settings.descriptor, known, tables, uncertainty, scales, of_guide)
+            solve_and_write(
+                target, rows, terms, chosen, settings.descriptor, known, tables, uncertainty, scales, of_guide
+            )
     except FitFailed as error:
         return {"status": "failed", "reason": str(error)}
     Path(log_path).write_text(engine_fit.log_text(rows, terms) + "\n")
@@ -165,7 +167,7 @@ def errors_of(tuned):
     }
 
 
-def _solve(target, rows, terms, hyperparameters, descriptor, known, tables, uncertainty, scales, guide=None):
+def solve_and_write(target, rows, terms, hyperparameters, descriptor, known, tables, uncertainty, scales, guide=None):
     """Solve the potential of all rows, and write it with what its predicted variances follow from."""
     h, given = hyperparameters, rows.e0(rows.classes, known, guide)
     alpha, triangle, prior = engine_fit.solution(rows, terms, h, given, guide)
@@ -210,7 +212,7 @@ def fit_rows(
         return result | {"status": "failed", "reason": f"not started: {reason}"}
     try:
         terms, rows = basis.read(points), joined(blocks)
-        _solve(target, rows, terms, hyperparameters, settings.descriptor, known, tables, uncertainty, scales)
+        solve_and_write(target, rows, terms, hyperparameters, settings.descriptor, known, tables, uncertainty, scales)
     except FitFailed as error:
         return result | {"status": "failed", "reason": str(error)}
     Path(log_path).write_text(engine_fit.log_text(rows, terms) + "\n")

@@ -15,9 +15,9 @@ MOST_FRAMES = 5000  # of a stage; their shares are known to half a percent, and 
 RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 REMEDY = (
     "Possible reasons: (1) the potential lacks such configurations: add frames of this state and density from first "
-    "principles, or lower active_learning.energy_tolerance; (2) the stage is hotter or denser than the frames; "
-    "(3) glass.timestep is too long; (4) the model is far larger than the frames, and rare close pairs are more often "
-    "among its atoms: lower glass.too_close_ratio"
+    "principles, let the potential ask for them (harvest.rounds), or lower active_learning.energy_tolerance; (2) the "
+    "stage is hotter or denser than the frames; (3) glass.timestep is too long; (4) the model is far larger than the "
+    "frames, and rare close pairs are more often among its atoms: lower glass.too_close_ratio"
 )
 
 

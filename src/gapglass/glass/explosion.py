@@ -41,7 +41,10 @@ def _why(kind, value, pair, guards):
 
 def _remedy(kind, n_before, first):
     if n_before:
-        label = "label the frames before the failure, add them to the trajectories with role extra"
+        label = (
+            "let the potential ask for frames (harvest.rounds), or label the frames before the failure, add them to "
+            "the trajectories with role extra"
+        )
     else:
         label = (
             "no frame before the failure is physical enough to be labelled: "

@@ -7,9 +7,10 @@ has a false minimum there.
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gapglass.frames.geometry import REACH
+from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
+from gapglass.frames.geometry import REACH, closest_of
 from gapglass.glass import outcomes
 from gapglass.glass.guards import pairs_of
 
@@ -36,6 +37,24 @@ class Known:
     temperature: float
     shares: dict
     energies: tuple = ()
+
+    def widened(self, more):
+        """Return what the frames contain together with others.
+
+        Parameters
+        ----------
+        more : dict or None
+            closest, density and temperature of these, from ``of_frames``.
+        """
+        if not more:
+            return self
+        closest = {
+            pair: min(each[pair] for each in (self.closest, more["closest"]) if pair in each)
+            for pair in {**self.closest, **more["closest"]}
+        }
+        ends = [*self.density, *more["density"]]
+        hottest = max(self.temperature, more["temperature"])
+        return replace(self, closest=closest, density=(min(ends), max(ends)), temperature=hottest)
 
 
 def known(table, closest):
@@ -83,6 +102,22 @@ def composition(counts):
     """Return (species, number of atoms) with the smallest whole numbers, in a form that can be compared."""
     divisor = math.gcd(*counts.values())
     return tuple((symbol, counts[symbol] // divisor) for symbol in sorted(counts))
+
+
+def of_frames(frames):
+    """Return what harvested frames contain, as ``Known.widened`` takes it; their temperatures are in ``info``.
+
+    Parameters
+    ----------
+    frames : list of ase.Atoms
+        At least one.
+    """
+    densities = [frame.get_masses().sum() * AMU_PER_A3_IN_G_PER_CM3 / frame.get_volume() for frame in frames]
+    return {
+        "closest": closest_of(frames),
+        "density": [float(min(densities)), float(max(densities))],
+        "temperature": max(float(frame.info["temperature"]) for frame in frames),
+    }
 
 
 def findings(stage, thermo, symbols, distances, known):

@@ -14,10 +14,11 @@ SAME_CELL = 2e-3  # Å, because some codes print cells with three decimals
 # positions in wrong units, is off by far more.
 BAND = 10.0
 FLOOR = 0.5  # eV/atom
+HARVESTED_FLOOR = 10.0  # eV/atom; the last frames before an explosion lay 3.8 eV/atom above the frames that train
 FEWEST = 10  # stored energies of a composition, below which there is no band
 
 
-def problems(frame, label, virials, energies=()):
+def problems(frame, label, virials, energies=(), floor=FLOOR):
     """Return the reasons to refuse a label, an empty list for a good one.
 
     Parameters
@@ -29,6 +30,8 @@ def problems(frame, label, virials, energies=()):
         Whether the label must have a virial.
     energies : array-like
         Energies (eV/atom) of stored labels of the same composition.
+    floor : float
+        eV/atom; ``HARVESTED_FLOOR`` for a frame that a potential which knows nothing of it has made.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def problems(frame, label, virials, energies=()):
     if virials and label.virial is None:
         found.append("there is no stress, which labels.virials asks for")
     if not found:
-        found += _of_energy(label.energy / len(frame), np.asarray(energies, float))
+        found += _of_energy(label.energy / len(frame), np.asarray(energies, float), floor)
     return found
 
 
@@ -70,13 +73,13 @@ def _of_geometry(frame, stated):
     return found
 
 
-def _of_energy(energy, others):
+def _of_energy(energy, others, floor):
     """Return why an energy (eV/atom) is out of the band of the stored ones of its composition."""
     if len(others) < FEWEST:
         return []
     median = float(np.median(others))
     spread = 1.4826 * float(np.median(np.abs(others - median)))
-    allowed = max(BAND * spread, FLOOR)
+    allowed = max(BAND * spread, floor)
     if abs(energy - median) <= allowed:
         return []
     return [

@@ -91,6 +91,8 @@ class Options:
         Words and numbers that the entry keeps, such as trajectory, step and temperature.
     study : str or None
         Name of the study, which the entry keeps too: its own labels count for its budget, those that it finds do not.
+    floor : float
+        eV/atom, see ``checks.problems``.
     spin : int or None
         Number of unpaired electrons of an isolated atom.
     scratch : path-like or None
@@ -104,6 +106,7 @@ class Options:
     max_seconds: float | None = None
     provenance: dict | None = None
     study: str | None = None
+    floor: float = checks.FLOOR
     spin: int | None = None
     scratch: str | Path | None = None
     poll: float = POLL
@@ -224,7 +227,7 @@ def _compute(frame, engine, stored, attempts, energies, options):
             try:
                 guess = None if fallback else _closest_guess(options.guesses, frame, engine)
                 engine.prepare(frame, folder, fallback=fallback, guess=guess, spin=options.spin)
-                label = _run(frame, engine, folder, options.max_seconds, energies)
+                label = _run(frame, engine, folder, options, energies)
             except LabelFailed as error:
                 reasons.append(str(error))
                 seconds += getattr(error, "seconds", 0.0)
@@ -259,16 +262,16 @@ def _emptied(scratch):
     return scratch
 
 
-def _run(frame, engine, folder, max_seconds, energies):
+def _run(frame, engine, folder, options, energies):
     """Run one try and return its checked label."""
     begun = running.clock()
     try:
-        running.run(engine, folder, max_seconds)
+        running.run(engine, folder, options.max_seconds)
         label = engine.read(frame, folder)
         label.seconds = running.clock() - begun
         if label.threads is not None and label.threads != engine.threads:
             label.notes.append(f"{label.threads} threads per rank, {engine.threads} were asked for")
-        found = checks.problems(frame, label, engine.virials, energies)
+        found = checks.problems(frame, label, engine.virials, energies, options.floor)
         if found:
             raise LabelFailed("; ".join(found))
     except LabelFailed as error:

@@ -113,9 +113,12 @@ def forecast(n_left, records):
 def progress(folder):
     """Return the forecast of a study at this moment, from the choices of frames and the records in its folder.
 
-    Of each potential only the last choice counts, because all before it have their labels.
+    Of each potential only the last choice counts, because all before it have their labels. The folder of a round of
+    harvest has the frames that it asks for itself.
     """
     folder, asked = Path(folder), set()
+    if (folder / "round.json").exists():
+        asked.update(range(len(read_json(folder / "round.json")["frames"])))
     for potential in (folder / "potentials").glob("*"):
         choices = list(potential.glob("iteration_*/choice_*/database.json"))
         if choices:

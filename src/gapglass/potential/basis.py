@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 
 from gapglass.base.files import whole_file
 from gapglass.frames import geometry
@@ -44,6 +44,12 @@ def two_body_texts(hyperparameters, species):
         for i, a in enumerate(numbers)
         for b in numbers[i:]
     ]
+
+
+def pair_of(text):
+    """Return the pair of species, "O-Si", of the descriptor text of a two-body term."""
+    numbers = (int(re.search(rf"\b{name}=(\d+)", text).group(1)) for name in ("Z1", "Z2"))
+    return "-".join(sorted(chemical_symbols[number] for number in numbers))
 
 
 def choose(frames, hyperparameters, species, descriptor, folder):

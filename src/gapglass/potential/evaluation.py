@@ -136,6 +136,11 @@ def evaluate(potential, frames, database, blocks):
     return tabulate(frames, database, *predict(potential, frames), blocks)
 
 
+def sets_of(predictions):
+    """Return set -> frame numbers of a table of ``evaluate``, without unlabelled frames."""
+    return {part: predictions.loc[predictions["set"] == part, "frame"].tolist() for part in SETS}
+
+
 def tabulate(frames, database, energies, forces, blocks):
     """Return errors, predictions and forces, in the form of ``evaluate``, from energies and forces on every frame.
 

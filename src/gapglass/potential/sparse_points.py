@@ -7,10 +7,11 @@ the choice of 200.
 import numpy as np
 
 MOST_CANDIDATES = 6000  # environments of a species; more take seconds and hardly change the choice
+JITTER = 1e-8  # of variances 1, for environments that are nearly alike
 LEAST_RESIDUAL = 1e-10  # of a candidate's variance 1: the choice ends where all others are known to rounding
 
 
-def pivoted_cholesky(descriptors, zeta, number):
+def pivoted_cholesky(descriptors, zeta, number, known=None):
     """Choose environments that span the others best, the least known one first.
 
     A step of the Cholesky decomposition of the kernel matrix ``(q . q')^zeta`` leaves each candidate's variance that
@@ -23,6 +24,8 @@ def pivoted_cholesky(descriptors, zeta, number):
         Of length 1. Of more than ``MOST_CANDIDATES``, evenly spaced ones are the candidates.
     zeta : float
     number : int
+    known : numpy.ndarray, shape (m, n_components), optional
+        Environments that are chosen already; the others follow them.
 
     Returns
     -------
@@ -35,11 +38,21 @@ def pivoted_cholesky(descriptors, zeta, number):
     if len(candidates) > MOST_CANDIDATES:
         candidates = np.unique(np.linspace(0, len(descriptors) - 1, MOST_CANDIDATES).astype(int))
     q = np.ascontiguousarray(descriptors[candidates])
-    residual = np.ones(len(q))
-    columns = np.empty((min(number, len(q)), len(q)))
+    residual, first = np.ones(len(q)), 0 if known is None else len(known)
+    columns = np.empty((first + min(number, len(q)), len(q)))
     chosen = []
-    best = int(np.argmax(q @ q.mean(axis=0)))  # all variances are 1: begin with the most typical environment
-    for k in range(len(columns)):
+    if first:
+        from scipy import linalg  # rules import this module
+
+        among = np.maximum(known @ known.T, 0.0) ** zeta
+        among[np.diag_indices_from(among)] += JITTER
+        lower = linalg.cholesky(among, lower=True)
+        columns[:first] = linalg.solve_triangular(lower, np.maximum(known @ q.T, 0.0) ** zeta, lower=True)
+        residual -= (columns[:first] ** 2).sum(axis=0)
+        best = int(np.argmax(residual))
+    else:
+        best = int(np.argmax(q @ q.mean(axis=0)))  # all variances are 1: begin with the most typical environment
+    for k in range(first, len(columns)):
         if residual[best] < LEAST_RESIDUAL:
             break
         column = np.maximum(q @ q[best], 0.0) ** zeta

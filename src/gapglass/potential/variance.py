@@ -152,7 +152,7 @@ class Posterior:
             m = int(stored["m"])
             self._triangle = np.zeros((m, m))
             self._triangle[np.triu_indices(m)] = stored["triangle"]
-            self.scales, self.sigmas, self._guide = stored["scales"], stored["sigmas"], stored["guide"]
+            self.scales, self.sigmas, self.guide = stored["scales"], stored["sigmas"], stored["guide"]
         self._potential = call(_engine.Potential.read, str(potential))
         self._evaluator = call(_engine.Evaluator, self._potential, level())
 
@@ -160,8 +160,8 @@ class Posterior:
         """Return the standard deviations of the energy (eV) and of the forces (eV/Å, shape (n_atoms, 3))."""
         energy, forces, _ = call(_engine.rows, self._evaluator, self._potential, *arrays(frame))
         rows = np.vstack([energy, forces])
-        if len(self._guide):
-            rows = np.column_stack([rows, rows @ self._guide])
+        if len(self.guide):
+            rows = np.column_stack([rows, rows @ self.guide])
         solved = linalg.solve_triangular(self._triangle, rows.T, trans="T", check_finite=False)
         variances = (solved**2).sum(axis=0)
         of_energy = self.scales[0] * (variances[0] + len(frame) * self.sigmas[0] ** 2)

@@ -18,6 +18,7 @@ from gapglass.base.files import read_json, read_table
 from gapglass.frames import store
 from gapglass.labels.attach import HARVESTED
 from gapglass.potential.engine import GAP, EngineError
+from gapglass.potential.evaluation import UNLABELLED
 from gapglass.report.figures.style import model_label
 from gapglass.selection import time_blocks
 
@@ -56,6 +57,7 @@ def roles(table, predictions=None, guard=()):
     guard, found = set(guard), []
     for frame, labelled in zip(table["frame"], table["labelled"], strict=True):
         used = sets.get(frame, "unused")
+        used = "unused" if used == UNLABELLED else used
         if used == "unused" and frame in guard:
             used = "guard"
         if used == "unused" and not labelled:

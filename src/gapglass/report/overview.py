@@ -71,6 +71,7 @@ def trust(
     n_models=0,
     exploded=(),
     doubted=(),
+    harvest=None,
 ):
     """Return the checks of a study, each with its answer.
 
@@ -96,6 +97,8 @@ def trust(
         Number of glass models that went through the thermal cycle.
     exploded, doubted : collection of str
         Models that exploded, and labels of those that are not to be believed.
+    harvest : dict, optional
+        From ``harvest.told``, where the potential asked for frames.
 
     Returns
     -------
@@ -107,6 +110,8 @@ def trust(
         checks.append(_nve(summary["nve"]))
     if crystal_troubles or (crystals is not None and main in set(crystals["potential"])):
         checks.append(_crystals(crystals, main, crystal_troubles))
+    if harvest:
+        checks.append(_check(GOOD if harvest["passed"] else BAD, "Harvest", harvest["text"], "harvest"))
     if n_models:
         checks.append(_quenches(n_models, exploded, doubted))
     if r_x is not None:

@@ -16,7 +16,7 @@ from gapglass.base.files import read_json, read_table
 from gapglass.base.versions import versions
 from gapglass.glass import closeness, explosion, outside
 from gapglass.potential.hyperparameters import bound_warnings
-from gapglass.report import catalogue, findings, overview, reading, rows
+from gapglass.report import catalogue, findings, harvest, overview, reading, rows
 from gapglass.report.figures.style import DARK, PAGE
 from gapglass.report.settings import settings_of
 from gapglass.structure import rates
@@ -233,6 +233,7 @@ def _first_screen(settings, files, tables, context, study_file):
             n_models=len(outcomes),
             exploded=context["exploded"],
             doubted=context["doubted"],
+            harvest=context["harvest"],
         )
     return {
         "main": main,
@@ -307,6 +308,7 @@ def render(settings, files, logs, learning_curves=(), *, study_file, progress=No
         context |= _clusters(files)
     if files["potentials"]:
         context |= _potentials(settings, files, tables)
+    context["harvest"] = harvest.told(read_json(files["harvest"])) if files.get("harvest") else None
     context |= _glass(settings, files)
     context |= {
         "transitions": rows.glass_transition(tables["glass_transition"]) if "glass_transition" in tables else [],

@@ -84,6 +84,10 @@ class Study:
         with the wildcard choice besides, because frames whose label failed are replaced.
     trial : str
         Folder of a fit of the loop, with the wildcards potential, iteration, round and trial.
+    harvest : str
+        Folder of a round of harvest, with the wildcard round.
+    harvest_quench : str
+        Folder of a quench of a round of harvest, with the wildcards round, atoms and replica.
     """
 
     def __init__(self, config, engine=None):
@@ -99,6 +103,8 @@ class Study:
         self.iteration = self.at("potentials/{potential}/iteration_{iteration}")
         self.choice = f"{self.iteration}/choice_{{choice}}" if self.labels_frames else self.iteration
         self.trial = f"{self.iteration}/round_{{round}}/trial_{{trial}}"
+        self.harvest = self.at("harvest/round_{round}")
+        self.harvest_quench = f"{self.harvest}/{{atoms}}/{{replica}}"
 
     def at(self, path):
         """Return a path in the results of the study."""
@@ -398,6 +404,43 @@ class Study:
             "shared_points": self.config["potential"]["sparse_from"] == "pool",
         }
 
+    # Harvest
+
+    @property
+    def harvests(self):
+        """Whether the potential ``optimal`` asks for frames, after its loop."""
+        return self.config["harvest"]["rounds"] > 0 and "optimal" in self.variants
+
+    def potential_of_round(self, number):
+        """Return the folder of the potential after a round of harvest; that of round 0 is the loop's."""
+        return self.harvest.format(round=number) if number else self.at("potentials/optimal/loop")
+
+    def harvest_files(self, number, name):
+        """Return one file of every stage of the quenches of a round of harvest, replica by replica."""
+        settings = self.config["harvest"]
+        folders = [
+            self.harvest_quench.format(round=number, atoms=settings["atoms"], replica=replica)
+            for replica in range(1, settings["replicas"] + 1)
+        ]
+        return [f"{folder}/stage_{stage}/{name}" for folder in folders for stage in range(1, self.n_stages + 1)]
+
+    def harvest_settings(self):
+        """Return the settings that the marks and the choice of frames of a round of harvest depend on."""
+        glass = {key: self.config["glass"][key] for key in ("composition", "closest_fraction", "timestep", "cycle")}
+        judged = {key: self.config["glass"][key] for key in OF_THE_JUDGEMENT}
+        labels = {}
+        if self.labels_frames:
+            labels = {key: self.config["labels"][key] for key in ("budget", "sets", "store")}
+            labels |= {"cores": self.cores_of_a_label(), "study": self.config["study"]}
+        return {
+            **{key: value for key, value in self.config["harvest"].items() if key != "atoms"},
+            **glass, **judged, "labels": labels, "engine": self.engine,
+        }  # fmt: skip
+
+    def harvest_summary(self, potential="optimal"):
+        """Return the story of the harvest of a potential, nothing where it has none."""
+        return self.at("harvest/harvest.json") if self.harvests and potential == "optimal" else []
+
     # Learning curves
 
     def learning_draws(self, kind):
@@ -649,6 +692,7 @@ class Study:
             "speed": self.glass_files("speed.json"),
             "labels": self.label_status(),
             "crystals": self.crystal_files("json"),
+            "harvest": self.harvest_summary(),
         }
 
 

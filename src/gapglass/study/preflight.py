@@ -21,11 +21,14 @@ from gapglass.study.inputs import check_files, check_start, check_structures
 LAMMPS_RULES = {
     "check_lammps",
     "check_pair_style",
+    "check_pair_style_of_loop",
     "pack_atoms",
+    "pack_harvest",
     "estimate_speed",
     "run_nve",
     "run_stage",
     "run_vibrations",
+    "harvest_stage",
 }
 
 

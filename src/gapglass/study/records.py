@@ -19,8 +19,9 @@ from gapglass.glass.explosion import NOT_MADE
 from gapglass.potential.failures import FIT_FAILED
 
 # Empty are a ledger before the first fit, Snakemake's record of a job on a full disk, a set without isolated atoms,
-# and the test frames of a loop that a cross-validation judges.
-MAY_BE_EMPTY = ("*.jsonl", "isolated.extxyz", "test.extxyz")
+# the test frames of a loop that a cross-validation judges, the frames that the last round of harvest asks for, and all
+# of a harvest that asked for none.
+MAY_BE_EMPTY = ("*.jsonl", "isolated.extxyz", "test.extxyz", "asked.extxyz", "harvested.extxyz")
 # Rules whose results a loop removes when an iteration ends, or Snakemake when all jobs that use them are done.
 REMOVED = ("choose_sparse_points", "compute_rows", "compute_guide_rows")
 TIME_RESOLUTION = 1.0  # s; some file systems store no fraction of a second

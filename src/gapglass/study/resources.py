@@ -29,6 +29,7 @@ SAFETY = 3  # requested over measured time
 ATOMS_PER_MB = 7000  # in extended XYZ with positions and forces
 MANY_SPECIES = 4  # few glasses have more
 # Seconds for an atom and a step of MD, or an atom of a frame, on one core, with the slowest potentials of the studies.
+MOST_SAMPLES = 500  # of a stage of a quench for the harvest
 EVALUATION = {"gapglass": 5e-5, "quip": 2e-3}
 STEP = {"gapglass": 1e-3, "quip": 0.02}  # seconds of a step of MD with few atoms
 # Engine and QUIP are compared on so many copies of frames of a trajectory, the densest with this share of its volume.
@@ -212,6 +213,40 @@ def fit_trial(inputs, trial, config):
 def fit_all_frames(inputs, config):
     """Return (MB, minutes) for the fit on all frames; ``inputs`` holds neighbours, hyperparameters, summary."""
     return _fit(files.read_table(inputs.neighbours), files.read_json(inputs.hyperparameters), inputs, config)
+
+
+def mark_frames(inputs, config):
+    """Return (MB, minutes) for comparing the samples of quenches with the training frames.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``fit``, ``train`` and ``trajectories``.
+    config : dict
+        The configuration.
+    """
+    number = files.read_json(inputs.fit)["hyperparameters"]["n_sparse"]
+    atoms = ATOMS_PER_MB * Path(inputs.train).stat().st_size / 1e6
+    atoms += len(inputs.trajectories) * MOST_SAMPLES * config["harvest"]["atoms"]
+    return math.ceil(BASE_MB + 8 * 6 * number**2 / 1e6), minutes(30 + atoms * (1e-4 + 4e-9 * number**2))
+
+
+def refit_potential(inputs):
+    """Return (MB, minutes) for a fit with harvested frames.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``fit``, ``summary``, ``train`` and ``asked``.
+    """
+    hyperparameters = files.read_json(inputs.fit)["hyperparameters"]
+    known, new = Path(inputs.train).stat().st_size / 1e6, sum(Path(path).stat().st_size for path in inputs.asked) / 1e6
+    # Sparse points grow with the frames; harvested ones are stored without forces.
+    growth = 1 + 2 * new / known
+    columns = growth * memory.most_sparse_points(hyperparameters, len(files.read_json(inputs.summary)["species"]))
+    atoms = ATOMS_PER_MB * (known + 2 * new)
+    numbers = 8 * columns**2 + 3000 * columns
+    return math.ceil(BASE_MB + 8 * numbers / 1e6), minutes(60 + _rows_seconds(atoms, columns) + 4e-9 * columns**3)
 
 
 def sample_frames(inputs, config):

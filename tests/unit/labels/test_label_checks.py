@@ -11,8 +11,8 @@ from gapglass.base.files import read_header, read_table, write_json
 from gapglass.labels import checks, status
 
 
-def found(label, frame=None, virials=True, energies=()):
-    return checks.problems(frame or frame_of(), label, virials, energies)
+def found(label, frame=None, virials=True, energies=(), **more):
+    return checks.problems(frame or frame_of(), label, virials, energies, **more)
 
 
 def test_good_label_has_no_problem():
@@ -75,6 +75,10 @@ def test_band_of_energies():
     assert found(label_of(frame, energy=12 * -4.0), energies=wide) == []
     # One wrong entry must not widen the band.
     assert found(label_of(frame, energy=12 * -3.0), energies=[*cold, 1000.0]) != []
+    # A frame that a potential at a loss has made lies far above those that train, though not anywhere.
+    harvested = {"energies": cold, "floor": checks.HARVESTED_FLOOR}
+    assert found(label_of(frame, energy=12 * -1.2), **harvested) == []
+    assert "from the median" in found(label_of(frame, energy=12 * 8.0), **harvested)[0]
 
 
 def record(state, seconds=60.0, reason="", core_seconds=None):

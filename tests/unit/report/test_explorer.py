@@ -15,6 +15,9 @@ def test_every_frame_has_a_role():
     predictions = pd.DataFrame({"frame": range(7), "set": sets})
     expected = ["training", "validation", "hold-out", "test", "guard", "not chosen", "no label"]
     assert explorer.roles(table, predictions, guard=[4]) == expected
+    # Frames that are labelled on demand, and have not been.
+    unlabelled = predictions.assign(set=[*sets[:4], "unlabelled", "unlabelled", "unlabelled"])
+    assert explorer.roles(table.assign(labelled=False), unlabelled, guard=[4])[4:] == ["guard", "no label", "no label"]
     assert explorer.roles(table, guard=[4]) == [*["not used yet"] * 4, "guard", "not used yet", "no label"]
 
 

@@ -427,3 +427,27 @@ def test_plugin_depends_on_source_and_wheels(monkeypatch, tmp_path):
     assert paths.plugin_ingredients() == found
     copy.write_text("// changed")
     assert paths.plugin_ingredients()["source"] != found["source"]
+
+
+def test_rounds_of_a_harvest_carry_their_number(tiny):
+    assert not tiny.harvests and tiny.harvest_summary() == [] and tiny.report_files([], [])["harvest"] == []
+    study = changed(tiny, "harvest", rounds=2, atoms=48, replicas=2)
+    assert study.harvests and study.harvest_summary("soap_only") == []
+    assert study.harvest_summary() == "results/tiny/harvest/harvest.json"
+    folders = [study.potential_of_round(number) for number in (0, 1, 2)]
+    assert folders == [
+        "results/tiny/potentials/optimal/loop", "results/tiny/harvest/round_1", "results/tiny/harvest/round_2",
+    ]  # fmt: skip
+    files = study.harvest_files(2, "outcome.json")
+    assert len(files) == 2 * study.n_stages and len(set(files)) == len(files)
+    assert files[0] == "results/tiny/harvest/round_2/48/1/stage_1/outcome.json"
+    assert wildcards_of(f"{study.harvest_quench}/stage_{{stage}}/outcome.json", files[0]) == {
+        "round": "2", "atoms": "48", "replica": "1", "stage": "1",
+    }  # fmt: skip
+
+
+def test_marks_of_a_harvest_do_not_depend_on_its_size_or_on_other_labels(tiny):
+    study = changed(tiny, "harvest", rounds=2, atoms=48)
+    settings = study.harvest_settings()
+    assert "atoms" not in settings and settings["labels"] == {} and settings["cycle"] == study.config["glass"]["cycle"]
+    assert (settings["threshold"], settings["rounds"], settings["too_close_ratio"]) == (2.0, 2, 0.9)

@@ -6,6 +6,7 @@ problem of a configuration that the schema accepts and that is complete with def
 
 from gapglass.study.checks import (
     glass,
+    harvest,
     labels,
     learning_curves,
     potential,
@@ -26,6 +27,7 @@ CHECKS = (
     potential,
     species,
     glass,
+    harvest,
     structure,
     validation,
     learning_curves,
