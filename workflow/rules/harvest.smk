@@ -101,6 +101,24 @@ use rule run_stage as harvest_stage with:
         "Quench of {wildcards.atoms} atoms for round {wildcards.round} of harvest, stage {wildcards.stage}"
 
 
+# A file, because a checkpoint whose input functions wait for other checkpoints may start before they are asked again.
+rule gather_labels_of_loop:
+    input:
+        lambda wildcards: records_of_loop("optimal"),
+    output:
+        at("harvest/labels_of_loop.json"),
+    log:
+        at("logs/gather_labels_of_loop.log"),
+    benchmark:
+        at("benchmarks/gather_labels_of_loop.jsonl")
+    conda:
+        "../../envs/gapglass.yaml"
+    message:
+        "Collecting the labels of the loop for the harvest"
+    script:
+        "../scripts/gather_labels_of_loop.py"
+
+
 checkpoint mark_frames:
     input:
         frames=at("frames/frames.extxyz"),
@@ -116,7 +134,7 @@ checkpoint mark_frames:
         outcomes=lambda wildcards: study.harvest_files(int(wildcards.round), "outcome.json"),
         found=lambda wildcards: of_rounds(int(wildcards.round) - 1, "round.json"),
         asked=lambda wildcards: of_rounds(int(wildcards.round) - 1, "asked.extxyz"),
-        loop=(lambda wildcards: records_of_loop("optimal")) if study.labels_frames else [],
+        loop=at("harvest/labels_of_loop.json") if study.labels_frames else [],
         records=lambda wildcards: records_of_rounds(int(wildcards.round) - 1),
     output:
         found=f"{study.harvest}/round.json",
@@ -212,7 +230,7 @@ rule finish_harvest:
         hyperparameters=at("potentials/optimal/loop/hyperparameters.json"),
         history=at("potentials/optimal/loop/history.csv"),
         ledger=at("potentials/optimal/loop/ledger.jsonl"),
-        loop=(lambda wildcards: records_of_loop("optimal")) if study.labels_frames else [],
+        loop=at("harvest/labels_of_loop.json") if study.labels_frames else [],
         found=lambda wildcards: of_rounds(last_round(), "round.json"),
         asked=lambda wildcards: of_rounds(last_round(), "asked.extxyz"),
         records=lambda wildcards: records_of_rounds(last_round()),

@@ -21,7 +21,7 @@ if "n_harvested" in refit:
     frames = store.read_frames(snakemake.input.frames)
     blocks = time_blocks.current(files.read_json(snakemake.input.sets)["runs"], table)["blocks"]
     if snakemake.input.loop:
-        known = attach.labelled_among(frames, status.read_records(snakemake.input.loop))
+        known = attach.labelled_among(frames, status.read_joined(snakemake.input.loop))
         blocks = {part: time_blocks.only(of_part, known) for part, of_part in blocks.items()}
     database = evaluation.sets_of(files.read_table(snakemake.input.predictions))
     errors, predictions, forces = evaluation.evaluate(snakemake.input.potential, frames, database, blocks)

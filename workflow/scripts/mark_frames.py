@@ -24,7 +24,7 @@ compared = environments.Environments(snakemake.input.potential, train, fit["hype
 stages = harvest.read_stages(snakemake.input.outcomes, snakemake.input.trajectories, compared, known, settings)
 budget = None
 if settings.labels:
-    records = status.read_records(snakemake.input.loop)
+    records = status.read_joined(snakemake.input.loop)
     records |= harvest.read_records(snakemake.input.records, before)
     status.refuse_failures(records)
     entries = library.known(settings.labels, imported["labels"]["fingerprint"])

@@ -17,6 +17,11 @@ def read_records(paths):
     return {int(Path(path).stem): read_json(path) for path in paths}
 
 
+def read_joined(path):
+    """Return frame -> record from one file with the records of many frames."""
+    return {int(frame): record for frame, record in read_json(path).items()}
+
+
 def table(records):
     """Return the table of ``labels/status.csv``.
 
