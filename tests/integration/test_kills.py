@@ -108,6 +108,7 @@ def test_a_program_ends_with_the_script_that_started_it():
     child.wait(timeout=10)
 
 
+@pytest.mark.slow
 def test_programs_and_scripts_killed_and_a_second_controller_refused(study, finished):
     """Each kill ends the run with a message; the next run goes on.
 

@@ -525,6 +525,7 @@ def test_a_model_explodes_and_the_study_is_reported_without_it(replicated, tmp_p
     assert "Nothing to be done" in snakemake(folder, "--configfile", path)
 
 
+@pytest.mark.slow
 def test_report_is_made_where_every_model_explodes(small, tmp_path):
     folder = copy_finished(small, tmp_path / "all")
     # the atoms are packed wider, but bonds are shorter: the first stage ends soon, and the others pass it on
