@@ -191,6 +191,9 @@ def test_melt_quench_marks_what_exploded_and_what_is_not_to_be_believed():
     assert lines[1].get_label().endswith("replica 2, not to be believed")
     assert table.groupby("model").size().to_dict() == {"optimal_48_1": 2, "optimal_48_2": 6}
     figure.canvas.draw()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
     figure, table = glass.melt_quench({"optimal_48_1": thermo(0)}, ["optimal_48_1"])
     figure.canvas.draw()
     assert table.empty and "temperature_k" in table

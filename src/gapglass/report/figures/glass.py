@@ -38,7 +38,8 @@ def melt_quench(tables, exploded=(), doubted=()):
     panels[1].ticklabel_format(axis="y", useOffset=False)
     panels[2].set_xlabel("time (ps)")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    # Marked labels are too long for two columns.
+    figure.legend(handles, labels, loc="outside upper center", ncols=1 if exploded or doubted else 2)
     columns = ["time_ps", "stage", "temperature_k", "potential_energy_ev", "pressure_gpa", "density_g_per_cm3"]
     drawn = {name: table for name, table in tables.items() if len(table)} or dict(list(tables.items())[:1])
     return figure, pd.concat([table[columns].assign(model=name) for name, table in drawn.items()], ignore_index=True)
