@@ -185,8 +185,6 @@ def test_keys_that_pages_name_are_in_the_schema():
 def test_pages_that_other_files_name_exist():
     """The schema, comments, messages and tests name pages by their path from the root."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    # By benchmarks/generate_evidence_glass.py and generate_full_size.py, when their studies are finished.
-    made_later = {"docs/evidence-glass.md"}
     named = 0
     for name in listed:
         path = ROOT / name
@@ -194,7 +192,7 @@ def test_pages_that_other_files_name_exist():
             continue
         for page, anchor in re.findall(r"(?<![\w/.])(docs/[\w./-]+\.(?:md|ipynb))(?:#([\w-]+))?", path.read_text()):
             named += 1
-            assert page in made_later or (ROOT / page).exists(), f"{name} names {page}"
+            assert (ROOT / page).exists(), f"{name} names {page}"
             assert not anchor or anchor in anchors(ROOT / page), f"{name} names {page}#{anchor}"
     assert named > 30
 
