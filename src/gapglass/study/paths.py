@@ -365,6 +365,13 @@ class Study:
         names = [entry["name"] for entry in self.config["validation"]["structures"]]
         return [self.at(f"potentials/{variant}/crystals/{name}.{kind}") for variant in self.variants for name in names]
 
+    def _entry(self, section, key, name):
+        """Return the entry of a name in a list of the configuration, with the error of ``crystal``."""
+        known = {entry["name"]: entry for entry in self.config[section][key]}
+        if name not in known:
+            raise KeyError(f"{section}.{key} has no {name}; there are {', '.join(known) or 'none'}")
+        return known[name]
+
     def crystal(self, name):
         """Return the entry of a crystal.
 
@@ -373,10 +380,7 @@ class Study:
         KeyError
             With a message that names the known crystals.
         """
-        known = {entry["name"]: entry for entry in self.config["validation"]["structures"]}
-        if name not in known:
-            raise KeyError(f"validation.structures has no {name}; there are {', '.join(known) or 'none'}")
-        return known[name]
+        return self._entry("validation", "structures", name)
 
     def crystal_settings(self, name):
         """Return the settings that the properties of a crystal with a potential depend on."""
@@ -635,10 +639,7 @@ class Study:
         KeyError
             With a message that names the known curves.
         """
-        known = {entry["name"]: entry for entry in self.config["structure"]["experiments"]}
-        if name not in known:
-            raise KeyError(f"structure.experiments has no {name}; there are {', '.join(known) or 'none'}")
-        return known[name]
+        return self._entry("structure", "experiments", name)
 
     def experiment_files(self, name):
         """Return one file of every measured curve."""
