@@ -9,7 +9,7 @@ from gapglass.selection import time_blocks
 
 log.configure(snakemake.log[0], "sparse points", snakemake.params)
 settings, table = snakemake.params, files.read_table(snakemake.input.table)
-if "trial" in dict(snakemake.wildcards.items()):
+if hasattr(snakemake.wildcards, "trial"):
     proposals = files.read_json(snakemake.input.geometry)["proposals"]
     geometry = proposals[int(snakemake.wildcards.trial) - 1]
 else:

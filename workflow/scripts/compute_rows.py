@@ -17,7 +17,7 @@ settings, table = snakemake.params, files.read_table(snakemake.input.table)
 imported, sets = files.read_json(snakemake.input.summary), files.read_json(snakemake.input.sets)
 block, now = int(snakemake.wildcards.number), time_blocks.current(sets["runs"], table)
 first, may_train = False, set(now["geometries" if settings.guide else "pool"])
-if "part" in dict(snakemake.wildcards.items()):
+if hasattr(snakemake.wildcards, "part"):
     database = files.read_json(snakemake.input.database)
     chosen = database["blocks"][block - 1]
     first = (int(snakemake.wildcards.part), block) == (1, 1)

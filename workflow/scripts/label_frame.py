@@ -7,7 +7,7 @@ from gapglass.frames import store
 from gapglass.labels import checks, job, library, status
 
 number, settings = int(snakemake.wildcards.frame), snakemake.params.labels
-harvested = "round" in dict(snakemake.wildcards.items())
+harvested = hasattr(snakemake.wildcards, "round")
 log.configure(snakemake.log[0], f"label of {'harvested ' * harvested}frame {number}", snakemake.params)
 offsets = None if harvested else files.read_table(snakemake.input.table)["offset_bytes"]
 (frame,) = store.read_frames(snakemake.input.frames, [number], offsets)

@@ -8,7 +8,7 @@ atoms, replica = int(snakemake.wildcards.atoms), int(snakemake.wildcards.replica
 settings = snakemake.params.settings
 closest = files.read_json(snakemake.input.summary)["closest_distance_angstrom"]
 names = ["packing", atoms, replica]
-if "round" in dict(snakemake.wildcards.items()):
+if hasattr(snakemake.wildcards, "round"):  # a model of a harvest
     names += ["harvest", int(snakemake.wildcards.round)]
 seed = seeds.derive(snakemake.params.seed, *names)
 if settings["start"] == start.RANDOM:

@@ -11,7 +11,7 @@ known = outside.known(files.read_table(snakemake.input.table), closest)
 if snakemake.input.harvest:
     known = known.widened(files.read_json(snakemake.input.harvest).get("known"))
 seed = ("glass", atoms, replica)
-if "round" in dict(snakemake.wildcards.items()):
+if hasattr(snakemake.wildcards, "round"):  # a model of a harvest
     seed = ("harvest", int(snakemake.wildcards.round), atoms, replica)
 stages.run_stage(
     snakemake.params.stage,

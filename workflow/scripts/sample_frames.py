@@ -73,7 +73,7 @@ def draw(start, size):
 
 
 on_demand = {}
-if "choice" in dict(snakemake.wildcards.items()):
+if hasattr(snakemake.wildcards, "choice"):
     known = library.known(settings.labels, imported["labels"]["fingerprint"])
     labelled = choices.Labelled(
         status.read_records(snakemake.input.records),
