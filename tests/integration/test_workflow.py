@@ -58,7 +58,16 @@ def test_every_promised_file_is_there(finished):
     proofs = ["agreement.json", "pair_style.json"]
     potential = ["gap.xml", "train.extxyz", "test.extxyz", "summary.json", "history.csv", *proofs]
     loop = ["iteration_01/database.json", "iteration_02/train.extxyz", "iteration_02/round_1/decision.json"]
-    tables = ("sq.csv", "gr.csv", "coordination.csv", "angles.csv", "closest.csv", "rings.csv", "network.csv")
+    tables = (
+        "sq.csv",
+        "gr.csv",
+        "coordination.csv",
+        "angles.csv",
+        "closest.csv",
+        "rings.csv",
+        "network.csv",
+        "voids.csv",
+    )
     structure = [
         f"{model}/{name}"
         for model in ("reference", "optimal_48_1", "optimal_48", "soap_only_48", "all_frames_48")

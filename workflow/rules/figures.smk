@@ -99,6 +99,7 @@ rule plot_structure:
         angles=study.structure_files("angles.csv"),
         rings=study.structure_files("rings.csv"),
         network=study.structure_files("network.csv"),
+        voids=study.structure_files("voids.csv"),
     output:
         figure_files("plot_structure"),
     log:

@@ -6,7 +6,7 @@ from gapglass.base import log
 from gapglass.report import reading
 from gapglass.report.figures import comparisons, style
 
-KINDS = ("sq", "gr", "coordination", "angles", "rings", "network")
+KINDS = ("sq", "gr", "coordination", "angles", "rings", "network", "voids")
 log.configure(snakemake.log[0], "plot_structure", snakemake.params)
 figures = comparisons.drawn(
     {Path(path).stem for path in snakemake.output},

@@ -80,6 +80,7 @@ STRUCTURE = (
     Figure("neutron_structure_factor", "", "plot_structure", "neutron_structure_factor", "Structure"),
     Figure("neutron_pair_distribution", "", "plot_structure", "neutron_pair_distribution", "Structure"),
     Figure("running_coordination", "", "plot_structure", "running_coordination", "Structure"),
+    Figure("voids", "", "plot_structure", "voids", "Structure"),
 )
 LOCAL_ORDER = (
     Figure("coordination", "Tables S4, S5 as bars", "plot_structure", "coordination", "Structure"),

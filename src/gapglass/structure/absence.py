@@ -18,6 +18,7 @@ EMPTY = {
         "formers_share_percent_error",
     ],
     "network": ["quantity", "species", "n", "share_percent", "share_percent_error"],
+    "voids": ["distance_angstrom", "volume_share_percent", "volume_share_percent_error"],
     "vibrations": ["frequency_thz", "vdos_per_thz"],
 }
 

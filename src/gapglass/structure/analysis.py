@@ -1,4 +1,4 @@
-"""Every structure table of one model: S(q), g(r) and G(r), coordination, angles, closest distances, network.
+"""Every structure table of one model: S(q), g(r) and G(r), coordination, angles, closest distances, network, voids.
 
 Everything is averaged over frames, and the standard error comes from block averages. Conventions are in ``pairs``,
 ``scattering``, ``weights`` and ``transforms``. Source: section 3.3 of doi:10.1111/jace.20128.
@@ -11,7 +11,7 @@ import pandas as pd
 
 from gapglass.base.errors import UserError
 from gapglass.base.files import write_table
-from gapglass.structure import angles, coordination, network, pairs, scattering, transforms, weights
+from gapglass.structure import angles, coordination, network, pairs, scattering, transforms, voids, weights
 from gapglass.structure.pairs import standard_error
 
 FINEST_BIN = 0.02  # Å; bins of g(r) are at most as wide before its transform: S(15 1/Å) - 1 then loses 0.4 %
@@ -49,7 +49,8 @@ def analyse(frames, settings):
 
         - sq: q_inverse_angstrom, n_vectors, width_inverse_angstrom (the dq of each row), method, S_X, S_N and S_a-b
         - gr: r_angstrom, G_X, G_N, g_a-b and n_a-b (b around a)
-        - coordination, closest: see ``coordination``; angles: see ``angles``; rings, network: see ``network``
+        - coordination, closest: see ``coordination``; angles: see ``angles``; rings, network: see ``network``;
+          voids: see ``voids``
 
         S_N and G_N are left out, with a note, if a species has no neutron scattering length.
 
@@ -84,6 +85,7 @@ def analyse(frames, settings):
         "closest": coordination.closest_approach(frames, r, g),
         "rings": rings,
         "network": species,
+        "voids": voids.voids(frames),
     }
     for kind, table in tables.items():
         table.attrs["notes"] = {"sq": [note, *absent], "gr": [f"S(q): {note}", *absent]}.get(kind, [])
@@ -192,6 +194,10 @@ def header(kind, n_frames, n_atoms, settings, notes=()):
         "network": [
             "Q: share of formers with n bridging atoms; bridge: share of bridges bonded to n formers; "
             f"shared: of the pairs of formers that share bridges, share with n of them; {_network(settings)}"
+        ],
+        "voids": [
+            "share of the volume at least this distance away from the centre of every atom; "
+            f"{voids.N_POINTS} points in each of at most {voids.MOST_FRAMES} frames"
         ],
     }
     return [

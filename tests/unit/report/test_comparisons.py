@@ -53,6 +53,8 @@ def tables(experiments=()):
     species = {"quantity": ["Q", "Q", "bridge"], "species": ["Te", "Te", "O"], "n": [3, 4, 2]}
     species |= {"share_percent": [20.0, 80.0, 100.0], "share_percent_error": [1.0, 1.0, np.nan]}
     found["network"] = dict.fromkeys(MODELS, pd.DataFrame(species))
+    empty = {"distance_angstrom": [0.0, 1.0, 2.0], "volume_share_percent": [100.0, 40.0, 0.0]}
+    found["voids"] = dict.fromkeys(MODELS, pd.DataFrame(empty).assign(volume_share_percent_error=0.1))
     return found
 
 

@@ -18,8 +18,8 @@ def drawn(names, tables, *, main, compared, cutoffs, experiments, settings):
     names : collection of str
         Figures to draw; those that every study has are drawn in any case.
     tables : dict
-        "sq" and "gr" -> {model: table}, with reference and experiments; "coordination", "angles", "rings" and
-        "network" -> {model: table} without experiments.
+        "sq" and "gr" -> {model: table}, with reference and experiments; "coordination", "angles", "rings",
+        "network" and "voids" -> {model: table} without experiments.
     main : str
         Potential whose models the figures of one model show.
     compared : list of int
@@ -35,6 +35,7 @@ def drawn(names, tables, *, main, compared, cutoffs, experiments, settings):
     yield from _of_one_model(sq, gr, main, experiments, common_windows(experiments, settings, sq))
     sq, gr = without_experiments(sq), without_experiments(gr)
     yield "running_coordination", structure.running_coordination(gr, cutoffs)
+    yield "voids", structure.voids(tables["voids"])
     if "coordination" in names:
         yield "coordination", structure.coordination(tables["coordination"])
         yield "bond_angles", structure.bond_angles(tables["angles"])

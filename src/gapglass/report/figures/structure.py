@@ -1,4 +1,5 @@
-"""The curves of the structure: S(q), G(r), partials, running coordination, bond angles, shares of coordination.
+"""The curves of the structure: S(q), G(r), partials, running coordination, bond angles, shares of coordination,
+voids.
 
 ``figures.comparisons`` chooses the models of each figure. A dotted line marks where S(q) passes from the direct sum to
 the transform of g(r).
@@ -19,6 +20,7 @@ LABELS = {
     "S": ("q (Å$^{-1}$)", r"$S_{\mathrm{PAIR}}(q)$"),
     "g": ("r (Å)", r"$g_{\mathrm{PAIR}}(r)$"),
 }
+SMALLEST_VOID_SHARE = 0.01  # %; a point or two of those of all frames
 LIMITS = {"S_X": 1, "S_N": 1, "G_X": 0, "G_N": 0, "S": 1, "g": 1}
 
 
@@ -207,6 +209,31 @@ def bond_angles(tables):
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(3, len(labels)))
     return figure, _numbers(tables, columns)
+
+
+def voids(tables):
+    """Return the share of the volume farther than a distance from every atom, on a linear and a logarithmic scale.
+
+    Parameters
+    ----------
+    tables : dict
+        Model -> table of the voids.
+    """
+    column = "volume_share_percent"
+    figure, panels = plt.subplots(1, 2, figsize=(PAGE, 2.8))
+    for axes in panels:
+        for number, (name, table) in enumerate(tables.items()):
+            _curve(axes, table, column, model_style(name, number - 1), model_label(name))
+        axes.set_xlabel("distance d from every atom (Å)")
+    panels[0].set_ylabel("volume at least d away (%)")
+    panels[1].set_yscale("log")
+    panels[1].set_ylim(SMALLEST_VOID_SHARE, 100)
+    ends = [table.iloc[:, 0][table[column] >= SMALLEST_VOID_SHARE].max() for table in tables.values()]
+    for axes in panels:
+        axes.set_xlim(0, max(ends))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(3, len(labels)))
+    return figure, _numbers(tables, [column])
 
 
 def coordination(tables):
