@@ -423,6 +423,7 @@ def report_files(folder):
     r_x = {
         "r_x_percent": [9.0],
         "r_x_percent_error": [1.0],
+        "n_replicas": [3],
         "r_min_angstrom": [1.0],
         "r_max_angstrom": [4.0],
         "q_max_inverse_angstrom": [12.0],

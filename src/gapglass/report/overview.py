@@ -65,7 +65,6 @@ def trust(
     main,
     agreements,
     experiments,
-    replicated,
     crystals=None,
     crystal_troubles=(),
     n_models=0,
@@ -87,8 +86,6 @@ def trust(
         Disagreements of engine and QUIP, from ``findings.disagreements``.
     experiments : list of dict
         ``structure.experiments``.
-    replicated : bool
-        Whether a model has several replicas.
     crystals : pandas.DataFrame, optional
         tables/crystals.csv, once there are crystals.
     crystal_troubles : list of str
@@ -115,9 +112,9 @@ def trust(
     if n_models:
         checks.append(_quenches(n_models, exploded, doubted))
     if r_x is not None:
-        checks += _against(r_x, main, experiments, replicated, doubted)
+        checks += _against(r_x, main, experiments, doubted)
     if coordination is not None and len(coordination):
-        checks += _coordination(coordination, main)
+        checks += _coordination(coordination, main, {} if r_x is None else _replicas(r_x))
     checks.append(
         _check(BAD, "Engine", "The engine and QUIP give different numbers.", "potentials")
         if agreements
@@ -252,19 +249,40 @@ def _quenches(n_models, exploded, doubted):
     return _check(GOOD, "Glass", text, "glass")
 
 
-def _against(r_x, main, experiments, replicated, doubted):
+def _replicas(r_x):
+    """Return model -> number of replicas behind its structure, from tables/r_x.csv."""
+    return dict(zip(r_x["model"], r_x["n_replicas"], strict=True))
+
+
+def _half_width(error, n_replicas):
+    """Return half the interval of 95 % of a mean with its standard error; that of a single quench is one of time."""
+    from scipy.stats import t  # half a second to load
+
+    return error * (t.ppf(0.975, n_replicas - 1) if n_replicas > 1 else 2)
+
+
+def _between(value, error, n_replicas, digits):
+    """Return a number that cannot be negative with its interval of 95 % over replicas, or with its error if alone."""
+    if n_replicas < 2 or pd.isna(error):
+        return with_error(value, error, digits)
+    half = _half_width(error, n_replicas)
+    return f"{value:.{digits}f} (95 %: {max(value - half, 0):.{digits}f} to {value + half:.{digits}f})"
+
+
+def _against(r_x, main, experiments, doubted):
     """Return the checks of the G(r) of the largest model of the main potential against reference and experiments."""
     of_main = r_x[r_x["model"].str.startswith(f"{main}_")]
     if of_main.empty:
         return [_check(OPEN, "Structure", "No model of the main potential has a structure.", "structure")]
     largest = max(of_main["model"], key=lambda model: int(model.rsplit("_", 1)[1]))
     label = model_label(largest)
-    alone = "" if replicated else " A single quench has no error bar."
     checks = []
     for _, row in of_main[of_main["model"] == largest].iterrows():
         measured = row["against"] != "reference"
-        value = with_error(row["r_x_percent"], row.get("r_x_percent_error"), 1)
-        text = f"The G(r) of {label} differs by R_X = {value} % from the {model_label(row['against'])}.{alone}"
+        value = _between(row["r_x_percent"], row["r_x_percent_error"], row["n_replicas"], 1)
+        text = f"The G(r) of {label} differs by R_X = {value} % from the {model_label(row['against'])}."
+        if row["n_replicas"] == 1:
+            text += " A single quench has no error bar."
         if label in doubted:
             text += " This model is not to be believed."
         checks.append(_check(CHECK, "Experiment" if measured else "Reference", text, "structure"))
@@ -273,25 +291,27 @@ def _against(r_x, main, experiments, replicated, doubted):
     return checks
 
 
-def _coordination(table, main):
+def _coordination(table, main, replicas):
     """Return the check of the coordination numbers of the largest model of the main potential."""
     of_main = table[table["model"].str.startswith(f"{main}_")]
     if of_main.empty:
         return []
     largest = max(of_main["model"], key=lambda model: int(model.rsplit("_", 1)[1]))
+    n_replicas = replicas.get(largest, 1)
     reference = table[table["model"] == "reference"].set_index(["centre", "neighbour"])
     texts, agree = [], True
     for _, row in of_main[of_main["model"] == largest].iterrows():
         known = reference.loc[(row["centre"], row["neighbour"])]
-        errors = pd.Series([row["standard_error"], known["standard_error"]]).fillna(0.0)
+        halves = [_half_width(row["standard_error"], n_replicas), _half_width(known["standard_error"], 1)]
         difference = abs(row["coordination_number"] - known["coordination_number"])
-        agree &= bool(difference <= 2 * (errors**2).sum() ** 0.5)
+        agree &= bool(difference <= (pd.Series(halves).fillna(0.0) ** 2).sum() ** 0.5)
         texts.append(
-            f"{with_error(row['coordination_number'], row['standard_error'])} {row['neighbour']} around "
-            f"{row['centre']} (reference {with_error(known['coordination_number'], known['standard_error'])})"
+            f"{_between(row['coordination_number'], row['standard_error'], n_replicas, 2)} {row['neighbour']} around "
+            f"{row['centre']}, reference {with_error(known['coordination_number'], known['standard_error'])}"
         )
-    verdict = "agree within two standard errors" if agree else "differ by more than two standard errors"
-    text = f"The coordination numbers of {model_label(largest)} {verdict}: {'; '.join(texts)}."
+    over = "replicas" if n_replicas > 1 else "time"
+    verdict = "agree with the reference" if agree else "differ from the reference by more than their errors"
+    text = f"The coordination numbers of {model_label(largest)} {verdict} (errors over {over}): {'; '.join(texts)}."
     return [_check(GOOD if agree else CHECK, "Coordination", text, "structure")]
 
 

@@ -214,7 +214,6 @@ def _first_screen(settings, files, tables, context, study_file):
     main = models.main_potential(settings)
     counts = models.all_replicas(settings)
     summary = context.get("potentials", {}).get(main)
-    replicated = max(counts.values()) > 1
     species = context["imported"]["species"] if "imported" in context else []
     outcomes = [Path(path).parts[-4:-1] for path in files["outcomes"]]
     unfinished = context["progress"] is not None
@@ -229,7 +228,6 @@ def _first_screen(settings, files, tables, context, study_file):
             crystals=tables.get("crystals"),
             crystal_troubles=context["crystal_troubles"].get(main, []),
             experiments=settings["structure"]["experiments"],
-            replicated=replicated,
             n_models=len(outcomes),
             exploded=context["exploded"],
             doubted=context["doubted"],
@@ -253,7 +251,7 @@ def _first_screen(settings, files, tables, context, study_file):
             summary=summary,
             species=species,
             unfinished=unfinished,
-            replicated=replicated,
+            replicated=max(counts.values()) > 1,
         ),
     }
 

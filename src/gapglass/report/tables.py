@@ -241,11 +241,11 @@ def r_x(results):
     Returns
     -------
     pandas.DataFrame
-        model, against, r_x_percent, r_x_percent_error (over replicas), r_min_angstrom, r_max_angstrom,
-        q_max_inverse_angstrom.
+        model, against, r_x_percent, r_x_percent_error (over replicas), n_replicas, r_min_angstrom,
+        r_max_angstrom, q_max_inverse_angstrom.
     """
     rows = [
-        {"model": model, "against": against, **found}
+        {"model": model, "against": against, "n_replicas": len(found.get("r_x_percent_replicas", [None])), **found}
         for model, result in results.items()
         for against, found in result.items()
     ]
@@ -254,6 +254,7 @@ def r_x(results):
         "against",
         "r_x_percent",
         "r_x_percent_error",
+        "n_replicas",
         "r_min_angstrom",
         "r_max_angstrom",
         "q_max_inverse_angstrom",

@@ -53,7 +53,7 @@ def test_harvest_is_a_check_of_the_first_screen():
         "reason": "energy tolerance met",
     }  # fmt: skip
     told = harvest.told(story(FIRST, found(2, "rounds spent", stage(1, 0.9))))
-    more = {"main": "optimal", "agreements": [], "experiments": [], "replicated": False}
+    more = {"main": "optimal", "agreements": [], "experiments": []}
     (check,) = [item for item in overview.trust(summary, harvest=told, **more) if item["what"] == "Harvest"]
     assert check["answer"] == overview.BAD and check["text"] == told["text"]
     assert not [item for item in overview.trust(summary, **more) if item["what"] == "Harvest"]

@@ -28,15 +28,19 @@ SUMMARY = {
 }
 R_X = pd.DataFrame(
     [
-        {"model": model, "against": against, "r_x_percent": 8.2, "r_x_percent_error": error}
-        for model, error in (("optimal_48", np.nan), ("optimal_240", 0.5), ("all_frames_480", np.nan))
+        {"model": model, "against": against, "r_x_percent": 8.2, "r_x_percent_error": error, "n_replicas": n_replicas}
+        for model, error, n_replicas in (
+            ("optimal_48", np.nan, 1),
+            ("optimal_240", 0.5, 3),
+            ("all_frames_480", np.nan, 1),
+        )
         for against in ("reference", "experiment_xrd")
     ]
 )
 
 
 def trust(summary=SUMMARY, **changed):
-    given = {"main": "optimal", "agreements": [], "experiments": [{"name": "xrd"}], "replicated": True}
+    given = {"main": "optimal", "agreements": [], "experiments": [{"name": "xrd"}]}
     return {check["what"]: check for check in overview.trust(summary, **(given | changed))}
 
 
@@ -72,8 +76,10 @@ def test_predicted_errors_are_called_reliable_too_small_or_too_large(one, two, a
 def test_structure_is_that_of_the_largest_model_of_the_main_potential():
     checks = trust(r_x=R_X)
     for name in ("Reference", "Experiment"):
-        assert "GAP (optimal), 240 atoms differs by R_X = 8.2 ± 0.5 %" in checks[name]["text"]
-    alone = trust(r_x=R_X, replicated=False, experiments=[], doubted={"GAP (optimal), 240 atoms"})
+        # Student's t is 4.303 for two degrees of freedom.
+        assert "GAP (optimal), 240 atoms differs by R_X = 8.2 (95 %: 6.0 to 10.4) %" in checks[name]["text"]
+    single = R_X[R_X["model"] == "optimal_48"]
+    alone = trust(r_x=single, experiments=[], doubted={"GAP (optimal), 48 atoms"})
     assert "no error bar" in alone["Reference"]["text"] and "not to be believed" in alone["Reference"]["text"]
     assert trust(r_x=R_X[R_X["model"] == "all_frames_480"])["Structure"]["answer"] == "open"
 
@@ -83,7 +89,18 @@ def test_coordination_is_compared_within_its_errors(number, answer):
     rows = [("reference", 4.0, 0.03), ("optimal_48", number, 0.04)]
     table = pd.DataFrame(rows, columns=["model", "coordination_number", "standard_error"])
     check = trust(coordination=table.assign(centre="Te", neighbour="O"))["Coordination"]
-    assert check["answer"] == answer and f"{number:.2f} ± 0.04 O around Te (reference 4.00 ± 0.03)" in check["text"]
+    assert check["answer"] == answer and f"{number:.2f} ± 0.04 O around Te, reference 4.00 ± 0.03" in check["text"]
+
+
+def test_few_replicas_have_a_wide_interval():
+    rows = [("reference", 4.0, 0.03), ("optimal_240", 4.3, 0.1)]
+    table = pd.DataFrame(rows, columns=["model", "coordination_number", "standard_error"])
+    table = table.assign(centre="Te", neighbour="O")
+    check = trust(coordination=table, r_x=R_X)["Coordination"]
+    assert check["answer"] == "yes" and "4.30 (95 %: 3.87 to 4.73) O around Te" in check["text"]
+    many = trust(coordination=table, r_x=R_X.assign(n_replicas=30))["Coordination"]
+    assert many["answer"] == "look" and "4.30 (95 %: 4.10 to 4.50) O around Te" in many["text"]
+    assert "over replicas" in many["text"]
 
 
 def test_explosions_and_differences_to_quip_are_failures():
