@@ -77,6 +77,7 @@ rule plot_quench:
         transition=study.quench_files("transition.json"),
         plateaus=at("structure/reference/plateaus.csv"),
         reference=at("structure/reference/displacements.csv"),
+        outcomes=study.glass_files("outcome.json"),
     output:
         figure_files("plot_quench"),
     log:
@@ -100,6 +101,7 @@ rule plot_structure:
         rings=study.structure_files("rings.csv"),
         network=study.structure_files("network.csv"),
         voids=study.structure_files("voids.csv"),
+        outcomes=study.glass_files("outcome.json"),
     output:
         figure_files("plot_structure"),
     log:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gapglass.base import log
+from gapglass.glass import closeness
 from gapglass.report import reading
 from gapglass.report.figures import comparisons, style
 
@@ -16,5 +17,6 @@ figures = comparisons.drawn(
     cutoffs=snakemake.params.cutoffs,
     experiments=snakemake.params.experiments,
     settings=snakemake.params.settings,
+    doubted=closeness.doubted_models(snakemake.input.outcomes),
 )
 style.save_all(figures, snakemake.output)

@@ -207,3 +207,8 @@ def doubts_of_models(paths):
     """
     found = outcomes.of_models(paths)
     return {model: item["doubts"] for model, item in found.items() if item.get("doubts")}
+
+
+def doubted_models(paths):
+    """Return the models, "{potential}_{atoms}", of which a replica is not to be believed, from the same paths."""
+    return {model.rsplit("_", 1)[0] for model in doubts_of_models(paths)}

@@ -164,11 +164,6 @@ def doubts(found):
     ]
 
 
-def doubted_labels(found):
-    """Return the labels of the models, replicas apart, that hold a replica which is not to be believed."""
-    return {model_label(model.rsplit("_", 1)[0]) for model in found}
-
-
 def marked(lines, doubted):
     """Return rows of a table with a mark in the column model where the model is not to be believed."""
     return [

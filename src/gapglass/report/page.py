@@ -17,7 +17,7 @@ from gapglass.base.versions import versions
 from gapglass.glass import closeness, explosion, outside
 from gapglass.potential.hyperparameters import bound_warnings
 from gapglass.report import catalogue, findings, harvest, overview, reading, rows
-from gapglass.report.figures.style import DARK, PAGE
+from gapglass.report.figures.style import DARK, PAGE, model_label
 from gapglass.report.settings import settings_of
 from gapglass.structure import rates
 from gapglass.study import models
@@ -298,7 +298,7 @@ def render(settings, files, logs, learning_curves=(), *, study_file, progress=No
     files = _there(files)
     if tables is None:
         tables = {Path(path).stem: read_table(path) for path in files["tables"]}
-    doubted = findings.doubted_labels(closeness.doubts_of_models(files["outcomes"]))
+    doubted = {model_label(model) for model in closeness.doubted_models(files["outcomes"])}
     context = _study(settings, logs) | {"progress": progress, "explorer": explorer, "doubted": doubted}
     if files["imported"]:
         context |= _frames(settings, files)

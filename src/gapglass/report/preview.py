@@ -316,6 +316,11 @@ def _glass(study):
         )
 
 
+def _doubted(study):
+    """Return the models of which a finished replica is not to be believed."""
+    return closeness.doubted_models(_there(study.glass_files("outcome.json")))
+
+
 def _quench(study):
     """Yield the figures of the quench: of finished models as in the report, of others the enthalpy alone."""
     windows, moved, transitions = (
@@ -333,10 +338,11 @@ def _quench(study):
         return
     plateaus, reference = (study.at(f"structure/reference/{name}.csv") for name in ("plateaus", "displacements"))
     known = read_table(plateaus) if Path(plateaus).exists() else pd.DataFrame(columns=["temperature_k"])
-    yield "quench", quench.quench(windows, known, transitions)
+    doubted = {style.model_label(model) for model in _doubted(study)}
+    yield "quench", style.marked(quench.quench(windows, known, transitions), doubted)
     if any(map(len, moved.values())) and Path(reference).exists():
         of_moved = {name: windows[name] for name in moved if len(windows.get(name, ()))}
-        yield "displacements", quench.displacements(moved, of_moved, read_table(reference))
+        yield "displacements", style.marked(quench.displacements(moved, of_moved, read_table(reference)), doubted)
 
 
 def _vibrations(study):
@@ -374,4 +380,5 @@ def _structure(study):
         cutoffs=study.config["structure"]["coordination_cutoffs"],
         experiments=study.config["structure"]["experiments"],
         settings={key: study.config["structure"][key] for key in ("q_max", "window")},
+        doubted=_doubted(study),
     )

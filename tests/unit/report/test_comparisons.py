@@ -58,9 +58,9 @@ def tables(experiments=()):
     return found
 
 
-def drawn(names, experiments=()):
-    """Return name -> models in the order in which a figure shows them."""
-    made = comparisons.drawn(
+def figures(names, experiments=(), doubted=()):
+    """Return the figures with their numbers, one after another."""
+    return comparisons.drawn(
         names,
         tables(experiments),
         main="optimal",
@@ -68,9 +68,14 @@ def drawn(names, experiments=()):
         cutoffs={"Te-O": 2.46},
         experiments=experiments,
         settings=SETTINGS,
+        doubted=doubted,
     )
+
+
+def drawn(names, experiments=()):
+    """Return name -> models in the order in which a figure shows them."""
     shown = {}
-    for name, (figure, table) in made:
+    for name, (figure, table) in figures(names, experiments):
         shown[name] = list(dict.fromkeys(table["model"]))
         plt.close(figure)
     return shown
@@ -85,6 +90,23 @@ def test_study_of_the_example_has_all_its_figures():
     assert found["running_coordination"] == found["coordination"] == MODELS
     assert found["pair_distribution_sizes"] == ["reference", "48 atoms", "96 atoms"]
     assert found["pair_distribution_potentials"] == ["reference", "48 atoms optimal", "48 atoms soap_only"]
+
+
+def test_models_not_to_be_believed_are_marked_in_every_legend():
+    settings = config.read(ROOT / "config/config.yaml")
+    wanted = {figure.name for figure in catalogue.listed(settings) if figure.rule == "plot_structure"}
+    marked = {}
+    for name, (figure, table) in figures(wanted, doubted={"optimal_96"}):
+        legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
+        texts = [text.get_text() for legend in legends for text in legend.get_texts()]
+        marked[name] = [text for text in texts if "†" in text]
+        assert any("not to be believed" in legend.get_title().get_text() for legend in legends) == bool(marked[name])
+        assert not table["model"].str.contains("†").any()
+        plt.close(figure)
+    assert marked["structure_factor"] == marked["voids"] == marked["rings"] == ["GAP (optimal), 96 atoms †"]
+    assert marked["pair_distribution_sizes"] == ["96 atoms †"]
+    assert marked["pair_distribution_potentials"] == []  # compares the models of 48 atoms
+    assert all(marked[name] for name in wanted if not name.endswith("_potentials"))
 
 
 def test_figures_that_are_not_wanted_are_not_drawn():

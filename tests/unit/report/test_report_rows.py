@@ -103,7 +103,7 @@ def test_models_not_to_be_believed_are_named_and_marked():
         "stages": "1 and 3",
         "text": "Stage 1: close. Stage 3: closer",
     }
-    labels = findings.doubted_labels(doubts)
+    labels = {"GAP (optimal), 48 atoms"}
     lines = [{"model": name, "n": "1"} for name in ("reference", "GAP (optimal), 48 atoms", "GAP (optimal), 96 atoms")]
     marked = findings.marked(lines, labels)
     assert [line["model"] for line in marked] == [

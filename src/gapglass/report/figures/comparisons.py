@@ -4,13 +4,13 @@ Tables are given as model -> table, with the names of ``study.paths``: reference
 experiment_{name}. The first two figures of the paper's kind show the largest model of the main potential.
 """
 
-from gapglass.report.figures import network, structure
+from gapglass.report.figures import network, structure, style
 from gapglass.structure import experiment, transforms, weights
 
 EXPERIMENT = "experiment_"
 
 
-def drawn(names, tables, *, main, compared, cutoffs, experiments, settings):
+def drawn(names, tables, *, main, compared, cutoffs, experiments, settings, doubted=()):
     """Yield (name, (figure, table of the numbers drawn)) of every figure of the structure.
 
     Parameters
@@ -30,7 +30,26 @@ def drawn(names, tables, *, main, compared, cutoffs, experiments, settings):
         ``structure.experiments``.
     settings : dict
         ``q_max`` and ``window`` of section ``structure``.
+    doubted : collection of str
+        Models with a glass that is not to be believed; the legends mark them.
     """
+    figures = _drawn(names, tables, main, compared, cutoffs, experiments, settings)
+    for name, figure in figures:
+        yield name, style.marked(figure, _labels(doubted, main, compared, name))
+
+
+def _labels(doubted, main, compared, figure):
+    """Return the texts by which the legends of a figure call the doubted models."""
+    parts = [model.rsplit("_", 1) for model in doubted]
+    if figure.endswith("_sizes"):
+        return {f"{atoms} atoms" for potential, atoms in parts if potential == main}
+    if figure.endswith("_potentials"):
+        return {potential for potential, atoms in parts if int(atoms) in compared}
+    return {style.model_label(model) for model in doubted}
+
+
+def _drawn(names, tables, main, compared, cutoffs, experiments, settings):
+    """Yield the figures of ``drawn`` without marks."""
     sq, gr = tables["sq"], tables["gr"]
     yield from _of_one_model(sq, gr, main, experiments, common_windows(experiments, settings, sq))
     sq, gr = without_experiments(sq), without_experiments(gr)

@@ -73,6 +73,31 @@ def model_label(name):
     return f"GAP ({potential}), {numbers[0]} atoms{cooled}{replica}"
 
 
+def marked(drawn, labels):
+    """Return a figure with marks in its legends at the models that are not to be believed.
+
+    Parameters
+    ----------
+    drawn : (matplotlib.figure.Figure, pandas.DataFrame)
+        The figure and the numbers drawn.
+    labels : collection of str
+        Labels of these models; text that goes on after a comma belongs to the model too.
+    """
+    figure = drawn[0]
+    of_axes = [axes.get_legend() for axes in figure.axes]
+    for legend in (*figure.legends, *(legend for legend in of_axes if legend)):
+        found = [
+            text
+            for text in legend.get_texts()
+            if any(text.get_text() == label or text.get_text().startswith(f"{label}, ") for label in labels)
+        ]
+        for text in found:
+            text.set_text(f"{text.get_text()} †")
+        if found:
+            legend.set_title("† holds a glass that is not to be believed", prop={"size": "small"})
+    return drawn
+
+
 def panels_in_rows(n_panels, height, **sharing):
     """Return a figure of the page's width with so many panels in rows of ``height`` inches, and its array of axes."""
     across = 2 if n_panels == 4 else min(3, n_panels)
