@@ -13,7 +13,7 @@ from gapglass.structure.pairs import standard_error
 
 DISTANCES = np.arange(61) / 10  # Å
 MOST_FRAMES = 40  # analysed frames; voids of successive frames hardly differ
-N_POINTS = 20000  # in each frame
+N_POINTS = 10000  # in each frame
 
 
 def voids(frames):
@@ -22,7 +22,7 @@ def voids(frames):
     Parameters
     ----------
     frames : list of ase.Atoms
-        With periodic cells. At most 40 are analysed, at equal steps, each with 20,000 points of a Halton sequence,
+        With periodic cells. At most 40 are analysed, at equal steps, each with 10,000 points of a Halton sequence,
         which spread more evenly than random ones. Every frame has other points.
 
     Returns

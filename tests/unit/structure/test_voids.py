@@ -20,7 +20,7 @@ def test_spheres_around_the_atoms_of_a_cubic_lattice_are_cut_out():
     table = voids([Atoms("Si", cell=[a, a, a], pbc=True)])
     for distance in (0.5, 1.0, 1.5, 2.0):  # until the spheres overlap
         expected = 100 * (1 - 4 / 3 * np.pi * distance**3 / a**3)
-        assert share_at(table, distance)[0] == pytest.approx(expected, abs=0.2)
+        assert share_at(table, distance)[0] == pytest.approx(expected, abs=0.4)
     assert share_at(table, 0.0)[0] == 100
     # The widest void lies in the middle of the cube, 3.46 Å from its corners.
     assert share_at(table, 3.4)[0] > 0 and share_at(table, 3.5)[0] == 0
@@ -30,7 +30,7 @@ def test_widest_void_of_an_oblique_cell_is_the_octahedral_hole():
     primitive = voids([bulk("Cu", "fcc", a=6.0)])
     assert share_at(primitive, 2.9)[0] > 0 and share_at(primitive, 3.0)[0] == 0
     cubic = voids([bulk("Cu", "fcc", a=6.0, cubic=True)])
-    np.testing.assert_allclose(cubic["volume_share_percent"], primitive["volume_share_percent"], atol=0.3)
+    np.testing.assert_allclose(cubic["volume_share_percent"], primitive["volume_share_percent"], atol=0.6)
 
 
 def test_cell_repeated_and_atoms_outside_the_cell_change_nothing():
@@ -51,7 +51,7 @@ def test_a_void_that_no_other_glass_has_is_seen():
     assert share_at(voids([hollow]), 3.0)[0] > 0.1
     # Nothing is as empty as a cell with one atom far away: what lies beyond the last distance is counted.
     alone = Atoms("Si", cell=[30, 30, 30], pbc=True)
-    assert share_at(voids([alone]), 6.0)[0] == pytest.approx(100 * (1 - 4 / 3 * np.pi * 6**3 / 30**3), abs=0.2)
+    assert share_at(voids([alone]), 6.0)[0] == pytest.approx(100 * (1 - 4 / 3 * np.pi * 6**3 / 30**3), abs=0.4)
 
 
 def test_errors_come_from_frames_and_then_from_replicas():
