@@ -49,8 +49,7 @@ def draw(start, size):
     more = {}
     if decision["best"] and kinds.needs_model(settings.strategy, iteration):
         hyperparameters = decision["best"]["hyperparameters"]
-        settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
-        settings.virials = settings.virials and imported["virials"]
+        fit.add_data(settings, imported)
         n_points = memory.most_sparse_points(hyperparameters, len(settings.species))
         candidates = enlargement.candidates(sets["pool"], start["train"], n_points)
         tables = core.of_setting(settings.core, stored["closest_distance_angstrom"], settings.species)

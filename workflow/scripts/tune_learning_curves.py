@@ -8,8 +8,7 @@ from gapglass.potential import core, fit, hyperparameters
 log.configure(snakemake.log[0], "learning curves", snakemake.params)
 settings, table = snakemake.params, files.read_table(snakemake.input.table)
 imported, sets = files.read_json(snakemake.input.summary), files.read_json(snakemake.input.sets)
-settings.species, settings.known = imported["species"], fit.known_energies(settings.e0, imported)
-settings.virials = settings.virials and imported["virials"]
+fit.add_data(settings, imported)
 labelled = learning_curves.labelled_frames(table)
 runs = files.read_json(snakemake.input.blocks)
 if settings.guide:

@@ -24,6 +24,21 @@ def known_energies(e0, imported):
     return dict(imported.get("isolated_atom_energies", {}))
 
 
+def add_data(settings, imported):
+    """Add to the settings of a fit what the data set determines.
+
+    Parameters
+    ----------
+    settings : object
+        Attributes ``e0`` and ``virials`` (section ``potential``). It gets ``species``, ``known`` (energies of isolated
+        atoms, from ``known_energies``), and ``virials`` only where the frames have them.
+    imported : dict
+        frames/import.json.
+    """
+    settings.species, settings.known = imported["species"], known_energies(settings.e0, imported)
+    settings.virials = settings.virials and imported["virials"]
+
+
 def fit(frames, hyperparameters, target, *, settings, imported, seed, log_path, points_from=None, tables=None):
     """Fit a potential with the settings of the configuration.
 

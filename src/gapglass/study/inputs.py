@@ -22,11 +22,8 @@ def check_files(config):
     UserError
         Listing every such file, or from ``readers.check_families``.
     """
-    problems = [
-        f"  - `{key}` is {file}; {problem}" for key, file in _named(config) if (problem := _file_problem(file))
-    ]
-    if problems:
-        raise UserError("\n".join(["files are looked for relative to " + str(Path.cwd()), *problems]))
+    problems = [f"`{key}` is {file}; {problem}" for key, file in _named(config) if (problem := _file_problem(file))]
+    _refuse(problems, f"files are looked for relative to {Path.cwd()}")
     readers.check_families(config["trajectories"], config["import"]["energies_agree"])
 
 
@@ -43,9 +40,7 @@ def check_start(config):
     UserError
         Listing every contradiction.
     """
-    problems = problems_of_file(config["glass"])
-    if problems:
-        raise UserError("\n".join(f"  - {text}" for text in problems))
+    _refuse(problems_of_file(config["glass"]))
 
 
 def check_structures(config):
@@ -88,8 +83,13 @@ def check_structures(config):
                 f"`validation.structures[{index}].relative_to` is {entry['relative_to']}, of formula {other} and not "
                 f"{mine}; energies for an atom can be compared in one formula only"
             )
+    _refuse(problems)
+
+
+def _refuse(problems, *head):
+    """Raise ``UserError`` with a line for every problem below the lines of the head, if there is any."""
     if problems:
-        raise UserError("\n".join(f"  - {text}" for text in problems))
+        raise UserError("\n".join([*head, *(f"  - {text}" for text in problems)]))
 
 
 def _named(config):
