@@ -5,6 +5,7 @@ Every command imports what it uses when it runs, so that ``gapglass --help`` ans
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -131,6 +132,7 @@ def check(words):
     parser.add_argument("studies", nargs="+", metavar="STUDY.yaml")
     for path in parser.parse_args(words).studies:
         preflight.check_study(path)
+        print(f"{path}: no mistake found; gapglass run {shlex.quote(path)} starts it")
 
 
 RUN_HELP = f"""usage: gapglass run [STUDY.yaml] [TARGET or FILE ...] [options of Snakemake]
