@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from labelling import cp2k_template, cristobalite, hydrogen, pw_template
 from tiny_study import SNAKEMAKE, copy_project
 
 from gapglass.base.errors import UserError
-from gapglass.labels import isolated, job
+from gapglass.labels import isolated, job, settings
 from gapglass.labels.engines import create
 from gapglass.labels.store import Store
 
@@ -66,6 +67,13 @@ def test_cp2k_labels_a_molecule_and_its_forces_are_the_derivatives_of_its_energy
     assert entry.info["code"] == f"cp2k {engine.version()}"
     assert entry.info["ranks"] == 1 and entry.info["scf_steps"] > 3
     assert np.allclose(entry.virial, entry.virial.T, atol=1e-6)
+
+
+@needs_cp2k
+def test_shipped_labels_have_the_settings_of_their_input():
+    engine = create({"engine": "cp2k", "template": str(ROOT / "resources/teo2-blyp/teo2-blyp.inp")})
+    engine.check(["O", "Te"])
+    assert engine.settings() == settings.read(ROOT / "resources/teo2-blyp")
 
 
 @needs_cp2k

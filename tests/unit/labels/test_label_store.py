@@ -22,8 +22,6 @@ from gapglass.labels import settings as label_settings
 from gapglass.labels.sets import LabelSet
 from gapglass.labels.store import Store
 
-SHARED = ROOT.parent / "shared/data"
-
 
 @pytest.fixture
 def store(tmp_path):
@@ -387,15 +385,21 @@ def test_failure_is_known_for_the_same_attempts_only(store):
 # --- the frames that come with the project
 
 
-@pytest.mark.skipif(not (SHARED / "teo2-blyp.extxyz").is_file(), reason="the shared labels are not here")
-def test_all_shared_labels_are_found_from_the_geometries_of_the_guide(tmp_path):
-    label_settings.write(tmp_path / "set", SETTINGS)
-    shutil.copy(SHARED / "teo2-blyp.extxyz", tmp_path / "set")
-    found = LabelSet(tmp_path / "set")
-    labelled = read(SHARED / "teo2-blyp.extxyz", ":")
+def packed(name):
+    """Return the frames of a packed file of the resources."""
+    return read(
+        StringIO(lzma.decompress((ROOT / f"resources/{name}/{name}.extxyz.xz").read_bytes()).decode()),
+        ":",
+        format="extxyz",
+    )
+
+
+def test_all_shipped_labels_are_found_from_the_geometries_of_the_guide():
+    found = LabelSet(ROOT / "resources/teo2-blyp")
+    labelled = packed("teo2-blyp")
     wanted = {(frame.info["trajectory"], frame.info["step"]) for frame in labelled}
     hits = 0
-    for frame in read(SHARED / "teo2-chgnet.extxyz", ":"):
+    for frame in packed("teo2-chgnet"):
         entry = found.find(frame)
         key = (frame.info["trajectory"], frame.info["step"])
         assert (entry is not None) == (key in wanted)
@@ -403,14 +407,3 @@ def test_all_shared_labels_are_found_from_the_geometries_of_the_guide(tmp_path):
             assert (entry.info["trajectory"], entry.info["step"]) == key
             hits += 1
     assert hits == len(labelled) == 127
-
-
-def test_frames_of_the_resources_are_found_from_the_geometries_of_the_guide(tmp_path, blyp_text):
-    folder = tmp_path / "set"
-    label_settings.write(folder, SETTINGS)
-    (folder / "small.extxyz").write_text(blyp_text)
-    found = LabelSet(folder)
-    assert len(found) == 59
-    guide = lzma.decompress((ROOT / "resources/teo2-chgnet/teo2-chgnet.extxyz.xz").read_bytes()).decode()
-    entries = [found.find(frame) for frame in read(StringIO(guide), ":", format="extxyz")]
-    assert sum(entry is not None for entry in entries) == 59
