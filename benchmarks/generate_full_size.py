@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/generate_full_size.py config/studies/sio2-vashishta.yaml
 
-Times and memory are those of Snakemake's records, one for every job of the last run. The glasses are compared once the
-study is finished, and so is its truth (``generate_truth.py``); before, the page says that they are not.
+Times and memory are those of Snakemake's records, one for every job of the last run. Glasses are compared once they
+are finished and so is the truth (``generate_truth.py``); the page says how much is missing.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import pandas as pd
 
 from gapglass.base import files
 from gapglass.glass import stages
+from gapglass.report import reading, tables
 from gapglass.study import config, models
 from gapglass.study.paths import Study
 
@@ -63,10 +64,13 @@ OF_GLASSES = """
 R_X (Wright's parameter) compares G(r) of a glass, from X-ray S(q), with that of the truth; its error is the standard
 error over replicas. Shares are those of the last plateau, at {temperature:g} K.
 """
-UNFINISHED = """
+UNCOMPARED = """
 ## Glasses
 
-Of {n_stages} stages of the thermal cycles, {n_done} are finished. The glasses are compared when all are.
+A glass is compared with the truth once its thermal cycle is finished, and so are those of the truth.
+"""
+UNFINISHED = """
+Of {n_stages} stages of the thermal cycles, {n_done} are finished.
 """
 OF_SPREAD = """
 How far quenches with the true potential are apart is what a perfect potential would reach: R_X of each replica of the
@@ -149,15 +153,14 @@ def potential_rows(study, jobs):
 
 
 def glass_rows(study):
-    """Return the table of the glasses: R_X against the truth, and coordination, with errors over the replicas."""
-    counts = models.all_replicas(study.config)
-    replicas = {f"{potential}_{atoms}": count for (potential, atoms), count in counts.items()}
-    against, l_fold, coordination = (
-        files.read_table(study.at(f"tables/{name}.csv")) for name in ("r_x", "l_fold", "coordination")
-    )
+    """Return the table of the finished glasses: R_X against the truth, and coordination, with errors over replicas."""
+    against = tables.r_x(reading.by_folder(_there(study.structure_files("rx.json")), files.read_json))
+    found = reading.present(_there(study.structure_files("coordination.csv")))
+    l_fold, coordination = tables.l_fold(found), tables.coordination(found)
+    compared = sorted(set(against["against"]), key=lambda name: (name != "reference", name))
     rows = []
-    for model in dict.fromkeys(against["model"]):
-        row = {"glass": model, "replicas": replicas[model]}
+    for model, n_replicas in against.groupby("model", sort=False)["n_replicas"].first().items():
+        row = {"glass": model, "replicas": n_replicas} | {f"R_X against {name} (%)": "" for name in compared}
         for _, found in against[against["model"] == model].iterrows():
             row[f"R_X against {found['against']} (%)"] = with_error(
                 found["r_x_percent"], found["r_x_percent_error"], 1
@@ -169,6 +172,11 @@ def glass_rows(study):
         row["coordination of Si"] = with_error(part["coordination_number"], part["standard_error"], 3)
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
+
+
+def _there(paths):
+    """Return those of some paths that exist."""
+    return [path for path in paths if Path(path).exists()]
 
 
 def with_error(value, error, digits):
@@ -183,11 +191,13 @@ def paragraphs(text):
 
 
 def _glasses(study, entry, jobs):
-    """Return the parts of the page on the glasses, or that they are not finished."""
-    glass, compared = study.config["glass"], Path(study.at("tables/r_x.csv"))
-    if not compared.exists():
-        n_stages = sum(models.all_replicas(study.config).values()) * len(glass["cycle"])
-        return [paragraphs(UNFINISHED.format(n_stages=n_stages, n_done=int(jobs["atoms"].notna().sum())))]
+    """Return the parts of the page on the glasses that are finished, and how much is missing."""
+    glass, compared = study.config["glass"], _there(study.structure_files("rx.json"))
+    n_stages = sum(models.all_replicas(study.config).values()) * len(glass["cycle"])
+    n_done = int(jobs["atoms"].notna().sum())
+    missing = [paragraphs(UNFINISHED.format(n_stages=n_stages, n_done=n_done))] if n_done < n_stages else []
+    if not compared:
+        return [paragraphs(UNCOMPARED), *missing]
     spread = files.read_table(Path(entry["file"]).with_name(f"{Path(entry['file']).stem}-spread.csv"))
     of_replicas = spread[spread["model"].str.startswith("replica")]["r_x_percent"]
     spreads = ", ".join(f"{value:.1f}" for value in of_replicas)
@@ -195,6 +205,7 @@ def _glasses(study, entry, jobs):
         paragraphs(OF_GLASSES.format(temperature=glass["cycle"][-1]["temperature"])),
         "\n".join(collect.markdown(glass_rows(study))),
         paragraphs(OF_SPREAD.format(spread=spreads, own=spread["r_x_percent"].iloc[0])),
+        *missing,
     ]
 
 

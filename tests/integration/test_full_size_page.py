@@ -55,21 +55,18 @@ def study(tmp_path, monkeypatch):
         write(f"potentials/{potential}/summary.json", json.dumps(summary))
     models = ["optimal_48", "optimal_96", "all_frames_48"]
     write("frames/table.csv", "frame\n" + "\n".join(str(i) for i in range(7)) + "\n")
-    r_x = pd.DataFrame(
-        [
-            {"model": model, "against": against, "r_x_percent": 5.0 + i, "r_x_percent_error": 0.5 if i == 0 else None}
-            for i, model in enumerate(models)
-            for against in ("reference", "truth")
-        ]
-    )
-    write("tables/r_x.csv", r_x.to_csv(index=False))
-    pairs = [(model, centre) for model in ["reference", *models] for centre in ("Si", "O")]
-    l_fold = [
-        {"model": m, "centre": c, "neighbour": "", "percent_2_fold": 97.0, "percent_4_fold": 96.0} for m, c in pairs
-    ]
-    write("tables/l_fold.csv", pd.DataFrame(l_fold).to_csv(index=False))
-    counted = [{"model": m, "centre": c, "coordination_number": 3.98, "standard_error": 0.01} for m, c in pairs]
-    write("tables/coordination.csv", pd.DataFrame(counted).to_csv(index=False))
+    for i, model in enumerate(["reference", *models]):
+        against = ["truth"] if model == "reference" else ["reference", "truth"]
+        r_x = {"r_x_percent": 4.0 + i, "r_min_angstrom": 1.0, "r_max_angstrom": 9.6, "q_max_inverse_angstrom": 15.0}
+        if model == "optimal_48":
+            r_x |= {"r_x_percent_error": 0.5, "r_x_percent_replicas": [5.2, 5.8]}
+        write(f"structure/{model}/rx.json", json.dumps(dict.fromkeys(against, r_x)))
+        counted = [
+            {"centre": centre, "neighbour": other, "cutoff_angstrom": 2.2, "coordination_number": 3.98,
+             "standard_error": 0.01, "percent_2_fold": 97.0, "percent_4_fold": 96.0}
+            for centre, other in (("Si", "O"), ("O", "Si"))
+        ]  # fmt: skip
+        write(f"structure/{model}/coordination.csv", "# counted\n" + pd.DataFrame(counted).to_csv(index=False))
     spread = pd.DataFrame(
         {"model": ["mean of all replicas", "replica 1", "replica 2"], "against": "", "r_x_percent": [0.7, 3.2, 4.3]}
     )
@@ -94,6 +91,8 @@ def test_page_has_the_numbers_of_the_study(study):
     assert row(page, "all_frames")[1:] == ["600", "1.23 (0.62 to 2.47)", "0.123 (0.062 to 0.247)", "5.9", "125.0"]
     assert row(page, "optimal_48")[1:] == ["2", "5.0 ± 0.5", "5.0 ± 0.5", "96.0", "97.0", "3.980 ± 0.010"]
     assert row(page, "optimal_96")[1:4] == ["1", "6.0", "6.0"]
+    assert row(page, "reference")[1:4] == ["1", "", "4.0"]  # the frames against the truth
+    assert "are finished" not in page
     text = " ".join(page.split())
     assert "7 frames, 48 and 96 atoms" in text and "the others is 3.2, 4.3 %" in text and "0.7 %" in text
     stages = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
@@ -101,9 +100,20 @@ def test_page_has_the_numbers_of_the_study(study):
     assert all(len(line) < 120 for line in page.splitlines() if not line.startswith("|"))
 
 
-def test_page_of_an_unfinished_study_says_so(study):
-    Path("results/sio2-vashishta/tables/r_x.csv").unlink()
+def test_page_compares_the_glasses_that_are_finished(study):
+    results = Path("results/sio2-vashishta")
+    (results / "structure/optimal_96/rx.json").unlink()
+    (results / "structure/optimal_96/coordination.csv").unlink()
+    (results / "benchmarks/run_stage/optimal_96_1_2.jsonl").unlink()
+    page = generate_full_size.page(study)
+    assert row(page, "optimal_48")[2] == "5.0 ± 0.5" and "| optimal_96 |" not in page
+    assert "Of 8 stages of the thermal cycles, 7 are finished." in page
+
+
+def test_page_before_the_first_glass_and_the_truth_says_so(study):
+    for path in Path("results/sio2-vashishta/structure").glob("*/rx.json"):
+        path.unlink()
     Path("sio2-truth-sq-spread.csv").unlink()
     page = generate_full_size.page(study)
-    assert "Of 8 stages of the thermal cycles, 8 are finished." in page and "optimal_48" not in page
+    assert "once its thermal cycle is finished" in page and "| optimal_48 |" not in page
     assert row(page, "all_frames")[1] == "600"
