@@ -1,5 +1,8 @@
 """The list of the figures, their captions, and the numbers that they draw."""
 
+import re
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -51,6 +54,18 @@ def test_list_follows_the_configuration():
     assert "active_learning" not in names(settings) and main_potential(settings) == "all_frames"
     settings["learning_curves"]["strategies"] = ["clusters_equal"]
     assert [figure.name for figure in catalogue.learning(settings)] == ["learning_curves_allocation"]
+
+
+def test_the_page_shows_every_figure():
+    known = {figure.name for group in vars(catalogue).values() for figure in figures_of(group)}
+    template = (Path(page.__file__).parent / "templates/report.html.j2").read_text()
+    assert known == set(re.findall(r'picture\("(\w+)"\)', template))
+
+
+def figures_of(value):
+    """Return the figures of a value of the catalogue's module, none of one that is something else."""
+    values = value if isinstance(value, tuple) else (value,)
+    return [item for item in values if isinstance(item, catalogue.Figure)]
 
 
 def test_paper_is_complete():
