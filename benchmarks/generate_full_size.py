@@ -63,6 +63,7 @@ OF_GLASSES = """
 
 R_X (Wright's parameter) compares G(r) of a glass, from X-ray S(q), with that of the truth; its error is the standard
 error over replicas. Shares are those of the last plateau, at {temperature:g} K.
+Si atoms without O, which neither the frames nor the truth have, are a false minimum of a potential.
 """
 UNCOMPARED = """
 ## Glasses
@@ -168,6 +169,8 @@ def glass_rows(study):
         for centre, fold in (("Si", 4), ("O", 2)):
             part = l_fold[(l_fold["model"] == model) & (l_fold["centre"] == centre)].iloc[0]
             row[f"{centre} with {fold} neighbours (%)"] = f"{part[f'percent_{fold}_fold']:.1f}"
+        alone = l_fold[(l_fold["model"] == model) & (l_fold["centre"] == "Si")].iloc[0].get("percent_0_fold", 0.0)
+        row["Si without O (%)"] = f"{alone:.1f}"
         part = coordination[(coordination["model"] == model) & (coordination["centre"] == "Si")].iloc[0]
         row["coordination of Si"] = with_error(part["coordination_number"], part["standard_error"], 3)
         rows.append(row)
