@@ -62,6 +62,7 @@ def trust(
     *,
     r_x=None,
     coordination=None,
+    l_fold=None,
     main,
     agreements,
     experiments,
@@ -78,8 +79,8 @@ def trust(
     ----------
     summary : dict
         summary.json of the main potential.
-    r_x, coordination : pandas.DataFrame, optional
-        tables/r_x.csv and tables/coordination.csv, once there are structures.
+    r_x, coordination, l_fold : pandas.DataFrame, optional
+        tables/r_x.csv, tables/coordination.csv and tables/l_fold.csv, once there are structures.
     main : str
         The main potential.
     agreements : list of str
@@ -115,6 +116,8 @@ def trust(
         checks += _against(r_x, main, experiments, doubted)
     if coordination is not None and len(coordination):
         checks += _coordination(coordination, main, {} if r_x is None else _replicas(r_x))
+    if l_fold is not None:
+        checks += _bare(l_fold)
     checks.append(
         _check(BAD, "Engine", "The engine and QUIP give different numbers.", "potentials")
         if agreements
@@ -313,6 +316,29 @@ def _coordination(table, main, replicas):
     verdict = "agree with the reference" if agree else "differ from the reference by more than their errors"
     text = f"The coordination numbers of {model_label(largest)} {verdict} (errors over {over}): {'; '.join(texts)}."
     return [_check(GOOD if agree else CHECK, "Coordination", text, "structure")]
+
+
+def _bare(table):
+    """Return the check of atoms without a neighbour, where the reference has none such; nothing where all are bonded.
+
+    A potential that has never seen an atom alone may take it for as stable as a bonded one.
+    """
+    column = "percent_0_fold"
+    if column not in table:
+        return []
+    of_reference = table[table["model"] == "reference"].set_index(["centre", "neighbour"])[column]
+    texts = [
+        f"{row[column]:.1f} % of the {row['centre']} atoms of {model_label(row['model'])} have no {row['neighbour']}"
+        for _, row in table[table["model"] != "reference"].iterrows()
+        if row[column] > 0 and of_reference[row["centre"], row["neighbour"]] == 0
+    ]
+    if not texts:
+        return []
+    text = (
+        f"{'; '.join(texts)} within the cutoff, and none of the reference frames has such atoms. The potential has a "
+        "false minimum there, which frames of such states would remove: let it ask for them (harvest.rounds)."
+    )
+    return [_check(BAD, "Bare atoms", text, "structure")]
 
 
 def next_steps(study_file, settings, *, folder, summary=None, species=(), unfinished=False, replicated=False):

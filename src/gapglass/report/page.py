@@ -223,6 +223,7 @@ def _first_screen(settings, files, tables, context, study_file):
             summary,
             r_x=tables.get("r_x"),
             coordination=tables.get("coordination"),
+            l_fold=tables.get("l_fold"),
             main=main,
             agreements=context["disagreements"],
             crystals=tables.get("crystals"),

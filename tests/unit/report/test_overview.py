@@ -103,6 +103,23 @@ def test_few_replicas_have_a_wide_interval():
     assert "over replicas" in many["text"]
 
 
+def test_atoms_without_a_neighbour_are_a_false_minimum():
+    rows = [
+        ("reference", "Te", 0.0),
+        ("optimal_48", "Te", 0.0),
+        ("optimal_240", "Te", 6.25),
+        ("optimal_240", "O", 1.0),
+    ]
+    table = pd.DataFrame(rows, columns=["model", "centre", "percent_0_fold"]).assign(neighbour="O")
+    table.loc[len(table)] = ("reference", "O", 0.5, "O")  # the reference has such atoms too
+    check = trust(l_fold=table)["Bare atoms"]
+    assert check["answer"] == "no" and "harvest.rounds" in check["text"]
+    assert "6.2 % of the Te atoms of GAP (optimal), 240 atoms have no O within the cutoff" in check["text"]
+    assert "48 atoms" not in check["text"] and "O atoms" not in check["text"]
+    assert "Bare atoms" not in trust(l_fold=table[table["model"] != "optimal_240"])
+    assert "Bare atoms" not in trust(l_fold=table.drop(columns="percent_0_fold"))
+
+
 def test_explosions_and_differences_to_quip_are_failures():
     assert trust(n_models=2)["Glass"]["answer"] == trust()["Engine"]["answer"] == "yes"
     assert trust(n_models=2, exploded=["optimal_48_1"])["Glass"]["answer"] == "no"
