@@ -12,7 +12,7 @@ import numpy as np
 
 from gapglass.base.progress import Progress
 from gapglass.structure.absence import EMPTY
-from gapglass.structure.pairs import standard_error
+from gapglass.structure.pairs import at_equal_steps, standard_error
 
 MOST_FRAMES = 40  # analysed frames; rings of successive frames hardly differ
 SMALLEST_RING = {True: 2, False: 3}  # with bridges, two formers that share an edge make a ring of two
@@ -47,7 +47,7 @@ def network(frames, cutoffs, settings):
 
     if not settings["formers"]:
         return pd.DataFrame(columns=EMPTY["rings"]), pd.DataFrame(columns=EMPTY["network"])
-    chosen = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))]
+    chosen = at_equal_steps(frames, MOST_FRAMES)
     progress = Progress(len(chosen), "frames searched for rings")
     samples = []
     for number, atoms in enumerate(chosen):

@@ -97,6 +97,11 @@ def _n_of(atoms, pair):
     return [int((symbols == name).sum()) for name in pair.split("-")]
 
 
+def at_equal_steps(frames, most):
+    """Return at most so many frames at equal steps, the first and the last among them."""
+    return [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, most).round().astype(int))]
+
+
 def pair_distributions(frames, counts, r_bin):
     """Return partial pair distribution functions g_ab(r) from counted pairs.
 

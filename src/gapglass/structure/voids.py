@@ -9,7 +9,7 @@ import itertools
 
 import numpy as np
 
-from gapglass.structure.pairs import standard_error
+from gapglass.structure.pairs import at_equal_steps, standard_error
 
 DISTANCES = np.arange(61) / 10  # Å
 MOST_FRAMES = 40  # analysed frames; voids of successive frames hardly differ
@@ -33,9 +33,10 @@ def voids(frames):
     import pandas as pd
     from scipy.stats.qmc import Halton
 
-    chosen = np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))
     sequence = Halton(3, scramble=False)
-    shares = 100 * np.array([_shares(frames[i], sequence.random(N_POINTS)) for i in chosen])
+    shares = 100 * np.array(
+        [_shares(atoms, sequence.random(N_POINTS)) for atoms in at_equal_steps(frames, MOST_FRAMES)]
+    )
     return pd.DataFrame(
         {
             "distance_angstrom": DISTANCES,
