@@ -22,10 +22,10 @@ HEAVY = {
 
 
 def loaded(code):
-    """Return the heavy packages that a process has loaded after some code."""
+    """Return the heavy packages that a process has loaded after some code, which may print lines of its own."""
     code = f"import sys\n{code}\nprint(*{HEAVY | {'jsonschema', 'yaml'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    return set(done.stdout.split())
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def imports_of_the_rules():
