@@ -1,7 +1,7 @@
 """Write the report: one HTML page with every figure inside."""
 
 from gapglass.base import files, log
-from gapglass.glass import closeness, explosion
+from gapglass.glass import doubts, explosion
 from gapglass.report.page import render
 
 log.configure(snakemake.log[0], "build_report")
@@ -13,7 +13,7 @@ if exploded:
         len(snakemake.input.outcomes),
         ", ".join(exploded),
     )
-doubted = closeness.doubts_of_models(snakemake.input.outcomes)
+doubted = doubts.of_models(snakemake.input.outcomes)
 if doubted:
     log.notice(
         "not to be believed: %d of %d glass models (%s)",

@@ -1,12 +1,12 @@
 """Figures of the quench: coordination and enthalpy against temperature, displacements of each stage."""
 
 from gapglass.base import files, log
-from gapglass.glass import closeness
+from gapglass.glass import doubts
 from gapglass.report import reading
 from gapglass.report.figures import quench, style
 
 log.configure(snakemake.log[0], "plot_quench")
-doubted = {style.model_label(model) for model in closeness.doubted_models(snakemake.input.outcomes)}
+doubted = {style.model_label(model) for model in doubts.doubted_models(snakemake.input.outcomes)}
 figures = {
     "quench": quench.quench(
         reading.by_folder(snakemake.input.quench),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gapglass.base import log
-from gapglass.glass import closeness
+from gapglass.glass import doubts
 from gapglass.report import reading
 from gapglass.report.figures import comparisons, style
 
@@ -17,6 +17,6 @@ figures = comparisons.drawn(
     cutoffs=snakemake.params.cutoffs,
     experiments=snakemake.params.experiments,
     settings=snakemake.params.settings,
-    doubted=closeness.doubted_models(snakemake.input.outcomes),
+    doubted=doubts.doubted_models(snakemake.input.outcomes),
 )
 style.save_all(figures, snakemake.output)

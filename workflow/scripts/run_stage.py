@@ -6,8 +6,7 @@ from gapglass.glass import explosion, outside, stages
 atoms, replica, stage = (int(snakemake.wildcards[name]) for name in ("atoms", "replica", "stage"))
 log.configure(snakemake.log[0], f"melt-quench of {atoms} atoms", snakemake.params)
 density = stages.stage_density(snakemake.params.stage, snakemake.input.table, snakemake.params.reference_temperature)
-closest = files.read_json(snakemake.input.summary)["closest_distance_angstrom"]
-known = outside.known(files.read_table(snakemake.input.table), closest)
+known = outside.known(files.read_table(snakemake.input.table), files.read_json(snakemake.input.summary))
 if snakemake.input.harvest:
     known = known.widened(files.read_json(snakemake.input.harvest).get("known"))
 seed = ("glass", atoms, replica)

@@ -3,7 +3,8 @@
 A round of harvest quenches a small model, marks the frames in which the potential is at a loss, and takes a diverse
 few of them, which are labelled and join the fit. Frames are marked by the deviation of known local energies
 (``gapglass.potential.environments``), by pairs of atoms closer than in the frames that are known, where a repulsive
-core acts, and by an explosion, of which the frames before it are kept.
+core acts, by bare atoms, whose neighbours are farther away than in the frames that are known, and by an explosion, of
+which the frames before it are kept.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from gapglass.base.files import read_json
 from gapglass.base.progress import Progress
 from gapglass.frames.geometry import REACH, closest_pairs
 from gapglass.frames.store import read_frames
-from gapglass.glass import closeness, explosion, outside
+from gapglass.glass import bare, closeness, explosion, outside
 from gapglass.glass.dump import sample_dump
 from gapglass.glass.guards import limits_of, reference_of, too_close
 from gapglass.glass.stages import steps_of
@@ -28,7 +29,7 @@ MOST_SAMPLES = 500  # of a stage, evenly spaced
 PERCENTILE = 99.9
 EVERY = 4  # one of so many harvested frames tests
 TESTS = ("validation", "holdout")  # in turns
-DEVIATION, CLOSE, EXPLOSION = "deviation", "close", "explosion"
+DEVIATION, CLOSE, BARE, EXPLOSION = "deviation", "close", "bare", "explosion"
 # What a round ends with; after all but LABEL there is no further one.
 LABEL, PASSED, ROUNDS_SPENT, BUDGET_SPENT, WRITTEN, NOTHING = (
     "label", "passed", "rounds spent", "budget spent", "written", "nothing to label",
@@ -48,6 +49,8 @@ class Sample:
         eV, the largest of its atoms.
     ratio : float
         Smallest ratio of the closest distance of a pair to that in the known frames.
+    bare : bool
+        Whether an atom has its first neighbours farther away than in the known frames (``gapglass.glass.bare``).
     relaxed : bool
         Whether it counts: the begin of the first stage, where atoms placed at random give off their energy, does not.
     marks : set of str
@@ -57,6 +60,7 @@ class Sample:
     frame: object
     deviation: float
     ratio: float
+    bare: bool = False
     relaxed: bool = True
     marks: set = field(default_factory=set)
 
@@ -81,7 +85,7 @@ class Stage:
     exploded: str | None = None
 
 
-def sample(step, frame, environments, closest, relaxed=True):
+def sample(step, frame, environments, known, relaxed=True):
     """Return the sample of a saved frame.
 
     Parameters
@@ -90,12 +94,12 @@ def sample(step, frame, environments, closest, relaxed=True):
     frame : ase.Atoms
     environments : Environments
         Of the potential that made the frame.
-    closest : dict
-        "O-Si" -> closest distance (Å) in the known frames.
+    known : outside.Known
+        What its frames contain.
     relaxed : bool
     """
-    ratio = closest_ratio(frame, closest)
-    return Sample(step, frame, float(environments.deviations(frame).max()), ratio, relaxed)
+    ratio, is_bare = closest_ratio(frame, known.closest), bool(bare.beyond(frame, known.farthest))
+    return Sample(step, frame, float(environments.deviations(frame).max()), ratio, is_bare, relaxed)
 
 
 def closest_ratio(frame, closest):
@@ -164,15 +168,18 @@ def mark(stage, limit, on_end, too_close_ratio, max_too_close_share):
     Returns
     -------
     dict
-        replica, stage, n_samples, largest_ev, sustained_ev (see ``sustained``), share_too_close, exploded, n_marked
-        and passed.
+        replica, stage, n_samples, largest_ev, sustained_ev (see ``sustained``), share_too_close, share_bare, exploded,
+        n_marked and passed.
     """
     judged = [item for item in stage.samples if item.relaxed]
     deviations = np.array([item.deviation for item in judged])
     runs = in_runs(deviations > limit, on_end)
     close = np.array([item.ratio < too_close_ratio for item in judged], bool)
     share = float(close.mean()) if len(close) else 0.0
+    share_bare = float(np.mean([item.bare for item in judged])) if judged else 0.0
     for item, in_run, is_close in zip(judged, runs, close, strict=True):
+        if item.bare and share_bare > bare.MOST_SHARE:
+            item.marks.add(BARE)
         if in_run:
             item.marks.add(DEVIATION)
         if is_close and share > max_too_close_share:
@@ -192,9 +199,13 @@ def mark(stage, limit, on_end, too_close_ratio, max_too_close_share):
         "largest_ev": float(deviations.max(initial=0.0)),
         "sustained_ev": held,
         "share_too_close": share,
+        "share_bare": share_bare,
         "exploded": stage.exploded,
         "n_marked": sum(bool(item.marks) for item in stage.samples),
-        "passed": not stage.exploded and held <= limit and share <= max_too_close_share,
+        "passed": not stage.exploded
+        and held <= limit
+        and share <= max_too_close_share
+        and share_bare <= bare.MOST_SHARE,
     }
 
 
@@ -317,12 +328,12 @@ def read_stages(outcomes, trajectories, environments, known, settings):
         for step, frame in sample_dump(trajectory, MOST_SAMPLES):
             first = plan["temperature_start"] or plan["temperature"]
             frame.info["temperature"] = round(first + (plan["temperature"] - first) * min(1.0, step / n_steps), 1)
-            found.append(sample(step, frame, environments, known.closest, step >= begin))
+            found.append(sample(step, frame, environments, known, step >= begin))
         if outcome["exploded"] and outcome["frames_before"]:
             steps = {item.step for item in found}
             for frame in read_frames(outcome["frames_before"]):
                 if frame.info["step"] not in steps and "temperature" in frame.info:
-                    found.append(sample(frame.info["step"], frame, environments, known.closest))
+                    found.append(sample(frame.info["step"], frame, environments, known))
         exploded = explosion.place(outcome) if outcome["exploded"] else None
         stages.append(Stage(replica, number, sorted(found, key=lambda item: item.step), exploded))
         progress.update(count)

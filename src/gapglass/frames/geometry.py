@@ -20,30 +20,86 @@ def half_height(atoms):
 def closest_pairs(frame, reach=REACH):
     """Return the smallest distance (Å) of each pair of species in a periodic frame, {"O-Te": 1.75, ...}.
 
-    Periodic images are included. A pair without atoms closer than ``reach`` (Å) gets ``reach``. Search trees over the
-    atoms and their images are many times faster than a neighbour list, because only the smallest distances are needed.
+    Periodic images are included. A pair without atoms closer than ``reach`` (Å) gets ``reach``.
+    """
+    species = sorted(set(frame.symbols))
+    found = first_neighbours(frame, combinations_with_replacement(species, 2), reach)
+    return {f"{first}-{second}": float(distances.min()) for (first, second), distances in found.items()}
+
+
+def farthest_first(frame, reach=REACH):
+    """Return the largest distance (Å) of any atom of a species from its first neighbour of each species.
+
+    An atom that lacks its neighbours has its first one far away, so the largest of these distances tells of the
+    barest atom.
+
+    Returns
+    -------
+    dict
+        "Te to O" -> Å, at most ``reach``.
+    """
+    found = first_neighbours(frame, product(sorted(set(frame.symbols)), repeat=2), reach)
+    return {first_text(*species): float(distances.max()) for species, distances in found.items()}
+
+
+def first_text(of, to):
+    """Return the name of the first neighbours of one species among the atoms of another, "Te to O"."""
+    return f"{of} to {to}"
+
+
+def first_neighbours(frame, species, reach=REACH):
+    """Return the distance of the atoms of one species from their first neighbour of another, in a periodic frame.
+
+    Periodic images are included. Search trees over the atoms and their images are many times faster than a neighbour
+    list, because only the smallest distances are needed.
+
+    Parameters
+    ----------
+    frame : ase.Atoms
+    species : iterable of (str, str)
+        Species of the atoms, and of their neighbours.
+    reach : float
+        Å; an atom without a neighbour closer than this gets it as distance.
+
+    Returns
+    -------
+    dict
+        (of, to) -> numpy.ndarray, shape (n_atoms of the first species,), Å.
     """
     from scipy.spatial import KDTree  # a third of a second, which jobs that only need constants do not pay
 
     points, origin = with_images(frame, reach)
     symbols = np.array(frame.symbols)
     trees = {symbol: KDTree(points[symbols[origin] == symbol]) for symbol in sorted(set(frame.symbols))}
-    closest = {}
-    for first, second in combinations_with_replacement(trees, 2):
-        atoms = points[: len(frame)][symbols == first]
+    found = {}
+    for of, to in species:
         # Within its own species, the closest to an atom is the atom itself.
-        distances, _ = trees[second].query(atoms, k=[2 if first == second else 1], distance_upper_bound=reach)
-        closest[f"{first}-{second}"] = float(min(distances.min(), reach))
-    return closest
+        k = [2 if of == to else 1]
+        distances, _ = trees[to].query(points[: len(frame)][symbols == of], k=k, distance_upper_bound=reach)
+        found[of, to] = np.minimum(distances[:, 0], reach)
+    return found
 
 
 def closest_of(frames, reach=REACH):
     """Return the smallest distance (Å) of each pair of species in any of the frames, see ``closest_pairs``."""
     closest = {}
     for frame in frames:
-        for pair, distance in closest_pairs(frame, reach).items():
-            closest[pair] = min(distance, closest.get(pair, distance))
+        keep(min, closest, closest_pairs(frame, reach))
     return closest
+
+
+def farthest_first_of(frames, reach=REACH):
+    """Return the largest distance (Å) of a first neighbour in any of the frames, see ``farthest_first``."""
+    farthest = {}
+    for frame in frames:
+        keep(max, farthest, farthest_first(frame, reach))
+    return farthest
+
+
+def keep(which, known, more):
+    """Put into ``known`` the smaller (``min``) or larger (``max``) of its numbers and those of ``more``, by key."""
+    for key, value in more.items():
+        known[key] = which(value, known.get(key, value))
 
 
 def closest_distance(atoms):

@@ -12,7 +12,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.frames import energy_steps, findings, isolated, readers, weights
 from gapglass.frames.checks import Seen, problems, refuse_unusable_set
-from gapglass.frames.geometry import closest_pairs, wrapped
+from gapglass.frames.geometry import closest_pairs, farthest_first, keep, wrapped
 from gapglass.frames.labels import labels, refuse_unlabelled
 from gapglass.frames.readers import guide
 
@@ -106,6 +106,7 @@ class _Imported:
     rejected: list = field(default_factory=list)
     kinds: dict = field(default_factory=dict)  # name of the trajectory -> kinds of its energies
     closest: dict = field(default_factory=dict)  # pair of species -> smallest distance (Å)
+    farthest: dict = field(default_factory=dict)  # "Te to O" -> largest distance of a first neighbour (Å)
     outside: Counter = field(default_factory=Counter)  # name of the trajectory -> frames with atoms outside a cell
     unconverged: Counter = field(default_factory=Counter)  # name of the trajectory -> frames, left out or kept
     isolated: list = field(default_factory=list)  # symbol, energy (eV), trajectory and source_index
@@ -216,8 +217,8 @@ def _import_trajectory(entry, source, settings, imported):
             imported.kinds.setdefault(name, set()).add(label["energy_source"])
         frame = _canonical(raw, label, entry, len(imported.frames), position)
         imported.frames.append(frame)
-        for pair, distance in pairs.items():
-            imported.closest[pair] = min(distance, imported.closest.get(pair, distance))
+        keep(min, imported.closest, pairs)
+        keep(max, imported.farthest, farthest_first(raw.atoms))
         imported.rows.append(row_of(frame, entry["file"], index, min(pairs.values())))
     guide.refuse_absent(source, of_guide, raw.atoms)
     if repeated:
@@ -312,6 +313,7 @@ def _summary(imported, trajectories, sources, digests):
         "settings": {name: dict(source.settings) for name, source in sources.items() if source.settings},
         "notes": [f"{name}: {note}" for name, source in sources.items() for note in source.notes],
         "closest_distance_angstrom": imported.closest,
+        "farthest_first_neighbour_angstrom": imported.farthest,
         "sha256": digests,
     }
 

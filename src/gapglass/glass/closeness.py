@@ -1,4 +1,4 @@
-"""How close the atoms of a stage come, measured by the closest distances in the frames, and which glasses to doubt.
+"""How close the atoms of a stage come, measured by the closest distances in the frames of the study.
 
 A guard stops a run in which atoms collapse. With a poor potential, a run can also live on above the limit of the
 guard, often on a repulsive core, in a structure that no frame has. So the saved frames of every stage are compared
@@ -7,18 +7,12 @@ marked as not to be believed; its structure is analysed and shown all the same.
 """
 
 from gapglass.frames.geometry import REACH, closest_pairs
-from gapglass.glass import outcomes, outside
+from gapglass.glass import outcomes
 from gapglass.glass.guards import pairs_of, reference_of
 
 MOST_FRAMES = 5000  # of a stage; their shares are known to half a percent, and a large model costs 10 ms a frame
 # Ratios below which the frames of every stage are counted, so that another ``glass.too_close_ratio`` repeats no stage.
 RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
-REMEDY = (
-    "Possible reasons: (1) the potential lacks such configurations: add frames of this state and density from first "
-    "principles, let the potential ask for them (harvest.rounds), or lower active_learning.energy_tolerance; (2) the "
-    "stage is hotter or denser than the frames; (3) glass.timestep is too long; (4) the model is far larger than the "
-    "frames, and rare close pairs are more often among its atoms: lower glass.too_close_ratio"
-)
 
 
 def relaxed_from(stage, n_steps, timestep):
@@ -160,55 +154,6 @@ def doubts(counts, ratio, most):
     ]
 
 
-def judged(outcome, settings):
-    """Return the outcome of a model: that of its last stage with the judgement whether its glass is to be believed.
-
-    Parameters
-    ----------
-    outcome : dict
-        outcome.json of the last stage.
-    settings : dict
-        too_close_ratio and max_too_close_share of section ``glass``.
-
-    Returns
-    -------
-    dict
-        The outcome with believed (None if the stages were made by a version that did not count) and doubts, as from
-        ``doubts``, and those of stages with an energy below that of every frame. A quench that exploded left no glass
-        to believe, and none to doubt.
-    """
-    if outcome["exploded"]:
-        return {**outcome, "believed": False, "doubts": []}
-    counts = outcome.get("closeness", [])
-    found = doubts(counts, settings["too_close_ratio"], settings["max_too_close_share"])
-    too_low = [item for item in outcome.get("outside", []) if item["what"] == outside.ENERGY]
-    found += [{name: item[name] for name in ("stage", "share", "text")} for item in too_low]
-    found.sort(key=lambda item: item["stage"])
-    return {**outcome, "believed": not found if counts or found else None, "doubts": found}
-
-
 def counts_of_models(paths):
     """Return "{potential}_{atoms}_{replica}" -> counts of its stages, from glass/.../outcome.json of the models."""
     return {model: outcome.get("closeness", []) for model, outcome in outcomes.of_models(paths).items()}
-
-
-def doubts_of_models(paths):
-    """Return the doubts about the glass models that are not to be believed.
-
-    Parameters
-    ----------
-    paths : iterable of path-like
-        glass/{potential}/{atoms}/{replica}/outcome.json.
-
-    Returns
-    -------
-    dict
-        "{potential}_{atoms}_{replica}" -> doubts, in the order of the paths.
-    """
-    found = outcomes.of_models(paths)
-    return {model: item["doubts"] for model, item in found.items() if item.get("doubts")}
-
-
-def doubted_models(paths):
-    """Return the models, "{potential}_{atoms}", of which a replica is not to be believed, from the same paths."""
-    return {model.rsplit("_", 1)[0] for model in doubts_of_models(paths)}

@@ -7,10 +7,10 @@ has a false minimum there.
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
-from gapglass.frames.geometry import REACH, closest_of
+from gapglass.frames.geometry import REACH, closest_of, farthest_first_of, keep
 from gapglass.glass import outcomes
 from gapglass.glass.guards import pairs_of
 
@@ -18,7 +18,7 @@ DENSITY_MARGIN = 0.01  # cells are written with few digits, so a density this ne
 TEMPERATURE_MARGIN = 0.05
 WINDOW = 5  # the temperature is averaged over this part of a stage, because that of a small cell fluctuates
 N_SIGMA = 3
-ENERGY = "energy"  # a finding that makes the glass not to be believed, see ``closeness.judged``
+ENERGY = "energy"  # a finding that makes the glass not to be believed, see ``doubts.judged``
 ENERGY_MARGIN = 0.01  # eV/atom; a potential that errs more is of no use
 AS_COLD = (1.2, 50.0)  # frames up to so many times the temperature of a stage, and K more, may be compared with it
 
@@ -29,7 +29,8 @@ class Known:
 
     ``closest``: pair of species -> smallest distance (Å). ``density``: lowest and highest (g/cm³). ``temperature``:
     highest (K). ``shares``: species -> lowest and highest share of the atoms. ``energies``: composition, temperature
-    (K) and lowest energy (eV/atom) of the frames of every plateau.
+    (K) and lowest energy (eV/atom) of the frames of every plateau. ``farthest``: "Te to O" -> largest distance (Å) of
+    an atom from its first neighbour.
     """
 
     closest: dict
@@ -37,6 +38,7 @@ class Known:
     temperature: float
     shares: dict
     energies: tuple = ()
+    farthest: dict = field(default_factory=dict)
 
     def widened(self, more):
         """Return what the frames contain together with others.
@@ -44,28 +46,28 @@ class Known:
         Parameters
         ----------
         more : dict or None
-            closest, density and temperature of these, from ``of_frames``.
+            closest, farthest, density and temperature of these, from ``of_frames``.
         """
         if not more:
             return self
-        closest = {
-            pair: min(each[pair] for each in (self.closest, more["closest"]) if pair in each)
-            for pair in {**self.closest, **more["closest"]}
-        }
+        closest, farthest = dict(self.closest), dict(self.farthest)
+        keep(min, closest, more["closest"])
+        keep(max, farthest, more.get("farthest", {}))
         ends = [*self.density, *more["density"]]
         hottest = max(self.temperature, more["temperature"])
-        return replace(self, closest=closest, density=(min(ends), max(ends)), temperature=hottest)
+        density = min(ends), max(ends)
+        return replace(self, closest=closest, farthest=farthest, density=density, temperature=hottest)
 
 
-def known(table, closest):
+def known(table, summary):
     """Return what the frames contain, isolated atoms apart.
 
     Parameters
     ----------
     table : pandas.DataFrame
         frames/table.csv.
-    closest : dict
-        ``closest_distance_angstrom`` of frames/import.json.
+    summary : dict
+        frames/import.json.
 
     Returns
     -------
@@ -78,11 +80,12 @@ def known(table, closest):
     species = {symbol for each in counts for symbol in each}
     shares = {symbol: [each.get(symbol, 0) / sum(each.values()) for each in counts] for symbol in species}
     return Known(
-        closest={pair: distance for pair, distance in closest.items() if distance is not None},
+        closest={pair: at for pair, at in summary["closest_distance_angstrom"].items() if at is not None},
         density=(float(table["density_g_per_cm3"].min()), float(table["density_g_per_cm3"].max())),
         temperature=float(table["temperature_k"].max()),
         shares={symbol: (min(found), max(found)) for symbol, found in shares.items()},
         energies=_lowest_energies(table),
+        farthest=summary.get("farthest_first_neighbour_angstrom", {}),  # absent in results of an older version
     )
 
 
@@ -115,6 +118,7 @@ def of_frames(frames):
     densities = [frame.get_masses().sum() * AMU_PER_A3_IN_G_PER_CM3 / frame.get_volume() for frame in frames]
     return {
         "closest": closest_of(frames),
+        "farthest": farthest_first_of(frames),
         "density": [float(min(densities)), float(max(densities))],
         "temperature": max(float(frame.info["temperature"]) for frame in frames),
     }

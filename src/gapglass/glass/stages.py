@@ -13,7 +13,7 @@ from gapglass.base.log import notice
 from gapglass.base.seeds import derive
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3, BAR_PER_GPA
 from gapglass.frames.store import write_frames
-from gapglass.glass import closeness, explosion, lammps
+from gapglass.glass import bare, closeness, doubts, explosion, lammps
 from gapglass.glass.dump import read_dump, sample_dump
 from gapglass.glass.guards import Guards, limits_of, log_limits
 from gapglass.glass.outside import findings
@@ -238,8 +238,8 @@ def run_stage(
     dict
         Content of outcome.json: ``exploded`` (False) and ``temperature_k`` at the end of the stage, or the content of
         ``explosion.outcome``, whose frames are in the folder ``failed`` beside the outputs. Both have ``outside``, the
-        findings of ``outside.findings``, and ``closeness``, the counts of ``closeness.count``, for this stage and
-        those before it.
+        findings of ``outside.findings``, and ``closeness`` and ``bare``, the counts of ``closeness.count`` and
+        ``bare.count``, for this stage and those before it.
 
     Raises
     ------
@@ -281,7 +281,7 @@ def run_stage(
 
 
 def _compared(name, number, thermo, begin, outputs, known, earlier):
-    """Return ``outside`` and ``closeness`` of the outcome: this stage compared with the frames, after those before."""
+    """Return outside, closeness and bare of the outcome: this stage compared with the frames, after those before."""
     frames = sample_dump(outputs["trajectory"], closeness.MOST_FRAMES)
     symbols, steps, distances = closeness.distances_of(frames, known.closest)
     found = findings(number, thermo, symbols, distances, known)
@@ -291,9 +291,14 @@ def _compared(name, number, thermo, begin, outputs, known, earlier):
     counted = closeness.count(number, relaxed, known.closest)
     if counted:
         log.info("%s: %s", name, closeness.text(counted))
+    sampled = sample_dump(outputs["trajectory"], bare.MOST_FRAMES)
+    barest = bare.count(number, (frame for step, frame in sampled if step >= begin), known.farthest)
+    if barest:
+        log.info("%s: %s", name, bare.text(barest))
     return {
         "outside": [*earlier.get("outside", []), *found],
         "closeness": [*earlier.get("closeness", []), *([counted] if counted else [])],
+        "bare": [*earlier.get("bare", []), *([barest] if barest else [])],
     }
 
 
@@ -370,11 +375,11 @@ def finish(stages, trajectory, outcome, outputs, settings):
     outputs : dict
         Paths ``final`` (extended XYZ; a line of text if the quench exploded), ``thermo``, ``outcome``.
     settings : dict
-        As for ``closeness.judged``.
+        As for ``doubts.judged``.
     """
-    outcome = closeness.judged(read_json(outcome), settings)
+    outcome = doubts.judged(read_json(outcome), settings)
     for doubt in outcome["doubts"]:
-        notice("this glass is NOT TO BE BELIEVED, stage %d: %s. %s", doubt["stage"], doubt["text"], closeness.REMEDY)
+        notice("this glass is NOT TO BE BELIEVED, stage %d: %s", doubt["stage"], doubt["text"])
     if outcome["exploded"]:
         explosion.write_not_made(outputs["final"], outcome)
     else:

@@ -147,7 +147,7 @@ def doubts(found):
     Parameters
     ----------
     found : dict
-        Model -> doubts, from ``closeness.doubts_of_models``.
+        Model -> doubts, from ``doubts.of_models``.
 
     Returns
     -------

@@ -91,6 +91,7 @@ def _round(found):
         "largest deviation": f"{ratio_of(found):.2f} (allowed {found['threshold']:g})",
         "in meV": f"{1000 * max((item['sustained_ev'] for item in stages), default=0):.3g}",
         "atoms too close": f"{100 * max((item['share_too_close'] for item in stages), default=0):.0f} %",
+        "bare atoms": f"{100 * max((item.get('share_bare', 0) for item in stages), default=0):.0f} %",
         "exploded": "; ".join(item["exploded"] for item in stages if item["exploded"]) or "-",
         "marked samples": marked or "none",
         "frames asked for": asked or "none",

@@ -14,7 +14,7 @@ from PIL import Image
 from gapglass.active_learning.learning_curves import verdict
 from gapglass.base.files import read_json, read_table
 from gapglass.base.versions import versions
-from gapglass.glass import closeness, explosion, outside
+from gapglass.glass import closeness, doubts, explosion, outside
 from gapglass.potential.hyperparameters import bound_warnings
 from gapglass.report import catalogue, findings, harvest, overview, reading, rows
 from gapglass.report.figures.style import DARK, PAGE, model_label
@@ -169,8 +169,8 @@ def _glass(settings, files):
             files["thermo"], exploded, closeness.counts_of_models(outcomes), settings["glass"]["too_close_ratio"]
         ),
         "exploded": findings.explosions(exploded),
-        "doubts": findings.doubts(closeness.doubts_of_models(outcomes)),
-        "what_helps_doubts": closeness.REMEDY,
+        "doubts": findings.doubts(doubts.of_models(outcomes)),
+        "remedies": doubts.remedies(doubts.of_models(outcomes)),
         "n_models": len(outcomes),
         "outside": findings.outside(outside.of_models(outcomes)),
         "without_vibrations": findings.without_structure(files.get("vibrations", []), "vibrations"),
@@ -299,7 +299,7 @@ def render(settings, files, logs, learning_curves=(), *, study_file, progress=No
     files = _there(files)
     if tables is None:
         tables = {Path(path).stem: read_table(path) for path in files["tables"]}
-    doubted = {model_label(model) for model in closeness.doubted_models(files["outcomes"])}
+    doubted = {model_label(model) for model in doubts.doubted_models(files["outcomes"])}
     context = _study(settings, logs) | {"progress": progress, "explorer": explorer, "doubted": doubted}
     if files["imported"]:
         context |= _frames(settings, files)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from gapglass.active_learning import history, loop
 from gapglass.base.files import read_json, read_json_lines, read_table, whole_file
-from gapglass.glass import closeness, explosion
+from gapglass.glass import doubts, explosion
 from gapglass.glass.stages import join_thermo
 from gapglass.report import catalogue, costs, explorer, page, reading
 from gapglass.report import tables as of_paper
@@ -312,13 +312,13 @@ def _glass(study):
     if found:
         yield (
             "melt_quench",
-            glass.melt_quench(found, explosion.of_models(outcomes), closeness.doubts_of_models(outcomes)),
+            glass.melt_quench(found, explosion.of_models(outcomes), doubts.of_models(outcomes)),
         )
 
 
 def _doubted(study):
     """Return the models of which a finished replica is not to be believed."""
-    return closeness.doubted_models(_there(study.glass_files("outcome.json")))
+    return doubts.doubted_models(_there(study.glass_files("outcome.json")))
 
 
 def _quench(study):

@@ -1,5 +1,6 @@
 """Marks, choice and end of the rounds of a harvest."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,7 +27,7 @@ def pair(distance):
 def samples(deviations, ratios=None, relaxed=True):
     ratios = ratios or [1.0] * len(deviations)
     return [
-        harvest.Sample(10 * step, pair(1.6), value, ratio, relaxed)
+        harvest.Sample(10 * step, pair(1.6), value, ratio, relaxed=relaxed)
         for step, (value, ratio) in enumerate(zip(deviations, ratios, strict=True))
     ]
 
@@ -136,7 +137,7 @@ KNOWN = outside.Known(CLOSEST, (2.0, 2.3), 300.0, {})
 
 
 def close(budget, rounds=3, distances=(3.5, 3.6, 3.7, 3.8), number=1, n_harvested=0):
-    found = [harvest.sample(10 * i, pair(d), Distances(), CLOSEST) for i, d in enumerate(distances)]
+    found = [harvest.sample(10 * i, pair(d), Distances(), KNOWN) for i, d in enumerate(distances)]
     settings = SimpleNamespace(**{**vars(SETTINGS), "rounds": rounds})
     validation = [pair(1.6)] * 3
     stages = [harvest.Stage(1, 1, found)]
@@ -204,3 +205,17 @@ def test_labelled_frames_come_back_by_their_sets(tmp_path):
     write_json(paths[1], record("failed"))
     with pytest.raises(UserError, match="no harvested frame that trains got a label"):
         harvest.read_labelled([tmp_path / "asked.extxyz"], [found], paths)
+
+
+def test_frames_with_bare_atoms_are_asked_for_if_most_have_them():
+    known = dataclasses.replace(KNOWN, farthest={"O to Si": 1.7, "Si to O": 1.7})
+    for n_bare, asks in ((3, True), (2, False)):
+        distances = [2.1] * n_bare + [1.6] * (4 - n_bare)
+        samples = [harvest.sample(10 * i, pair(d), Distances(), known) for i, d in enumerate(distances)]
+        assert [item.bare for item in samples] == [True] * n_bare + [False] * (4 - n_bare)
+        stage = harvest.Stage(1, 2, samples)
+        found = harvest.mark(stage, 10.0, 2, 0.9, 0.05)
+        assert found["share_bare"] == n_bare / 4 and found["passed"] is not asks
+        assert [item.marks for item in samples] == [
+            {harvest.BARE} if item.bare and asks else set() for item in samples
+        ]

@@ -98,7 +98,7 @@ def test_lowest_energy_of_every_plateau_is_known():
         ("TeO2", 3, 2000.0, 5.5, np.nan), ("TeO2", 3, np.nan, 5.5, -9.0),
     ]  # fmt: skip
     names = ["formula", "n_atoms", "temperature_k", "density_g_per_cm3", "energy_ev_per_atom"]
-    known = outside.known(pd.DataFrame(rows, columns=names), {})
+    known = outside.known(pd.DataFrame(rows, columns=names), {"closest_distance_angstrom": {}})
     own = (("O", 2), ("Te", 1))
     assert set(known.energies) == {(own, 300.0, -5.71), (own, 300.0, -5.77), (own, 2000.0, -5.3)}
 
@@ -112,7 +112,13 @@ def test_isolated_atoms_are_no_state_that_the_frames_know():
     ]
     table = pd.DataFrame(rows, columns=["formula", "n_atoms", "temperature_k", "density_g_per_cm3"])
     table["energy_ev_per_atom"] = -5.0
-    known = outside.known(table, {"O-O": 2.3, "O-Te": None})
+    farthest = {"O to Te": 2.4}
+    summary = {"closest_distance_angstrom": {"O-O": 2.3, "O-Te": None}}
+    assert outside.known(table, summary).farthest == {}  # results of an older version
+    known = outside.known(table, summary | {"farthest_first_neighbour_angstrom": farthest})
+    assert known.farthest == farthest and known.widened(
+        {"density": [5.0, 5.1], "closest": {}, "temperature": 1.0, "farthest": {"O to Te": 2.1, "Te to O": 2.3}}
+    ).farthest == {"O to Te": 2.4, "Te to O": 2.3}
     assert known.density == (5.0, 5.8) and known.temperature == 900 and known.closest == {"O-O": 2.3}
     assert known.shares == {"O": (32 / 48, 20 / 28), "Te": (8 / 28, 16 / 48)}
 
