@@ -4,13 +4,13 @@
 
 A glass that is cooled in half a nanosecond is no laboratory glass, and no two quenches give the same one. So a model
 can only be judged against quenches by the same cycle with the potential that made the labels. Composition, density,
-start, time step, cycle, interval of the frames, number of replicas and settings of the analysis are read from the
-study; a replica begins with the positions and velocities with which the study's replica of ``optimal`` begins. It runs
-on one rank, so two runs on one machine give the same files.
+time step, cycle, interval of the frames, number of replicas and settings of the analysis are read from the study. A
+replica begins with a random packing, whatever ``glass.start`` is: the true potential leaves no atom without
+neighbours. It runs on one rank, so two runs on one machine give the same files.
 
 Written to the file of the study's measured curve ``truth``: q, X-ray S(q) as mean over the replicas, its standard
 error. The file ``*-spread.csv`` beside it tells what R_X against this curve means, see ``spread``. Trajectories and
-structure tables are kept in a folder beside it, for every cycle and start a folder of its own, and a replica whose
+structure tables are kept in a folder beside it, for every cycle and density a folder of its own, and a replica whose
 trajectory is there is not quenched again.
 
 On one core of the machine of docs/reference/performance.md, a replica of 480 atoms and 515 ps takes 11 minutes at 800
@@ -34,7 +34,7 @@ import pandas as pd
 from gapglass.base import files, log, seeds
 from gapglass.base.errors import UserError
 from gapglass.frames import trajectory
-from gapglass.glass import dump, lammps, packing, stages, start, thermo
+from gapglass.glass import dump, lammps, packing, stages, thermo
 from gapglass.glass.scratch import Scratch
 from gapglass.structure import analysis, experiment, kinds, replicas, wright
 from gapglass.study import config, models
@@ -63,8 +63,6 @@ def curve_of(settings):
     glass, entries = settings["glass"], {entry["name"]: entry for entry in settings["structure"]["experiments"]}
     if not set(glass["composition"]) <= set(generate_trajectory.SPECIES):
         raise UserError(f"glass.composition is {glass['composition']}; Vashishta's potential is for Si and O")
-    if glass["start"] != start.RANDOM:
-        raise UserError(f"glass.start is {glass['start']}; the truth is made with the start {start.RANDOM} alone")
     if CURVE not in entries:
         raise UserError(f"structure.experiments has no item of the name {CURVE}; add it, so that the study reads it")
     entry = entries[CURVE]
@@ -119,7 +117,7 @@ def stage_text(stage, number, glass, *, title, velocity_seed, density):
 
 
 def pack(target, settings, n_atoms, replica, closest):
-    """Write the start of a replica, that of the study's replica; the parameters are those of ``quench``."""
+    """Write the start of a replica, a random packing; the parameters are those of ``quench``."""
     seed = seeds.derive(settings["seed"], "packing", n_atoms, replica)
     packing.pack(target, n_atoms, settings["glass"], closest, seed)
 
@@ -248,8 +246,8 @@ def spread(sq, gr, entry, settings, folder):
 
 
 def digest(settings, n_atoms, closest, densities):
-    """Return a text that differs between quenches of different cycles or starts."""
-    names = ("composition", "density", "start", "closest_fraction", "timestep", "sample_interval", "cycle")
+    """Return a text that differs between quenches of different cycles or densities."""
+    names = ("composition", "density", "closest_fraction", "timestep", "sample_interval", "cycle")
     used = {name: settings["glass"][name] for name in names}
     used |= {"seed": settings["seed"], "n_atoms": n_atoms, "closest": closest, "densities": densities}
     return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:10]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
+from ase.formula import Formula
 
 from gapglass.base.errors import UserError
 from gapglass.base.files import read_table, whole_file
@@ -19,18 +20,56 @@ from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.frames.geometry import half_height, wrapped
 from gapglass.frames.store import read_frames
 from gapglass.glass.guards import limits_of, log_limits
-from gapglass.glass.packing import refuse_too_close, species_order, write_data
+from gapglass.glass.outside import composition as composition_of
+from gapglass.glass.packing import pack, refuse_too_close, species_order, write_data
 
 log = logging.getLogger("gapglass")
 
-RANDOM, REFERENCE = "random", "reference"  # values of glass.start that are no file
+AUTO, RANDOM, REFERENCE = "auto", "random", "reference"  # values of glass.start that are no file
+FROM_REFERENCE = (AUTO, REFERENCE)
 BOND = 1.2  # atoms within this multiple of the sum of their covalent radii are bonded
 STRETCH = 0.02  # lengths change by at most this share with the positions; beyond, whole molecules are moved
 
 
 def start_file(glass):
     """Return the user's file of section ``glass``, None where a start is packed or taken from the reference."""
-    return None if glass["start"] in (RANDOM, REFERENCE) else glass["start"]
+    return None if glass["start"] in (AUTO, RANDOM, REFERENCE) else glass["start"]
+
+
+def write(target, n_atoms, settings, closest, seed, *, frames=None, table=None):
+    """Write the start configuration that section ``glass`` asks for as a LAMMPS data file.
+
+    Parameters
+    ----------
+    target : path-like
+    n_atoms : int
+        Size of the model.
+    settings : dict
+        Section ``glass``.
+    closest : dict
+        "O-Te" -> smallest distance (Å) of the pair in the frames.
+    seed : int
+    frames, table : path-like, optional
+        frames/frames.extxyz and frames/table.csv, for a start in the reference.
+
+    Raises
+    ------
+    UserError
+        When the start cannot be made; with ``auto`` only if a random packing fails too.
+    """
+    if settings["start"] == RANDOM:
+        pack(target, n_atoms, settings, closest, seed)
+    elif settings["start"] not in FROM_REFERENCE:
+        place(target, n_atoms, settings, frame_of_file(start_file(settings)), closest)
+    else:
+        try:
+            frame = reference_frame(frames, table, n_atoms, settings["composition"], seed)
+            place(target, n_atoms, settings, frame, closest)
+        except UserError as error:
+            if settings["start"] != AUTO:
+                raise
+            log.warning("the start is packed at random, not a frame of the reference: %s", error)
+            pack(target, n_atoms, settings, closest, seed)
 
 
 def place(target, n_atoms, settings, frame, closest):
@@ -64,7 +103,7 @@ def place(target, n_atoms, settings, frame, closest):
     log.info("start of %d atoms, smallest height of the cell %.3f Å", len(atoms), 2 * half_height(atoms))
 
 
-def reference_frame(frames, table, n_atoms, seed):
+def reference_frame(frames, table, n_atoms, composition, seed):
     """Return a reference frame of the highest plateau, drawn among those that repeat to the wanted size.
 
     Parameters
@@ -72,18 +111,24 @@ def reference_frame(frames, table, n_atoms, seed):
     frames, table : path-like
         frames/frames.extxyz and frames/table.csv.
     n_atoms : int
+    composition : dict
+        Formula unit, {"Te": 1, "O": 2}.
     seed : int
 
     Raises
     ------
     UserError
-        When no trajectory has role reference, or no frame repeats to the size; the message names the nearest sizes.
+        When no trajectory of this composition has role reference, or no frame repeats to the size; the message names
+        the nearest sizes.
     """
     rows = read_table(table)
     rows = rows[(rows["role"] == "reference") & (rows["n_atoms"] > 1)]
+    own = composition_of(composition)
+    rows = rows[[composition_of(Formula(text).count()) == own for text in rows["formula"]]]
     if rows.empty:
+        unit = Formula.from_dict(composition)
         raise UserError(
-            "glass.start is reference, and no trajectory has role reference; give glass.start a file or random"
+            f"no trajectory of {unit} (glass.composition) has role reference; give glass.start a file or random"
         )
     rows = rows[rows["temperature_k"] > rows["temperature_k"].max() - 0.5]
     fitting = rows[n_atoms % rows["n_atoms"] == 0]

@@ -12,6 +12,7 @@ from pathlib import Path
 from gapglass.base.versions import versions
 from gapglass.glass import rates, vibrations
 from gapglass.glass.quip_plugin import SOURCE
+from gapglass.glass.start import FROM_REFERENCE, start_file
 from gapglass.potential.hyperparameters import GEOMETRY, bounds
 from gapglass.selection.kinds import BY_MODEL
 from gapglass.study import models
@@ -546,17 +547,16 @@ class Study:
         return [self.at(f"structure/{model}/{name}") for model in self.rated_models().values()]
 
     def start_frames(self):
-        """Return the canonical frames where a start is one of the reference, else nothing."""
-        return self.at("frames/frames.extxyz") if self.config["glass"]["start"] == "reference" else []
+        """Return the canonical frames where a start may be one of the reference, else nothing."""
+        return self.at("frames/frames.extxyz") if self.config["glass"]["start"] in FROM_REFERENCE else []
 
     def start_table(self):
-        """Return the table of the frames where a start is one of the reference, else nothing."""
-        return self.at("frames/table.csv") if self.config["glass"]["start"] == "reference" else []
+        """Return the table of the frames where a start may be one of the reference, else nothing."""
+        return self.at("frames/table.csv") if self.config["glass"]["start"] in FROM_REFERENCE else []
 
     def start_file(self):
         """Return the user's file from which the models start, nothing where there is none."""
-        start = self.config["glass"]["start"]
-        return [] if start in ("random", "reference") else start
+        return start_file(self.config["glass"]) or []
 
     def stage_settings(self):
         """Return the settings that every stage depends on; a stage takes its temperature and time separately."""

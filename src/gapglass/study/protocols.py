@@ -12,6 +12,7 @@ PAPER = {
         "objective": "energy",
     },
     "potential": {"sparse_from": "training", "core": "none", "prior": "none"},
+    "glass": {"start": "random"},
 }
 
 

@@ -75,9 +75,9 @@ def frames_of(tmp_path, atoms, temperatures, roles=None):
         frame = atoms[number % len(atoms)].copy()
         frame.info = {"frame": number, "role": role, "temperature": temperature}
         frames.append(frame)
-        rows.append((number, "t", role, temperature, len(frame), start.density_of(frame)))
+        rows.append((number, "t", role, temperature, len(frame), start.density_of(frame), str(frame.symbols)))
     offsets = store.write_frames(tmp_path / "frames.extxyz", frames)
-    columns = ["frame", "trajectory", "role", "temperature_k", "n_atoms", "density_g_per_cm3"]
+    columns = ["frame", "trajectory", "role", "temperature_k", "n_atoms", "density_g_per_cm3", "formula"]
     pd.DataFrame(rows, columns=columns).assign(offset_bytes=offsets).to_csv(tmp_path / "table.csv", index=False)
     return tmp_path / "frames.extxyz", tmp_path / "table.csv"
 
@@ -90,10 +90,29 @@ def test_reference_start_is_of_the_highest_plateau_of_the_reference(tmp_path, li
         ["reference"] * 4 + ["extra"] * 2,
     )
     for seed in range(4):
-        assert len(start.reference_frame(*paths, 24, seed)) == 24
-        assert start.reference_frame(*paths, 48, seed).info["temperature"] == 600
+        assert len(start.reference_frame(*paths, 24, WATER["composition"], seed)) == 24
+        assert start.reference_frame(*paths, 48, WATER["composition"], seed).info["temperature"] == 600
     with pytest.raises(UserError, match=r"`glass\.sizes` holds 60; allowed.*multiples of the 24 or 48.*use 48 or 72"):
-        start.reference_frame(*paths, 60, 1)
+        start.reference_frame(*paths, 60, WATER["composition"], 1)
+
+
+def test_auto_takes_the_reference_where_it_can_and_tells_why_not(tmp_path, liquid, caplog):
+    frames, table = frames_of(tmp_path, [liquid], [300.0, 600.0])
+    settings = WATER | {"start": "auto", "density": 0.9}
+
+    def begin(n_atoms, **more):
+        target = tmp_path / "packed.data"
+        start.write(target, n_atoms, settings | more, CLOSEST, 1, frames=frames, table=table)
+        return packing.read_data(target, start.species_order((settings | more)["composition"]))
+
+    assert len(bonds(begin(192))) == 128 and not caplog.records
+    assert len(bonds(begin(192, start="random"))) < 128  # no whole molecules
+    assert len(begin(210)) == 210
+    assert "packed at random, not a frame of the reference: `glass.sizes` holds 210; allowed" in caplog.text
+    assert begin(192, composition={"H": 1, "O": 1}).get_chemical_formula() == "H96O96"
+    assert "no trajectory of HO (glass.composition) has role reference" in caplog.text
+    with pytest.raises(UserError, match=r"`glass\.sizes` holds 210"):
+        begin(210, start="reference")
 
 
 def test_start_of_water_has_whole_molecules_and_its_density(tmp_path, liquid):
