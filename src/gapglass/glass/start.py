@@ -1,7 +1,7 @@
-"""Start configurations from frames: a frame of the reference or of the user, repeated and brought to its density.
+"""The atoms with which a model begins: a frame of the reference or of the user, repeated, or a random packing.
 
 Molecules cannot be made by packing atoms at random, so a molecular liquid begins as a frame in which its molecules are
-whole.
+whole. Other liquids do so where they can, because a random packing holds environments that no frame has.
 """
 
 import logging
