@@ -42,7 +42,7 @@ HEAD = """# A study of the paper's size
 `benchmarks/generate_full_size.py` writes this page from the study `config/studies/{name}.yaml`:
 {n_frames} frames, {sizes} atoms in the glass models, a thermal cycle of {time:g} ps in steps of {timestep:g} fs. The
 labels are those of Vashishta's potential for silica, so the true glass is known: the same cycle with that potential
-itself, from the same starts.
+itself, which begins in random packings. The models begin in frames of the liquid at 4000 K (`glass.start`).
 """
 OF_STAGES = """
 ## Time and memory
@@ -63,7 +63,8 @@ OF_GLASSES = """
 
 R_X (Wright's parameter) compares G(r) of a glass, from X-ray S(q), with that of the truth; its error is the standard
 error over replicas. Shares are those of the last plateau, at {temperature:g} K.
-Si atoms without O, which neither the frames nor the truth have, are a false minimum of a potential.
+Si atoms without O, which neither the frames nor the truth have, would be a false minimum of a potential
+([Bare atoms](../explanation/bare-atoms.md)).
 """
 UNCOMPARED = """
 ## Glasses
