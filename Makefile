@@ -24,7 +24,7 @@ inspect: setup
 # At most 15 minutes on two cores that have nothing else to do.
 test: setup
 	@# Tests call make themselves, and must not inherit the variables of this call.
-	MAKEFLAGS= MAKEOVERRIDES= ARGS= $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	MAKEFLAGS= MAKEOVERRIDES= ARGS= $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 # What takes long: Slurm, kills in every stage, full disks, growth, plans of the paper's size.
 test-long: setup

@@ -1,6 +1,9 @@
 """What several test files use: real frames, crystals with a known answer, and one quickly fitted potential."""
 
+import fcntl
 import lzma
+import os
+import shutil
 from io import StringIO
 
 import numpy as np
@@ -171,12 +174,19 @@ def doubled(frame):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The folder of one undisturbed run of the tiny study; tests must not change it."""
-    folder = copy_project(tmp_path_factory.mktemp("study"))
-    output = snakemake(folder)
-    assert f"Report: {folder / RESULTS / 'report.html'}" in output
-    for line in ("meV/atom, ", "blocks that decide", "meV/atom (E_tol 1.5)", "ns/day on 2 rank(s)", "stop: "):
-        assert line in output
+    """The folder of one undisturbed run of the tiny study, which all workers share; tests must not change it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder, made = shared / "study", shared / "study.made"
+    with (shared / "study.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            output = snakemake(copy_project(folder))
+            assert f"Report: {folder / RESULTS / 'report.html'}" in output
+            for line in ("meV/atom, ", "blocks that decide", "meV/atom (E_tol 1.5)", "ns/day on 2 rank(s)", "stop: "):
+                assert line in output
+            made.touch()
     return folder
 
 
@@ -207,7 +217,19 @@ def replicated(small, tmp_path_factory):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Give the tests that share a finished study to one worker, so that the study runs once."""
+    """Give the tests that share changed copies of the finished study to one worker, and put tests into a good order.
+
+    The worker that comes to the copies first waits for the study, so groups that need neither go before them.
+    """
+    order = {"study": 0, "copies": 2}
+
+    def place(item):
+        group = item.get_closest_marker("xdist_group")
+        return order.get(group.args[0], 1) if group else 3
+
     for item in items:
-        if {"finished", "small", "replicated"} & set(item.fixturenames):
+        if {"small", "replicated"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group("copies"))
+        elif "finished" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("study"))
+    items.sort(key=place)

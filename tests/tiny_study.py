@@ -34,9 +34,12 @@ def copy_project(folder):
 
 
 def copy_finished(study, folder):
-    """Copy a finished study with its records and times, to change the copy."""
-    subprocess.run(["cp", "-a", str(study), str(folder)], check=True)
-    return folder
+    """Copy a finished study with its records and times, to change the copy.
+
+    Another worker may be using the study, whose locks and logs come and go, and are left out.
+    """
+    passing = {f"{study}/.snakemake": {"locks", "log"}}
+    return Path(shutil.copytree(study, folder, symlinks=True, ignore=lambda path, _: passing.get(str(path), ())))
 
 
 def snakemake(folder, *arguments, ok=True):
