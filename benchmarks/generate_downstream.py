@@ -294,6 +294,7 @@ def measures(tables):
         found[f"{centre}_coordination"] = float(row["coordination_number"])
         fold = {"si": 4, "o": 2}[centre]
         found[f"{centre}_{fold}fold"] = float(row.get(f"percent_{fold}_fold", 0.0))
+        found[f"{centre}_0fold"] = float(row["percent_0_fold"])
     for name in ("Si-O-Si", "O-Si-O"):
         key = name.lower().replace("-", "_")
         found[f"{key}_mean"], found[f"{key}_width"] = moments(

@@ -30,6 +30,7 @@ MEASURES = {
     **CURVES,
     "energy": "true energy at its minimum (meV/atom)",
     "si_4fold": "Si with 4 O (%)",
+    "si_0fold": "Si without O (%)",
     "o_2fold": "O with 2 Si (%)",
     "si_o_si_mean": "Si-O-Si, mean (°)",
     "si_o_si_width": "Si-O-Si, width (°)",
@@ -249,6 +250,20 @@ def related(table):
     return found
 
 
+def bare_atoms(table):
+    """Return in words how many glasses of every kind hold bare atoms, with Fisher's test of both choices."""
+    from scipy.stats import fisher_exact
+
+    bare = {kind: (table.loc[table["kind"] == kind, "si_0fold"] > 0).sum() for kind in KINDS}
+    n = table["replica"].nunique()
+    p = fisher_exact([[bare[kind], n - bare[kind]] for kind in (CHOSEN, RANDOM)]).pvalue
+    return (
+        f"Si atoms without any O, a false minimum of a potential ([Bare atoms](explanation/bare-atoms.md)), are left "
+        f"in {bare[RANDOM]} of {n} glasses from random frames, in {bare[CHOSEN]} from chosen ones and in "
+        f"{bare[TRUTH]} true ones (chosen against random: p = {p:.2g}, Fisher's exact test)."
+    )
+
+
 def intervals(of_glass, n):
     """Return for some measures the interval (95 %) of the difference between the choices, from ``compare``."""
     from scipy.stats import t
@@ -328,6 +343,7 @@ def page(data):
         + ", ".join(f"{rho:+.2f} (p = {p:.2g}) for {name}" for name, rho, p in related(table))
         + ".",
     ]
+    said.insert(1, bare_atoms(table))
     if failed:
         kinds = ", ".join(f"{glass['kind']} {glass['replica']}" for glass in failed)
         said.append(f"Quenches that exploded ({kinds}) leave out their replicas: {len(failed)} of {len(glasses)}.")

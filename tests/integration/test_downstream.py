@@ -233,6 +233,15 @@ def test_equal_differences_are_no_proof():
     assert np.isnan(found["p_value"]) and found["verdict"] == "undecided"
 
 
+def test_glasses_with_bare_atoms_are_counted_and_tested():
+    made = glasses(10)
+    for glass in made:
+        glass["si_0fold"] = 1.5 if glass["kind"] == "random" and glass["replica"] <= 6 else 0.0
+    text = evidence.bare_atoms(evidence.numbers(made))
+    assert "are left in 6 of 10 glasses from random frames, in 0 from chosen ones and in 0 true ones" in text
+    assert "p = 0.011, Fisher's exact test" in text
+
+
 def test_holm_is_the_known_example():
     assert evidence.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert evidence.holm([0.01, np.nan]) == pytest.approx([0.02, 1.0])
