@@ -73,7 +73,7 @@ def quench(folder, study, imported, table, potential, n_atoms, n_stages, begin, 
         )  # fmt: skip
         path = outputs["restart"]
     last = dump.read_dump(outputs["trajectory"])[-1:] if not outcome["exploded"] else []
-    return bare.count(number, last, known.farthest), outcome["exploded"]
+    return bare.count(number, last, known), outcome["exploded"]
 
 
 def measure(study, n_atoms, n_stages, n_seeds, harvested):

@@ -98,7 +98,7 @@ def sample(step, frame, environments, known, relaxed=True):
         What its frames contain.
     relaxed : bool
     """
-    ratio, is_bare = closest_ratio(frame, known.closest), bool(bare.beyond(frame, known.farthest))
+    ratio, is_bare = closest_ratio(frame, known.closest), bool(bare.beyond(frame, known))
     return Sample(step, frame, float(environments.deviations(frame).max()), ratio, is_bare, relaxed)
 
 

@@ -11,46 +11,49 @@ from gapglass.frames.geometry import REACH, first_neighbours, first_text
 RATIO = 1.2  # docs/explanation/bare-atoms.md has the measurements: 1.6 and more with bare atoms, 1.15 without
 MOST_SHARE = 0.5  # of the saved frames; an atom that leaves its place may be bare for a few of them
 MOST_FRAMES = 200  # of a stage, evenly spaced
+SAME_SHARE = 1e-6  # shares of the species that differ by less are equal
 
 
-def limits(farthest):
-    """Return the distance (Å) beyond which an atom is bare, "Te to O" -> Å.
-
-    Parameters
-    ----------
-    farthest : dict
-        ``Known.farthest``. Those that a frame has not within ``geometry.REACH`` are not compared.
-    """
-    return {text: RATIO * distance for text, distance in farthest.items() if distance < REACH}
-
-
-def beyond(frame, farthest):
-    """Return the first neighbours of a frame that are too far away.
+def limits(frame, known):
+    """Return the distance (Å) beyond which an atom of a frame is bare, (of, to) -> Å.
 
     Parameters
     ----------
     frame : ase.Atoms
-    farthest : dict
+    known : outside.Known
+        What the frames of the study contain. First neighbours that one of them has not within ``geometry.REACH`` are
+        not compared, nor those of a species that is rarer than in all of them, which are farther away by right.
+    """
+    symbols = list(frame.symbols)
+    shares = {symbol: symbols.count(symbol) / len(symbols) for symbol in sorted(set(symbols))}
+    pairs = [(of, to) for of in shares for to in shares if shares[to] > known.shares.get(to, (0.0,))[0] - SAME_SHARE]
+    distances = {pair: known.farthest.get(first_text(*pair), REACH) for pair in pairs}
+    return {pair: RATIO * distance for pair, distance in distances.items() if distance < REACH}
+
+
+def beyond(frame, known):
+    """Return the first neighbours of a frame that are too far away.
+
+    Parameters
+    ----------
+    frame, known
         As for ``limits``.
 
     Returns
     -------
     dict
-        "Te to O" -> distances (Å) of all atoms of the first species from their first neighbour, shape (n_atoms,),
-        where any is too far.
+        (of, to) -> numpy.ndarray of bool, shape (n_atoms of the first species,), which atoms are bare, where any is.
     """
-    most = limits(farthest)
-    species = sorted(set(frame.symbols))
-    pairs = [(of, to) for of in species for to in species if first_text(of, to) in most]
-    if not pairs:
+    most = limits(frame, known)
+    if not most:
         return {}
     # Beyond the largest limit, a distance needs not be known.
-    found = first_neighbours(frame, pairs, 1.01 * max(most[first_text(*pair)] for pair in pairs))
-    named = {first_text(*pair): distances for pair, distances in found.items()}
-    return {text: distances for text, distances in named.items() if (distances > most[text]).any()}
+    found = first_neighbours(frame, most, 1.01 * max(most.values()))
+    bare = {pair: distances > most[pair] for pair, distances in found.items()}
+    return {pair: atoms for pair, atoms in bare.items() if atoms.any()}
 
 
-def count(stage, frames, farthest):
+def count(stage, frames, known):
     """Return how many atoms of a stage are bare.
 
     Parameters
@@ -59,7 +62,7 @@ def count(stage, frames, farthest):
         Number of the stage, from 1.
     frames : iterable of ase.Atoms
         Saved frames of the stage.
-    farthest : dict
+    known : outside.Known
         As for ``limits``.
 
     Returns
@@ -70,14 +73,15 @@ def count(stage, frames, farthest):
         species that are bare) and known_angstrom (largest distance in the frames of the study). None without a frame
         or without anything to compare with.
     """
-    most, n_frames, n_bare, shares = limits(farthest), 0, 0, {}
+    n_frames, n_bare, shares, compared = 0, 0, {}, False
     for frame in frames:
         n_frames += 1
-        found = beyond(frame, farthest)
+        found = beyond(frame, known)
+        compared = compared or bool(found or limits(frame, known))
         n_bare += bool(found)
-        for text, distances in found.items():
-            shares.setdefault(text, []).append(float((distances > most[text]).mean()))
-    if not n_frames or not most:
+        for pair, atoms in found.items():
+            shares.setdefault(first_text(*pair), []).append(float(atoms.mean()))
+    if not compared:
         return None
     worst = max(shares, key=lambda text: (len(shares[text]), sum(shares[text])), default=None)
     return {
@@ -86,7 +90,7 @@ def count(stage, frames, farthest):
         "share": n_bare / n_frames,
         "first_neighbours": worst,
         "atoms_share": sum(shares[worst]) / n_frames if worst else 0.0,
-        "known_angstrom": farthest[worst] if worst else None,
+        "known_angstrom": known.farthest[worst] if worst else None,
     }
 
 

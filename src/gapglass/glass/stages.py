@@ -292,7 +292,7 @@ def _compared(name, number, thermo, begin, outputs, known, earlier):
     if counted:
         log.info("%s: %s", name, closeness.text(counted))
     sampled = sample_dump(outputs["trajectory"], bare.MOST_FRAMES)
-    barest = bare.count(number, (frame for step, frame in sampled if step >= begin), known.farthest)
+    barest = bare.count(number, (frame for step, frame in sampled if step >= begin), known)
     if barest:
         log.info("%s: %s", name, bare.text(barest))
     return {

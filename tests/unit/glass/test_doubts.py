@@ -1,5 +1,6 @@
 """Which glasses are not to be believed: too close, bare atoms, an energy below every frame."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,10 +9,11 @@ from ase import Atoms
 from quenching import CLOSEST
 
 from gapglass.frames.geometry import REACH, closest_pairs, farthest_first, farthest_first_of
-from gapglass.glass import bare, closeness, doubts
+from gapglass.glass import bare, closeness, doubts, outside
 
 JUDGEMENT = {"too_close_ratio": 0.9, "max_too_close_share": 0.05}
 FARTHEST = {"O to Te": 2.0, "Te to O": 2.0, "Te to Te": REACH}
+KNOWN = outside.Known(CLOSEST, (5.0, 6.0), 2000.0, {"O": (0.5, 0.7), "Te": (0.3, 0.5)}, farthest=FARTHEST)
 
 
 def test_glass_is_doubted_only_above_the_limit():
@@ -79,29 +81,38 @@ def test_first_neighbours_agree_with_all_distances():
 
 
 def test_atom_without_its_neighbours_is_bare():
-    known = {"Te to O": 2.0}
-    assert bare.beyond(chain(2.39, 1.8), known) == {} and bare.limits(FARTHEST) == {"O to Te": 2.4, "Te to O": 2.4}
-    found = bare.beyond(chain(2.41, 1.8, 3.9), known)
-    assert list(found) == ["Te to O"] and (found["Te to O"] > 2.4).tolist() == [True, False, True]
-    # What the frames have nowhere within reach is not compared.
-    assert bare.beyond(chain(2.0), {"Te to Te": REACH}) == {} and bare.count(1, [chain(2.0)], {}) is None
-    assert bare.count(1, [], known) is None
+    frame = chain(2.41, 1.8, 3.9)
+    assert bare.limits(frame, KNOWN) == {("O", "Te"): 2.4, ("Te", "O"): 2.4}
+    found = bare.beyond(frame, KNOWN)
+    assert set(found) == {("O", "Te"), ("Te", "O")}
+    assert [atoms.tolist() for atoms in found.values()] == 2 * [[True, False, True]]
+    assert bare.beyond(chain(2.39, 1.8), KNOWN) == {}
+    # What the frames have nowhere within reach is not compared, nor what an older version did not import.
+    nothing = dataclasses.replace(KNOWN, farthest={"Te to Te": REACH})
+    assert bare.beyond(frame, nothing) == {} and bare.count(1, [frame], nothing) is None
+    assert bare.count(1, [], KNOWN) is None
+
+
+def test_neighbours_that_are_rarer_than_in_the_frames_are_not_compared():
+    poor = dataclasses.replace(KNOWN, shares={"O": (0.6, 0.7), "Te": (0.3, 0.4)})
+    assert set(bare.beyond(chain(3.0), KNOWN)) == {("O", "Te"), ("Te", "O")}
+    assert set(bare.beyond(chain(3.0), poor)) == {("O", "Te")}
 
 
 def test_bare_atoms_are_counted_and_told():
-    found = bare.count(3, [chain(1.9, 3.0, 3.0, 1.9), chain(1.9, 1.9, 3.0, 1.9), chain(2.0, 2.0, 2.0, 2.0)], FARTHEST)
+    found = bare.count(3, [chain(1.9, 3.0, 3.0, 1.9), chain(1.9, 1.9, 3.0, 1.9), chain(2.0, 2.0, 2.0, 2.0)], KNOWN)
     assert found["share"] == pytest.approx(2 / 3) and found["atoms_share"] == pytest.approx((2 / 4 + 1 / 4) / 3)
     assert (found["stage"], found["n_frames"], found["known_angstrom"]) == (3, 3, 2.0)
     assert bare.text(found) == (
         "66.7 % of 3 saved frames hold bare atoms: on average 25 % of the O atoms have no Te within 2.40 Å, and in "
         "every frame of the study all have one within 2.00 Å"
     )
-    none = bare.count(1, [chain(2.0, 2.1)], FARTHEST)
+    none = bare.count(1, [chain(2.0, 2.1)], KNOWN)
     assert none["share"] == 0 and bare.text(none) == "no bare atom in 1 saved frames"
 
 
 def test_glass_that_keeps_bare_atoms_is_doubted():
-    stages = [bare.count(number, [chain(distance)] * 4, FARTHEST) for number, distance in enumerate((3, 2, 3, 3), 1)]
+    stages = [bare.count(number, [chain(distance)] * 4, KNOWN) for number, distance in enumerate((3, 2, 3, 3), 1)]
     done = {"exploded": False, "closeness": [], "bare": stages}
     found = doubts.judged(done, JUDGEMENT)
     assert found["believed"] is False
@@ -110,7 +121,7 @@ def test_glass_that_keeps_bare_atoms_is_doubted():
     # Atoms of a random start that have found their neighbours are no fault of the glass.
     assert doubts.judged(done | {"bare": stages[:2]}, JUDGEMENT)["doubts"] == []
     # At the limit the glass passes.
-    half = bare.count(5, [chain(3.0), chain(2.0)], FARTHEST)
+    half = bare.count(5, [chain(3.0), chain(2.0)], KNOWN)
     assert half["share"] == 0.5 and bare.doubts([*stages, half]) == []
 
 
