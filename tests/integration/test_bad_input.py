@@ -155,7 +155,7 @@ def pack_atoms(study):
     glass = completed(study)["glass"]
     closest = {"closest_distance_angstrom": {"O-O": 2.3, "O-Te": 1.75, "Te-Te": 2.9}}
     Path("import.json").write_text(json.dumps(closest))
-    if glass["start"] == "reference":
+    if glass["start"] in ("auto", "reference"):
         import_frames(study, RESULTS / "glass")
     return script(
         "pack_atoms",
