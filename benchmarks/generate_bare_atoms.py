@@ -19,7 +19,7 @@ import pandas as pd
 
 from gapglass.base import files, seeds
 from gapglass.frames.store import read_frames
-from gapglass.glass import bare, dump, explosion, outside, stages, start
+from gapglass.glass import bare, dump, explosion, kinds, outside, stages, start
 from gapglass.potential import build, core, evaluation, fit, gap_fit
 from gapglass.study import config
 from gapglass.study.paths import Study
@@ -27,15 +27,15 @@ from gapglass.study.paths import Study
 MOST_TESTED = 60  # hold-out frames, evenly spaced
 # e0 above the fitted one (eV), start, delta (None: that of the study)
 VARIANTS = (
-    (0.0, start.RANDOM, None),
-    (0.0, start.REFERENCE, None),
-    (1.0, start.RANDOM, None),
-    (2.0, start.RANDOM, None),
-    (4.0, start.RANDOM, None),
-    (8.0, start.RANDOM, None),
-    (16.0, start.RANDOM, None),
-    (0.0, start.RANDOM, 1.0),
-    (4.0, start.RANDOM, 1.0),
+    (0.0, kinds.RANDOM, None),
+    (0.0, kinds.REFERENCE, None),
+    (1.0, kinds.RANDOM, None),
+    (2.0, kinds.RANDOM, None),
+    (4.0, kinds.RANDOM, None),
+    (8.0, kinds.RANDOM, None),
+    (16.0, kinds.RANDOM, None),
+    (0.0, kinds.RANDOM, 1.0),
+    (4.0, kinds.RANDOM, 1.0),
 )
 
 

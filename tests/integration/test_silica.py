@@ -135,11 +135,11 @@ def test_truth_goes_through_the_cycle_of_the_study(truth):
     assert len(dump.read_dump(quenched / "replica_1/trajectory.lammpstrj")) == 21
 
 
-def test_truth_begins_where_the_models_of_the_study_begin(truth, tmp_path):
+def test_truth_begins_in_a_random_packing_of_the_study(truth, tmp_path):
     settings, quenched, _ = truth
     closest = {"O-O": 2.2, "O-Si": 1.5, "Si-Si": 2.7}
     for replica in (1, 2):
-        # as workflow/scripts/pack_atoms.py
+        # as with glass.start: random
         seed = seeds.derive(settings["seed"], "packing", 48, replica)
         packing.pack(tmp_path / "packed.data", 48, settings["glass"], closest, seed)
         generate_truth.pack(tmp_path / "truth.data", settings, 48, replica, closest)
@@ -234,7 +234,6 @@ def test_another_cycle_or_start_is_another_truth(truth):
         ("structure", {"experiments": []}, "structure.experiments has no item of the name truth"),
         ("structure", {"experiments": [{"name": "truth", "kind": "G(r)", "radiation": "xray"}]}, "has kind G"),
         ("glass", {"composition": {"Ge": 1, "O": 2}}, "Vashishta's potential is for Si and O"),
-        ("glass", {"start": "reference"}, "with the start random alone"),
     ],
 )
 def test_study_without_a_place_for_the_truth_is_refused(truth, section, changes, message):

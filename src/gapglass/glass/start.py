@@ -20,20 +20,14 @@ from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.frames.geometry import half_height, wrapped
 from gapglass.frames.store import read_frames
 from gapglass.glass.guards import limits_of, log_limits
+from gapglass.glass.kinds import AUTO, FROM_REFERENCE, RANDOM, start_file
 from gapglass.glass.outside import composition as composition_of
 from gapglass.glass.packing import pack, refuse_too_close, species_order, write_data
 
 log = logging.getLogger("gapglass")
 
-AUTO, RANDOM, REFERENCE = "auto", "random", "reference"  # values of glass.start that are no file
-FROM_REFERENCE = (AUTO, REFERENCE)
 BOND = 1.2  # atoms within this multiple of the sum of their covalent radii are bonded
 STRETCH = 0.02  # lengths change by at most this share with the positions; beyond, whole molecules are moved
-
-
-def start_file(glass):
-    """Return the user's file of section ``glass``, None where a start is packed or taken from the reference."""
-    return None if glass["start"] in (AUTO, RANDOM, REFERENCE) else glass["start"]
 
 
 def write(target, n_atoms, settings, closest, seed, *, frames=None, table=None):

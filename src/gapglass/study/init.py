@@ -264,8 +264,8 @@ def _text(contents, cutoffs, options, given, size):
         f"  composition: {inspection.yaml_value(contents.formula)}   # formula unit",
         f"  density: {contents.density:.4g}   # g/cm³, at the start; mean of the frames at "
         f"{contents.temperatures[0]:g} K",
-        f"  # atoms, CHECK: larger models are better glasses; multiples of {contents.n_atoms}, the size of the frames,",
-        "  # begin in a frame, others at random.",
+        f"  # atoms, CHECK: multiples of the {contents.n_atoms} of the frames begin in a frame, others at random;",
+        "  # larger models are better glasses.",
         f"  sizes: [{size}]",
         *_start_lines(contents),
         "  ranks: 2   # MPI ranks of a quench",

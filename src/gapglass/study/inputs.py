@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gapglass.base.errors import UserError
 from gapglass.frames import readers
-from gapglass.glass.start import problems_of_file, start_file
+from gapglass.glass.kinds import start_file
+from gapglass.glass.start import problems_of_file
 
 
 def check_files(config):

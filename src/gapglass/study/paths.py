@@ -11,8 +11,8 @@ from pathlib import Path
 
 from gapglass.base.versions import versions
 from gapglass.glass import rates, vibrations
+from gapglass.glass.kinds import FROM_REFERENCE, start_file
 from gapglass.glass.quip_plugin import SOURCE
-from gapglass.glass.start import FROM_REFERENCE, start_file
 from gapglass.potential.hyperparameters import GEOMETRY, bounds
 from gapglass.selection.kinds import BY_MODEL
 from gapglass.study import models
