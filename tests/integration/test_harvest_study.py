@@ -38,6 +38,7 @@ STUDY = {
     },
     "glass": {
         "composition": {"Si": 1, "O": 2}, "density": 2.2, "sizes": [48], "ranks": 1, "timestep": 1.0,
+        "start": "random",  # a start among the frames would not melt in so short a time
         "sample_interval": 10,
         "cycle": [
             {"temperature": 3000, "time": 0.4},
