@@ -243,7 +243,8 @@ def _quenches(n_models, exploded, doubted):
         return _check(
             BAD,
             "Glass",
-            "Some glass models exploded, their atoms came too close, or their energy is too low.",
+            "Some glass models exploded or are not to be believed: their atoms came too close or lost their "
+            "neighbours, or their energy is too low.",
             "glass",
         )
     text = f"The atoms of all {n_models} glass models kept the distances that the frames know."
@@ -272,15 +273,20 @@ def _between(value, error, n_replicas, digits):
     return f"{value:.{digits}f} (95 %: {max(value - half, 0):.{digits}f} to {value + half:.{digits}f})"
 
 
+def _largest_model(table, main):
+    """Return the largest model of the main potential in a table with a column model, None without one."""
+    of_main = table.loc[table["model"].str.startswith(f"{main}_"), "model"]
+    return max(of_main, key=lambda model: int(model.rsplit("_", 1)[1]), default=None)
+
+
 def _against(r_x, main, experiments, doubted):
     """Return the checks of the G(r) of the largest model of the main potential against reference and experiments."""
-    of_main = r_x[r_x["model"].str.startswith(f"{main}_")]
-    if of_main.empty:
+    largest = _largest_model(r_x, main)
+    if largest is None:
         return [_check(OPEN, "Structure", "No model of the main potential has a structure.", "structure")]
-    largest = max(of_main["model"], key=lambda model: int(model.rsplit("_", 1)[1]))
     label = model_label(largest)
     checks = []
-    for _, row in of_main[of_main["model"] == largest].iterrows():
+    for _, row in r_x[r_x["model"] == largest].iterrows():
         measured = row["against"] != "reference"
         value = _between(row["r_x_percent"], row["r_x_percent_error"], row["n_replicas"], 1)
         text = f"The G(r) of {label} differs by R_X = {value} % from the {model_label(row['against'])}."
@@ -296,14 +302,13 @@ def _against(r_x, main, experiments, doubted):
 
 def _coordination(table, main, replicas):
     """Return the check of the coordination numbers of the largest model of the main potential."""
-    of_main = table[table["model"].str.startswith(f"{main}_")]
-    if of_main.empty:
+    largest = _largest_model(table, main)
+    if largest is None:
         return []
-    largest = max(of_main["model"], key=lambda model: int(model.rsplit("_", 1)[1]))
     n_replicas = replicas.get(largest, 1)
     reference = table[table["model"] == "reference"].set_index(["centre", "neighbour"])
     texts, agree = [], True
-    for _, row in of_main[of_main["model"] == largest].iterrows():
+    for _, row in table[table["model"] == largest].iterrows():
         known = reference.loc[(row["centre"], row["neighbour"])]
         halves = [_half_width(row["standard_error"], n_replicas), _half_width(known["standard_error"], 1)]
         difference = abs(row["coordination_number"] - known["coordination_number"])
@@ -336,7 +341,8 @@ def _bare(table):
         return []
     text = (
         f"{'; '.join(texts)} within the cutoff, and none of the reference frames has such atoms. The potential has a "
-        "false minimum there, which frames of such states would remove: let it ask for them (harvest.rounds)."
+        "false minimum there. A start in a frame of the reference (glass.start) avoids it, and frames of such states, "
+        "which the potential can ask for (harvest.rounds), remove it."
     )
     return [_check(BAD, "Bare atoms", text, "structure")]
 
