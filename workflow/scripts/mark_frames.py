@@ -18,7 +18,7 @@ asked = [frame for path in snakemake.input.asked for frame in store.read_frames(
 sets = [item["set"] for found in before for item in found["frames"]]
 validation = store.read_frames(snakemake.input.frames, validation, table["offset_bytes"])
 validation += [frame for frame, part in zip(asked, sets, strict=True) if part == "validation"]
-known = outside.known(table, imported).widened(fit.get("known"))
+known = outside.known(table, imported).widened(fit.get("known"), bare=True)
 train = store.read_frames(snakemake.input.train)
 compared = environments.Environments(snakemake.input.potential, train, fit["hyperparameters"]["sigma_energy"])
 stages = harvest.read_stages(snakemake.input.outcomes, snakemake.input.trajectories, compared, known, settings)

@@ -40,19 +40,23 @@ class Known:
     energies: tuple = ()
     farthest: dict = field(default_factory=dict)
 
-    def widened(self, more):
-        """Return what the frames contain together with others.
+    def widened(self, more, *, bare=False):
+        """Return what the frames contain together with harvested ones.
 
         Parameters
         ----------
         more : dict or None
             closest, farthest, density and temperature of these, from ``of_frames``.
+        bare : bool
+            Whether ``farthest`` is widened too. A potential that was taught frames with bare atoms knows them, so it
+            needs not ask for them again; but a glass that keeps such atoms is as wrong as before.
         """
         if not more:
             return self
         closest, farthest = dict(self.closest), dict(self.farthest)
         keep(min, closest, more["closest"])
-        keep(max, farthest, more.get("farthest", {}))
+        if bare:
+            keep(max, farthest, more.get("farthest", {}))
         ends = [*self.density, *more["density"]]
         hottest = max(self.temperature, more["temperature"])
         density = min(ends), max(ends)

@@ -15,7 +15,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.files import read_json
 from gapglass.frames import isolated
 from gapglass.frames.checks import Seen
-from gapglass.frames.geometry import closest_pairs, farthest_first, keep
+from gapglass.frames.geometry import closest_pairs, keep
 from gapglass.frames.store import read_frames
 from gapglass.frames.trajectory import columns_of_labels, digest, row_of
 from gapglass.labels import places, status
@@ -269,7 +269,6 @@ def attach(frames, table, summary, sets, e0="fitted"):
         # A number that follows from the geometry: the place in a set changes when frames are added to it.
         rows.append(row_of(frame, str(entry.file), int(digest(frame)[:7], 16), min(pairs.values())))
         keep(min, summary["closest_distance_angstrom"], pairs)
-        keep(max, summary["farthest_first_neighbour_angstrom"], farthest_first(frame))
         counts.harvested += 1
     settings = sets[0].settings
     if counts.labelled == counts.harvested:

@@ -1,5 +1,7 @@
 """What leaves the frames: composition, density, temperature, distances and energy are counted, none without reason."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 from ase import Atoms
@@ -116,11 +118,17 @@ def test_isolated_atoms_are_no_state_that_the_frames_know():
     summary = {"closest_distance_angstrom": {"O-O": 2.3, "O-Te": None}}
     assert outside.known(table, summary).farthest == {}  # results of an older version
     known = outside.known(table, summary | {"farthest_first_neighbour_angstrom": farthest})
-    assert known.farthest == farthest and known.widened(
-        {"density": [5.0, 5.1], "closest": {}, "temperature": 1.0, "farthest": {"O to Te": 2.1, "Te to O": 2.3}}
-    ).farthest == {"O to Te": 2.4, "Te to O": 2.3}
+    assert known.farthest == farthest
     assert known.density == (5.0, 5.8) and known.temperature == 900 and known.closest == {"O-O": 2.3}
     assert known.shares == {"O": (32 / 48, 20 / 28), "Te": (8 / 28, 16 / 48)}
+
+
+def test_harvested_frames_with_bare_atoms_make_no_glass_better():
+    more = {"density": [4.9], "closest": {"O-Te": 1.5}, "temperature": 1.0, "farthest": {"O to Te": 3.9, "Te to O": 2}}
+    known = dataclasses.replace(KNOWN, farthest={"O to Te": 2.4})
+    assert known.widened(more).farthest == {"O to Te": 2.4} and known.widened(more).closest["O-Te"] == 1.5
+    assert known.widened(more, bare=True).farthest == {"O to Te": 3.9, "Te to O": 2}
+    assert known.widened(None) == known
 
 
 def test_dump_is_sampled_at_equal_intervals_without_its_incomplete_end(tmp_path):
