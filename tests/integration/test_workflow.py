@@ -579,8 +579,8 @@ def test_a_glass_whose_atoms_came_too_close_is_analysed_and_marked(small, tmp_pa
     assert counts[0]["ratio"] < 1 and counts[0]["shares"]["1"] == found["doubts"][0]["share"] > 0.05
     page = (folder / RESULTS / "report.html").read_text()
     for text in (
-        "1 of 1 glass models is not to be believed</b>, because atoms came too close or the energy is below that of "
-        "every frame:\nGAP (optimal), 48 atoms",
+        "1 of 1 glass models is not to be believed</b>:\nGAP (optimal), 48 atoms, replica 1 in stage 1",
+        "(too close)",
         f"<b>GAP (optimal), 48 atoms, replica 1</b> is not to be believed. Stage 1: {found['doubts'][0]['text'][:40]}",
         "<td>GAP (optimal), 48 atoms, not to be believed</td>",
         "This model is not to be believed.",

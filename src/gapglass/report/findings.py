@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gapglass.base.files import read_header
 from gapglass.glass import explosion
+from gapglass.glass.doubts import CLOSE
 from gapglass.potential import agreement
 from gapglass.report.figures.style import model_label
 from gapglass.structure import absence, replicas
@@ -152,12 +153,13 @@ def doubts(found):
     Returns
     -------
     list of dict
-        model (label), stages (their numbers as text) and text.
+        model (label), stages (their numbers as text), reasons and text.
     """
     return [
         {
             "model": model_label(model),
-            "stages": " and ".join(str(item["stage"]) for item in items),
+            "stages": " and ".join(dict.fromkeys(str(item["stage"]) for item in items)),
+            "reasons": ", ".join(dict.fromkeys(item.get("reason", CLOSE) for item in items)),
             "text": ". ".join(f"Stage {item['stage']}: {item['text']}" for item in items),
         }
         for model, items in found.items()

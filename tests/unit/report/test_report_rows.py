@@ -96,12 +96,17 @@ def test_models_without_structure_are_named_with_the_reason(tmp_path):
 
 
 def test_models_not_to_be_believed_are_named_and_marked():
-    doubts = {"optimal_48_2": [{"stage": 1, "text": "close"}, {"stage": 3, "text": "closer"}]}
+    reasons = ("too close", "bare atoms", "energy")
+    items = [
+        {"stage": stage, "text": reason, "reason": reason} for stage, reason in zip((1, 3, 3), reasons, strict=True)
+    ]
+    doubts = {"optimal_48_2": items}
     (found,) = findings.doubts(doubts)
     assert found == {
         "model": "GAP (optimal), 48 atoms, replica 2",
         "stages": "1 and 3",
-        "text": "Stage 1: close. Stage 3: closer",
+        "reasons": "too close, bare atoms, energy",
+        "text": "Stage 1: too close. Stage 3: bare atoms. Stage 3: energy",
     }
     labels = {"GAP (optimal), 48 atoms"}
     lines = [{"model": name, "n": "1"} for name in ("reference", "GAP (optimal), 48 atoms", "GAP (optimal), 96 atoms")]
