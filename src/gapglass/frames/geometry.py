@@ -22,24 +22,36 @@ def closest_pairs(frame, reach=REACH):
 
     Periodic images are included. A pair without atoms closer than ``reach`` (Å) gets ``reach``.
     """
-    species = sorted(set(frame.symbols))
-    found = first_neighbours(frame, combinations_with_replacement(species, 2), reach)
-    return {f"{first}-{second}": float(distances.min()) for (first, second), distances in found.items()}
+    return smallest(first_neighbours(frame, combinations_with_replacement(sorted(set(frame.symbols)), 2), reach))
 
 
-def farthest_first(frame, reach=REACH):
+def smallest(first):
+    """Return the smallest distance (Å) of each pair of species, {"O-Te": 1.75, ...}, from ``first_neighbours``."""
+    return {f"{of}-{to}": float(distances.min()) for (of, to), distances in first.items() if of <= to}
+
+
+def largest(first):
     """Return the largest distance (Å) of any atom of a species from its first neighbour of each species.
 
     An atom that lacks its neighbours has its first one far away, so the largest of these distances tells of the
     barest atom.
 
+    Parameters
+    ----------
+    first : dict
+        From ``first_neighbours``.
+
     Returns
     -------
     dict
-        "Te to O" -> Å, at most ``reach``.
+        "Te to O" -> Å.
     """
-    found = first_neighbours(frame, product(sorted(set(frame.symbols)), repeat=2), reach)
-    return {first_text(*species): float(distances.max()) for species, distances in found.items()}
+    return {first_text(*species): float(distances.max()) for species, distances in first.items()}
+
+
+def farthest_first(frame, reach=REACH):
+    """Return ``largest`` of a frame, {"Te to O": 2.1, ...} (Å), at most ``reach``."""
+    return largest(first_neighbours(frame, reach=reach))
 
 
 def first_text(of, to):
@@ -47,7 +59,7 @@ def first_text(of, to):
     return f"{of} to {to}"
 
 
-def first_neighbours(frame, species, reach=REACH):
+def first_neighbours(frame, species=None, reach=REACH):
     """Return the distance of the atoms of one species from their first neighbour of another, in a periodic frame.
 
     Periodic images are included. Search trees over the atoms and their images are many times faster than a neighbour
@@ -56,8 +68,8 @@ def first_neighbours(frame, species, reach=REACH):
     Parameters
     ----------
     frame : ase.Atoms
-    species : iterable of (str, str)
-        Species of the atoms, and of their neighbours.
+    species : iterable of (str, str), optional
+        Species of the atoms, and of their neighbours; all pairs by default.
     reach : float
         Å; an atom without a neighbour closer than this gets it as distance.
 
@@ -72,7 +84,7 @@ def first_neighbours(frame, species, reach=REACH):
     symbols = np.array(frame.symbols)
     trees = {symbol: KDTree(points[symbols[origin] == symbol]) for symbol in sorted(set(frame.symbols))}
     found = {}
-    for of, to in species:
+    for of, to in product(trees, repeat=2) if species is None else species:
         # Within its own species, the closest to an atom is the atom itself.
         k = [2 if of == to else 1]
         distances, _ = trees[to].query(points[: len(frame)][symbols == of], k=k, distance_upper_bound=reach)

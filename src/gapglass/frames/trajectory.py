@@ -12,7 +12,7 @@ from gapglass.base.errors import UserError
 from gapglass.base.units import AMU_PER_A3_IN_G_PER_CM3
 from gapglass.frames import energy_steps, findings, isolated, readers, weights
 from gapglass.frames.checks import Seen, problems, refuse_unusable_set
-from gapglass.frames.geometry import closest_pairs, farthest_first, keep, wrapped
+from gapglass.frames.geometry import first_neighbours, keep, largest, smallest, wrapped
 from gapglass.frames.labels import labels, refuse_unlabelled
 from gapglass.frames.readers import guide
 
@@ -194,7 +194,7 @@ def _import_trajectory(entry, source, settings, imported):
         if alone:
             _import_isolated(entry, index, atoms, label, imported)
             continue
-        reasons, pairs = _reasons_to_reject(entry, raw, label, settings)
+        reasons, first = _reasons_to_reject(entry, raw, label, settings)
         if not reasons:
             inside = wrapped(atoms)
             imported.outside[name] += not np.array_equal(inside, atoms.positions)
@@ -217,8 +217,9 @@ def _import_trajectory(entry, source, settings, imported):
             imported.kinds.setdefault(name, set()).add(label["energy_source"])
         frame = _canonical(raw, label, entry, len(imported.frames), position)
         imported.frames.append(frame)
+        pairs = smallest(first)
         keep(min, imported.closest, pairs)
-        keep(max, imported.farthest, farthest_first(raw.atoms))
+        keep(max, imported.farthest, largest(first))
         imported.rows.append(row_of(frame, entry["file"], index, min(pairs.values())))
     guide.refuse_absent(source, of_guide, raw.atoms)
     if repeated:
@@ -250,10 +251,11 @@ def _import_isolated(entry, index, atoms, label, imported):
 
 
 def _reasons_to_reject(entry, raw, label, settings):
-    """Return the reasons to reject a frame, and the closest distances of its pairs unless its structure is invalid."""
+    """Return the reasons to reject a frame, and its ``first_neighbours`` unless its structure is invalid."""
     atoms = raw.atoms
     reasons = problems(atoms, label, settings) + raw.faults
-    pairs = {} if reasons else closest_pairs(atoms)
+    first = {} if reasons else first_neighbours(atoms)
+    pairs = smallest(first)
     if pairs and min(pairs.values()) < settings["min_distance"]:
         reasons.append(f"two atoms {min(pairs.values()):.2f} Å apart, below import.min_distance")
     temperature = _temperature(entry, atoms)
@@ -262,7 +264,7 @@ def _reasons_to_reject(entry, raw, label, settings):
     elif not np.isfinite(temperature):
         keys = ", ".join(sorted(map(str, atoms.info)))
         reasons.append(f"no number under temperature_key {entry['temperature_key']!r} (its keys: {keys})")
-    return reasons + weights.of_frame(entry, atoms.info)[1], pairs
+    return reasons + weights.of_frame(entry, atoms.info)[1], first
 
 
 def _log_findings(source, imported, settings):

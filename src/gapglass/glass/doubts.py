@@ -61,20 +61,8 @@ def judged(outcome, settings):
 
 
 def of_models(paths):
-    """Return the doubts about the glass models that are not to be believed.
-
-    Parameters
-    ----------
-    paths : iterable of path-like
-        glass/{potential}/{atoms}/{replica}/outcome.json.
-
-    Returns
-    -------
-    dict
-        "{potential}_{atoms}_{replica}" -> doubts, in the order of the paths.
-    """
-    found = outcomes.of_models(paths)
-    return {model: item["doubts"] for model, item in found.items() if item.get("doubts")}
+    """Return the doubts about the models that are not to be believed, from the paths of ``outcomes.of_models``."""
+    return outcomes.entries_of_models(paths, "doubts")
 
 
 def doubted_models(paths):

@@ -19,3 +19,8 @@ def of_models(paths):
         "{potential}_{atoms}_{replica}" -> outcome, in the order of the paths.
     """
     return {"_".join(Path(path).parts[-4:-1]): read_json(path) for path in paths}
+
+
+def entries_of_models(paths, key):
+    """Return the entry of this key of every glass model that has it and whose entry is not empty, as ``of_models``."""
+    return {model: outcome[key] for model, outcome in of_models(paths).items() if outcome.get(key)}

@@ -153,20 +153,8 @@ def findings(stage, thermo, symbols, distances, known):
 
 
 def of_models(paths):
-    """Return the findings of every glass model that has some.
-
-    Parameters
-    ----------
-    paths : iterable of path-like
-        glass/{potential}/{atoms}/{replica}/outcome.json.
-
-    Returns
-    -------
-    dict
-        "{potential}_{atoms}_{replica}" -> findings, in the order of the paths.
-    """
-    found = {model: outcome.get("outside", []) for model, outcome in outcomes.of_models(paths).items()}
-    return {model: items for model, items in found.items() if items}
+    """Return the findings of every glass model that has some, from the paths of ``outcomes.of_models``."""
+    return outcomes.entries_of_models(paths, "outside")
 
 
 def _finding(what, share, value, limit, text, pair=None):

@@ -161,7 +161,7 @@ def _potentials(settings, files, tables):
 def _glass(settings, files):
     """Return the part of the page on the melt-quench."""
     outcomes = files["outcomes"]
-    exploded = explosion.of_models(outcomes)
+    exploded, doubted = explosion.of_models(outcomes), doubts.of_models(outcomes)
     return {
         "speeds": findings.speeds([read_json(path) for path in files["speed"]]),
         "cycle_ps": sum(stage["time"] for stage in settings["glass"]["cycle"]),
@@ -169,8 +169,8 @@ def _glass(settings, files):
             files["thermo"], exploded, closeness.counts_of_models(outcomes), settings["glass"]["too_close_ratio"]
         ),
         "exploded": findings.explosions(exploded),
-        "doubts": findings.doubts(doubts.of_models(outcomes)),
-        "remedies": doubts.remedies(doubts.of_models(outcomes)),
+        "doubts": findings.doubts(doubted),
+        "remedies": doubts.remedies(doubted),
         "n_models": len(outcomes),
         "outside": findings.outside(outside.of_models(outcomes)),
         "without_vibrations": findings.without_structure(files.get("vibrations", []), "vibrations"),
