@@ -55,6 +55,7 @@ rule analyse_vibrations:
         composition=config["glass"]["composition"],
         timestep=config["glass"]["timestep"],
         resolution=config["glass"]["vibrations"]["resolution"],
+        temperature=config["glass"]["cycle"][-1]["temperature"],
     message:
         "Vibrational density of states of {wildcards.atoms} atoms (replica {wildcards.replica})"
     script:

@@ -15,6 +15,10 @@ else:
     symbols = [species[kind - 1] for kind in types]
     interval = (steps[1] - steps[0]) * snakemake.params.timestep / 1000
     table = vibrations.density_of_states(velocities, symbols, interval, resolution)
-    run = vibrations.run_in_words(files.read_table(snakemake.input.thermo), len(symbols))
+    thermo = files.read_table(snakemake.input.thermo)
+    run = vibrations.run_in_words(thermo, len(symbols))
     log.notice("%s; vibrations up to %.3g THz", run, vibrations.highest_frequency(table))
-    files.write_table(snakemake.output[0], table, vibrations.header(resolution, interval, run))
+    warning = vibrations.unsettled(thermo, len(symbols), snakemake.params.temperature)
+    if warning:
+        log.warning("%s", warning)
+    files.write_table(snakemake.output[0], table, vibrations.header(resolution, interval, run, warning))

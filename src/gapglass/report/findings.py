@@ -195,7 +195,7 @@ def outside(found):
 
 
 def without_structure(paths, what="structure"):
-    """Return a line for each model that has no structure, or not of all its replicas, with the reason.
+    """Return a line for each model that has no structure, or not of all its replicas, and its warnings.
 
     Parameters
     ----------
@@ -210,11 +210,13 @@ def without_structure(paths, what="structure"):
         if reason is not None:
             lines.append(f"{model}: no {what} ({reason})")
             continue
-        left_out = [
-            line.removeprefix(replicas.LEFT_OUT) for line in read_header(path) if line.startswith(replicas.LEFT_OUT)
-        ]
+        head = read_header(path)
+        left_out = [line.removeprefix(replicas.LEFT_OUT) for line in head if line.startswith(replicas.LEFT_OUT)]
         if left_out:
             lines.append(f"{model}: without {'; '.join(left_out)}")
+        lines += [
+            f"{model}: {line.removeprefix(replicas.WARNING)}" for line in head if line.startswith(replicas.WARNING)
+        ]
     return lines
 
 

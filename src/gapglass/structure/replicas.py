@@ -9,6 +9,7 @@ from gapglass.structure import coordination
 from gapglass.structure.absence import absence, read_present, write_empty_table
 
 LEFT_OUT = "left out: "
+WARNING = "warning: "  # first word of such a line in the head of a table
 # Columns that name a row, by the first column of a table. Rows of other tables correspond by their number.
 KEYS = {"centre": ["centre", "neighbour"], "pair": ["pair"], "quantity": ["quantity", "species", "n"]}
 
@@ -23,22 +24,35 @@ def average_replicas(paths, kind, target, q_bin=None):
     kind : str
         One of ``kinds.TABLES``, or "vibrations".
     target : path-like
-        Its head names the replicas that are left out. If none is left, the table is that of ``write_empty_table``.
+        Its head names the replicas that are left out, and repeats the warnings of all others. If none is left, the
+        table is that of ``write_empty_table``.
     q_bin : float, optional
         ``structure.q_bin``, 1/Å, needed for sq.
     """
     present = read_present(paths)
-    left_out = [
-        f"replica {Path(path).parent.name.rsplit('_', 1)[1]}, {absence(path)}" for path in paths if path not in present
-    ]
+    left_out = [f"replica {_replica(path)}, {absence(path)}" for path in paths if path not in present]
     if not present:
         write_empty_table(target, kind, "; ".join(left_out))
         return
-    header = read_header(next(iter(present)))
+    heads = {path: read_header(path) for path in present}
+    header = next(iter(heads.values()))
     if len(present) > 1:
+        warnings = [
+            f"{WARNING}replica {_replica(path)}, {line.removeprefix(WARNING)}"
+            for path, head in heads.items()
+            for line in head
+            if line.startswith(WARNING)
+        ]
+        header = [line for line in header if not line.startswith(WARNING)]
         header[-1] = f"mean over {len(present)} replicas, *_error is the standard error over them"
+        header += warnings
     header += [LEFT_OUT + line for line in left_out]
     write_table(target, average_tables(list(present.values()), q_bin), header)
+
+
+def _replica(path):
+    """Return the number of a replica from the path of its table."""
+    return Path(path).parent.name.rsplit("_", 1)[1]
 
 
 def _with_common_rows(tables):

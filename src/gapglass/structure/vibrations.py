@@ -14,6 +14,7 @@ import numpy as np
 from gapglass.structure.displacements import unwrapped
 from gapglass.structure.pairs import standard_error
 from gapglass.structure.quench import longest_run
+from gapglass.structure.replicas import WARNING
 
 HANN_BINS = 1.5  # equivalent noise bandwidth of a Hann window, in steps of the frequency
 LEAST_SHARE = 0.01  # of the largest density, at the highest frequency that is named; noise has less
@@ -21,6 +22,7 @@ ATOMS_AT_ONCE = 1000
 TOTAL = "vdos_per_thz"
 INVERSE_CM_PER_THZ = 33.35640952  # 1e12 / (100 c), c = 299792458 m/s
 MEV_PER_THZ = 4.135667697  # h / e
+SMALLEST_DIFFERENCE = 0.1  # of the temperature; the spectrum of a harmonic solid does not change with it at all
 
 
 def segment_time(resolution):
@@ -148,7 +150,7 @@ def of_reference(frames, resolution, highest):
     return table, f"differences of the positions of {len(run)} successive frames; {spacing}"
 
 
-def header(resolution, interval, run):
+def header(resolution, interval, run, warning=None):
     """Return the lines for the head of a file: formula, normalisation, resolution, and the run in words.
 
     Parameters
@@ -158,6 +160,8 @@ def header(resolution, interval, run):
     interval : float or None
         ps between two frames.
     run : str
+    warning : str or None
+        From ``unsettled``.
     """
     lines = [
         "vibrational density of states: power spectrum of the mass-weighted velocities, integral over the frequency 3 "
@@ -168,7 +172,7 @@ def header(resolution, interval, run):
         lines.append(
             f"velocities every {1000 * interval:.3g} fs resolve frequencies below {1 / (2 * interval):.4g} THz"
         )
-    return [*lines, run]
+    return [*lines, run, *([WARNING + warning] if warning else [])]
 
 
 def run_in_words(thermo, n_atoms):
@@ -184,4 +188,28 @@ def run_in_words(thermo, n_atoms):
     return (
         f"run at constant energy, {thermo['time_ps'].iloc[-1]:g} ps at {thermo['temperature_k'].mean():.0f} K on "
         f"average, drift of the energy {drift:.2g} meV/atom/ps"
+    )
+
+
+def unsettled(thermo, n_atoms, temperature):
+    """Return in words that a run at constant energy has left the temperature of its stage, None if it has not.
+
+    The energy of the moment at which a thermostat is switched off fluctuates; in a harmonic solid the mean temperature
+    afterwards has the relative standard deviation 1 / sqrt(3 N). A larger difference, of three of them and at least a
+    tenth, means that the glass was still relaxing: the energy that it loses heats it.
+
+    Parameters
+    ----------
+    thermo : pandas.DataFrame
+        temperature_k of the run.
+    n_atoms : int
+    temperature : float
+        K, of the thermostat of the last stage.
+    """
+    found = float(thermo["temperature_k"].mean())
+    if abs(found / temperature - 1) <= max(SMALLEST_DIFFERENCE, 3 / np.sqrt(3 * n_atoms)):
+        return None
+    return (
+        f"the run at constant energy has {found:.0f} K on average, and the last stage {temperature:g} K: the glass "
+        "was not settled, a longer last stage of glass.cycle helps"
     )

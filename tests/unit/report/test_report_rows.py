@@ -88,10 +88,13 @@ def test_models_without_structure_are_named_with_the_reason(tmp_path):
         path.parent.mkdir()
     paths[0].write_text("# notes\nr_angstrom,G_X\n1.0,2.0\n")
     absence.write_empty_table(paths[1], "gr", "the quench exploded in stage 2")
-    paths[2].write_text(f"# notes\n# {replicas.LEFT_OUT}replica 2, the quench exploded\nr_angstrom,G_X\n1.0,2.0\n")
+    paths[2].write_text(
+        f"# notes\n# {replicas.LEFT_OUT}replica 2, the quench exploded\n# warning: warm\nr_angstrom,G_X\n1.0,2.0\n"
+    )
     assert findings.without_structure(paths) == [
         "GAP (optimal), 48 atoms: no structure (the quench exploded in stage 2)",
         "GAP (soap_only), 48 atoms: without replica 2, the quench exploded",
+        "GAP (soap_only), 48 atoms: warm",
     ]
 
 

@@ -295,6 +295,23 @@ def test_replicas_that_exploded_are_left_out_and_named(tmp_path, glass_tables):
     assert wright.compare_all([], [], [table], [], STRUCTURE) == {}
 
 
+def test_warnings_of_replicas_stay_with_their_mean(tmp_path, glass_tables):
+    paths = [tmp_path / f"optimal_48_{n}" / "gr.csv" for n in (1, 2, 3)]
+    heads = ["formula", "frames", "warning: warm"], ["formula", "frames"], ["formula", "frames", "warning: cold"]
+    for path, head in zip(paths, heads, strict=True):
+        write_table(path, glass_tables["gr"], head)
+    target = tmp_path / "mean.csv"
+    replicas.average_replicas(paths, "gr", target, 0.1)
+    assert read_header(target) == [
+        "formula",
+        "mean over 3 replicas, *_error is the standard error over them",
+        "warning: replica 1, warm",
+        "warning: replica 3, cold",
+    ]
+    replicas.average_replicas(paths[:1], "gr", target, 0.1)
+    assert read_header(target)[-1] == "warning: warm"
+
+
 @pytest.mark.parametrize("kind", list(absence.EMPTY))
 def test_table_without_a_structure_has_the_first_columns_of_one_with(tmp_path, kind, glass_tables):
     absence.write_empty_table(tmp_path / "table.csv", kind, "why")

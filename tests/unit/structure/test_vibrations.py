@@ -139,3 +139,16 @@ def test_run_in_words():
     assert vibrations.run_in_words(thermo, 10) == (
         "run at constant energy, 2 ps at 300 K on average, drift of the energy 1 meV/atom/ps"
     )
+
+
+@pytest.mark.parametrize(
+    ("n_atoms", "mean", "warns"),
+    [(48, 374.0, False), (48, 376.0, True), (48, 224.0, True), (3000, 329.0, False), (3000, 331.0, True)],
+)
+def test_run_far_from_the_temperature_of_its_stage_is_a_warning(n_atoms, mean, warns):
+    """Three times 1 / sqrt(3 N) is 25 % of 48 atoms; of 3000 it is 3 %, so the least difference counts, a tenth."""
+    thermo = pd.DataFrame({"temperature_k": [mean - 20, mean + 20]})
+    text = vibrations.unsettled(thermo, n_atoms, 300.0)
+    assert (text is not None) == warns
+    head = vibrations.header(1.0, 0.002, "run", text)
+    assert head[-1] == (f"warning: {text}" if warns else "run") and (not warns or f"{mean:.0f} K on average" in text)
