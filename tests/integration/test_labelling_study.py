@@ -34,9 +34,10 @@ write(sys.argv[2], frame)
 """
 TRAJECTORY = {
     "name": "glass", "file": "resources/teo2-chgnet/teo2-chgnet.extxyz.xz", "where": {"trajectory": "glass"},
-    "temperature_key": "temperature", "start": 400, "interval": 20,
+    "temperature_key": "temperature", "start": 400, "stride": 2, "interval": 20,
 }  # fmt: skip
 SUMMARY = f"{RESULTS}/potentials/optimal/summary.json"
+BUDGET = 26  # labels
 TARGETS = (SUMMARY, f"{RESULTS}/potentials/optimal/calibration.json", f"{RESULTS}/labels/status.csv")
 
 
@@ -47,7 +48,7 @@ def project(tmp_path, monkeypatch):
     (folder / "label.py").write_text(PROGRAM)
     monkeypatch.setenv("CALLS", str(tmp_path / "calls.txt"))
     monkeypatch.setenv("BAD", str(tmp_path / "bad.txt"))
-    loop = {"max_iterations": 1, "increment": 0.04, "exploration_rounds": 1, "exploitation_rounds": 0}
+    loop = {"max_iterations": 1, "increment": 0.08, "exploration_rounds": 1, "exploitation_rounds": 0}
     labels = {
         "engine": "command", "command": [sys.executable, "label.py", "{input}", "{output}"], "method": {"pair": "LJ"},
         "files": ["label.py"],
@@ -110,6 +111,12 @@ def test_killed_repeated_and_cleaned_runs_label_no_frame_twice(project):
     assert set(pd.read_csv(folder / TARGETS[2], comment="#")["state"]) == {"stored"}
 
 
+def mark_bad(folder, frame):
+    """Let the program fail on a frame from now on."""
+    with (folder.parent / "bad.txt").open("a") as stream:
+        stream.write(f"{frame.positions[0]}\n")
+
+
 def asked_by(folder, iteration, choice):
     path = folder / RESULTS / f"potentials/optimal/iteration_{iteration:02d}/choice_{choice}/database.json"
     return json.loads(path.read_text()) if path.exists() else None
@@ -121,37 +128,51 @@ def test_failed_frame_is_replaced_and_a_budget_ends_the_loop(project):
     loop = {"max_iterations": None, "energy_tolerance": 1e-6, "exploration_rounds": 1, "exploitation_rounds": 0}
     study = yaml.safe_load((folder / "config/other.yaml").read_text())
     study["active_learning"] |= loop
-    study["labels"]["budget"] = {"frames": 40}
+    study["labels"]["budget"] = {"frames": BUDGET}
     (folder / "config/other.yaml").write_text(yaml.safe_dump(study))
     arguments = ("--configfile", "config/other.yaml")
-    snakemake(folder, f"{RESULTS}/potentials/optimal/iteration_01/choice_2/database.json", *arguments)
-    tests, first = asked_by(folder, 1, 1), asked_by(folder, 1, 2)
-    assert sorted(tests["asked"]) == sorted({*tests["validation"], *tests["holdout"]}) and not tests["train"]
-    assert first["asked"] == first["train"] and first["n_affordable"] == 40 - len(tests["asked"])
+    # A frame that tests gets no label, and another one of its block tests.
+    imported, divided = f"{RESULTS}/frames/frames.extxyz", f"{RESULTS}/frames/sets.json"
+    snakemake(folder, imported, divided, *arguments)
+    frames = ase.io.read(folder / imported, ":")
+    runs = json.loads((folder / divided).read_text())["runs"]
+    untested, tested = runs[0]["validation"][0][0], runs[0]["spare"]["validation"][0][0]
+    mark_bad(folder, frames[untested])
+    snakemake(folder, f"{RESULTS}/potentials/optimal/iteration_01/choice_3/database.json", *arguments)
+    tests, again, first = (asked_by(folder, 1, number) for number in (1, 2, 3))
+    assert tests["asked"] == sorted({*tests["validation"], *tests["holdout"]}) and not tests["train"]
+    assert again["asked"] == [tested] and again["failed"] == [untested] and untested in again["unused"]
+    assert again["validation"] == sorted({*tests["validation"], tested} - {untested}) == first["validation"]
+    n_tests = len(tests["asked"]) + 1
+    assert first["asked"] == first["train"] and first["n_affordable"] == BUDGET - n_tests
 
-    # The second training frame never gets a label.
+    # The second training frame never gets a label either.
     bad = first["asked"][1]
-    frames = ase.io.read(folder / RESULTS / "frames/frames.extxyz", ":")
-    (folder.parent / "bad.txt").write_text(str(frames[bad].positions[0]))
+    mark_bad(folder, frames[bad])
     output = snakemake(folder, *TARGETS, *arguments)
-    second, third = asked_by(folder, 1, 3), asked_by(folder, 1, 4)
-    assert second["failed"] == [bad] and bad not in second["train"] and len(second["train"]) == len(first["train"])
+    second, third = asked_by(folder, 1, 4), asked_by(folder, 1, 5)
+    failed = sorted([bad, untested])
+    assert second["failed"] == failed and bad not in second["train"] and len(second["train"]) == len(first["train"])
     assert second["asked"] == sorted(set(second["train"]) - set(first["train"])) and len(second["asked"]) == 1
-    assert third["asked"] == [] and asked_by(folder, 1, 5) is None
+    assert third["asked"] == [] and asked_by(folder, 1, 6) is None
     settled = json.loads((folder / RESULTS / "potentials/optimal/iteration_01/database.json").read_text())
     assert settled["train"] == second["train"] and "n_affordable" not in settled
 
-    # The loop ends with 40 labels of its own, the failed one among them, and says why everywhere.
+    # The loop ends with all labels of its own that the budget allows, failed ones among them, and says why everywhere.
     found, reason = json.loads((folder / SUMMARY).read_text()), "labels.budget is spent and the energy tolerance"
-    assert found["reason"].startswith(reason) and found["n_failed_labels"] == 1 and reason in output
+    assert found["reason"].startswith(reason) and found["n_failed_labels"] == 2 and reason in output
     status = pd.read_csv(folder / TARGETS[2], comment="#").set_index("frame")
-    assert len(status) == 40 and status["own"].all() and len(entries(folder)) == 39
+    assert len(status) == BUDGET and status["own"].all() and len(entries(folder)) == BUDGET - 2
     assert status.loc[bad, "state"] == "failed" and "no convergence in sight" in status.loc[bad, "reason"]
     history = pd.read_csv(folder / RESULTS / "potentials/optimal/history.csv", comment="#")
-    assert history["n_train"].iloc[-1] == found["n_train"] == 40 - 1 - len(tests["asked"])
-    assert (history["n_failed_labels"] == 1).all() and len(history) > 1
+    assert history["n_train"].iloc[-1] == found["n_train"] == BUDGET - 1 - n_tests
+    assert (history["n_failed_labels"] == 2).all() and len(history) > 1
     last = asked_by(folder, len(history), 1)
-    assert bad not in last["train"] and last["failed"] == [bad]
+    assert bad not in last["train"] and last["failed"] == failed
+    predictions = pd.read_csv(folder / RESULTS / "potentials/optimal/predictions.csv").set_index("frame")
+    known = predictions["energy_reference_ev_per_atom"].notna()
+    assert known[tested] and predictions.loc[tested, "set"] == "validation" and not known[untested]
+    assert found["validation"]["n_frames"] == len(first["validation"])
     log = (folder / RESULTS / f"logs/label_frame/{first['asked'][0]}.log").read_text()
     assert "to label, about" in log or "0 frames to label" in log
 
@@ -164,7 +185,7 @@ def test_failed_frame_is_replaced_and_a_budget_ends_the_loop(project):
     assert set(status["state"]) == {"stored", "failed"} and status["own"].all()
 
     # A larger budget goes on from there.
-    study["labels"]["budget"] = {"frames": 44}
+    study["labels"]["budget"] = {"frames": BUDGET + 4}
     (folder / "config/other.yaml").write_text(yaml.safe_dump(study))
     snakemake(folder, *TARGETS, *arguments)
     assert json.loads((folder / SUMMARY).read_text())["n_train"] == found["n_train"] + 4

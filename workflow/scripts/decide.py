@@ -24,9 +24,9 @@ def validate(entry):
     """Return the errors of a fit on the frames that decide the stop."""
     path, table, sets = snakemake.input.validation
     table = files.read_table(table)
-    now = time_blocks.current(files.read_json(sets)["runs"], table)
-    frames = attach.read_labelled(path, now["validation"], table["offset_bytes"], snakemake.input.labels)
-    blocks = time_blocks.only(now["blocks"]["validation"], frames)
+    blocks = time_blocks.current(files.read_json(sets)["runs"], table)["blocks"]
+    frames = attach.read_labelled(path, database["validation"], table["offset_bytes"], snakemake.input.labels)
+    blocks = time_blocks.only(blocks["validation"], frames)
     return stop.validate(
         Path(snakemake.input.results[entries.index(entry)]).with_name("gap.xml"),
         frames,

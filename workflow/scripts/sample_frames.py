@@ -80,9 +80,11 @@ if hasattr(snakemake.wildcards, "choice"):
         settings.labels["cores"],
         cost=lambda numbers: library.n_own(read(numbers), known, settings.labels["study"]),
     )
+    number = int(snakemake.wildcards.choice)
+    sets = choices.with_tests(sets, labelled, iteration, number)
     start = files.read_json(snakemake.input.choice) if snakemake.input.choice else before
     size = len(before["train"]) if decision["action"] == "larger_model" else size
-    enlarged, asked = choices.choose(draw, start, size, sets, labelled, int(snakemake.wildcards.choice))
+    enlarged, asked = choices.choose(draw, start, size, sets, labelled, number)
     on_demand = {"asked": asked, "failed": labelled.failed, "n_affordable": labelled.affordable()}
     log.notice("%s", status.forecast(labelled.cost(asked), labelled.records))
 elif decision["action"] == "larger_model":

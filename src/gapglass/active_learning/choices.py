@@ -1,8 +1,9 @@
 """Choices of frames whose labels are computed on demand.
 
 A choice says which frames of an iteration need a label. The next one begins when they have one: it replaces the frames
-whose label failed by those that the strategy takes next, and the iteration is complete when a choice asks for nothing.
-With a budget, the frames that test are labelled first, because every iteration needs them.
+whose label failed, training frames by those that the strategy takes next, and frames that test by others of their
+block of time. The iteration is complete when a choice asks for nothing. With a budget, the frames that test are
+labelled first, because every iteration needs them.
 """
 
 import logging
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from gapglass.base.errors import UserError
 from gapglass.labels import status
 from gapglass.labels.job import FAILED
+from gapglass.selection import time_blocks
 from gapglass.selection.database import unchanged
 
 log = logging.getLogger("gapglass")
@@ -46,6 +48,30 @@ class Labelled:
     def affordable(self):
         """Return how many labels the budget still allows, None without a budget."""
         return status.affordable(self.budget, self.records, self.cores)
+
+
+def with_tests(sets, labelled, iteration, number):
+    """Return sets in which other frames of their blocks take the places of frames that test and got no label.
+
+    The first iteration asks for them, as long as choices and budget allow it. Later ones test on the same frames.
+
+    Parameters
+    ----------
+    sets : dict
+        From ``time_blocks.current``.
+    labelled : Labelled
+    iteration, number : int
+        Of the choice in its iteration, both from 1.
+    """
+    failed, known = {*labelled.failed}, {*labelled.records}
+    found = time_blocks.replaced(sets, failed)
+    new, allowed = sorted({*found["validation"], *found["holdout"]} - known), labelled.affordable()
+    if not known or not new:
+        return found
+    if iteration > 1 or number >= MOST or (allowed is not None and labelled.cost(new) > allowed):
+        return time_blocks.replaced(sets, failed, known)
+    log.warning("frames that test got no label; frames %s of their blocks take their places", new)
+    return found
 
 
 def choose(draw, before, size, sets, labelled, number=1):

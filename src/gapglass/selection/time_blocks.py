@@ -81,7 +81,8 @@ def set_aside(runs, table, fractions, seed):
 def thinned(sets, per_block):
     """Return a division whose blocks that test hold at most some frames each; the others become guards.
 
-    Where labels are expensive, one frame of a block tells nearly as much of its error as all of them.
+    Where labels are expensive, one frame of a block tells nearly as much of its error as all of them. The others are
+    ``spare``, of each block the closest ones to those that stay first, see ``replaced``.
 
     Parameters
     ----------
@@ -92,14 +93,13 @@ def thinned(sets, per_block):
     """
     found = []
     for run in sets:
-        run = {**run, "guard": list(run["guard"])}
+        run, spare = {**run, "guard": list(run["guard"])}, {}
         for name in TESTS:
             kept = [_inner(block, per_block) for block in run[name]]
-            run["guard"] += [
-                place for block, few in zip(run[name], kept, strict=True) for place in block if place not in few
-            ]
+            spare[name] = [_others(block, few) for block, few in zip(run[name], kept, strict=True)]
+            run["guard"] += [place for places in spare[name] for place in places]
             run[name] = kept
-        found.append(run | {"guard": sorted(run["guard"])})
+        found.append(run | {"guard": sorted(run["guard"]), "spare": spare})
     return found
 
 
@@ -108,6 +108,43 @@ def _inner(block, number):
     if len(block) <= number:
         return list(block)
     return [block[int((place + 0.5) * len(block) / number)] for place in range(number)]
+
+
+def _others(block, few):
+    """Return the elements of a block that are not among a few of it, the closest to one of these first."""
+    places = [place for place, element in enumerate(block) if element in few]
+    rest = [place for place in range(len(block)) if place not in places]
+    return [block[place] for place in sorted(rest, key=lambda place: (min(abs(place - i) for i in places), place))]
+
+
+def replaced(sets, failed, available=None):
+    """Return sets whose frames that test and got no label are replaced by others of their blocks.
+
+    Parameters
+    ----------
+    sets : dict
+        From ``current``.
+    failed : set of int
+        Frames without a label, which become unused.
+    available : set of int, optional
+        Frames that may take their places. By default, all frames of a block that are not used otherwise.
+
+    Returns
+    -------
+    dict
+        ``sets`` with other ``validation``, ``holdout`` and ``guard``. A block of which no other frame is left has
+        fewer frames.
+    """
+    found, guard = {}, {*sets["guard"]}
+    for part in TESTS:
+        tests = []
+        for kept, spare in sets["spare"][part]:
+            stay = [frame for frame in kept if frame not in failed]
+            others = [f for f in spare if f not in failed and (available is None or f in available)]
+            tests += [*stay, *others[: len(kept) - len(stay)]]
+            guard |= {*kept}
+        found[part] = sorted(tests)
+    return sets | found | {"guard": sorted(guard - {*found["validation"], *found["holdout"]})}
 
 
 def only(blocks, frames):
@@ -130,8 +167,10 @@ def current(sets, table):
     -------
     dict
         ``pool``, ``guard``, ``validation`` and ``holdout``, sorted frame numbers; ``blocks``: of validation and
-        holdout, a list of ``run`` and ``frames``; ``reach``: trajectory -> frames, for ``classes``. Of these sets,
-        only usable frames are listed, those that have a label or can get one. ``geometries``: the frames of the pool,
+        holdout, a list of ``run`` and ``frames``, those included that ``thinned`` has set free; ``spare``: of the
+        same, a pair for each block, the frames that test and those that may replace them; ``reach``: trajectory ->
+        frames, for ``classes``. Of these sets, only usable frames are listed, those that have a label or can get one.
+        ``geometries``: the frames of the pool,
         usable or not (frames that came later are in the pool); ``known``: those of them that were there when the study
         began.
     """
@@ -140,7 +179,8 @@ def current(sets, table):
     frame_of = {(trajectory, int(place)): int(frame) for (trajectory, place), frame in pairs}
     usable = set(table.loc[table["usable"], "frame"])
     found = {name: [] for name in (*PARTS, "known")}
-    found["blocks"], found["reach"], apart = {name: [] for name in TESTS}, {}, set()
+    found["blocks"], found["spare"] = ({name: [] for name in TESTS} for _ in range(2))
+    found["reach"], apart = {}, set()
 
     def here(trajectory, places):
         return [frame_of[trajectory, place] for place in places if (trajectory, place) in frame_of]
@@ -154,11 +194,14 @@ def current(sets, table):
         found["guard"] += here(name, run["guard"])
         found["reach"][name] = max(run["reach"], found["reach"].get(name, 0))
         for part in TESTS:
-            blocks = [here(name, block) for block in run[part]]
-            apart |= {frame for frames in blocks for frame in frames}
-            blocks = [frames for frames in map(only_usable, blocks) if frames]
-            found["blocks"][part] += [{"run": number, "frames": frames} for frames in blocks]
-            found[part] += [frame for frames in blocks for frame in frames]
+            spare = run.get("spare", {}).get(part, [[]] * len(run[part]))
+            for kept, others in zip(run[part], spare, strict=True):
+                frames, others = here(name, kept), only_usable(here(name, others))
+                apart |= {*frames}
+                if frames := only_usable(frames):
+                    found["blocks"][part].append({"run": number, "frames": sorted([*frames, *others])})
+                    found["spare"][part].append((frames, others))
+                    found[part] += frames
     apart |= set(found["guard"])
     found["geometries"] = [int(frame) for frame in table["frame"] if frame not in apart]
     found["pool"], found["guard"] = only_usable(found["geometries"]), only_usable(found["guard"])

@@ -62,11 +62,46 @@ def test_frame_without_label_is_replaced_by_the_next_of_the_order_and_never_ente
     assert everything["train"] == sorted({*ORDER} - {bad, ORDER[6]}) and everything["rest"] == []
 
 
-def test_frame_that_tests_is_not_replaced_and_the_last_choice_replaces_nothing():
+SPARE = SETS | {
+    "guard": [24, 25, 26],
+    "spare": {"validation": [([20], [24, 25]), ([21], [])], "holdout": [([22], [26]), ([23], [])]},
+}
+
+
+def with_tests(known, iteration=1, number=2, **more):
+    found = choices.with_tests(SPARE, choices.Labelled(known, **more), iteration, number)
+    return {name: found[name] for name in ("validation", "holdout", "guard")}
+
+
+def test_frame_that_tests_is_replaced_by_another_of_its_block_in_the_first_iteration():
+    sets = {name: SPARE[name] for name in ("validation", "holdout", "guard")}
+    tests, train = [20, 21, 22, 23], ORDER[:6]
+    assert with_tests({}, number=1) == sets and with_tests(records(tests)) == sets
+    one = with_tests(records([*train, 21, 22, 23], [20]))
+    assert one == {"validation": [21, 24], "holdout": [22, 23], "guard": [20, 25, 26]}
+    assert with_tests(records([*train, 21, 22, 23], [20, 24])) == one | {"validation": [21, 25], "guard": [20, 24, 26]}
+    # A block without another frame, the last choice, a budget that is spent, and a later iteration replace nothing.
+    fewer = {"validation": [21], "holdout": [22, 23], "guard": [20, 24, 25, 26]}
+    known = records([*train, 21, 22, 23], [20])
+    assert with_tests(records([*train, 20, 22, 23], [21])) == {
+        "validation": [20], "holdout": [22, 23], "guard": [21, 24, 25, 26],
+    }  # fmt: skip
+    assert with_tests(known, number=choices.MOST) == with_tests(known, budget={"frames": 10}) == fewer
+    assert with_tests(known, iteration=2, number=1) == fewer
+    # A later iteration tests on the frame that took the place.
+    assert with_tests(records([*train, 21, 22, 23, 24], [20]), iteration=2, number=1) == one
+
+
+def test_replaced_frame_that_tests_is_asked_for():
     first, asked = choose({})
-    known = records(asked[1:], asked[:1])
-    second, asked = choose(known, first, number=2)
-    assert asked == [] and second == first
+    known = records([*asked[1:]], [20])
+    sets = choices.with_tests(SPARE, choices.Labelled(known), 1, 2)
+    second, asked = choices.choose(draw, first, 6, sets, choices.Labelled(known), 2)
+    assert asked == [24] and second == first
+
+
+def test_the_last_choice_replaces_no_training_frame():
+    first, _ = choose({})
     known = records([20, 21, 22, 23, *ORDER[1:6]], [ORDER[0]])
     last, asked = choose(known, first, number=choices.MOST)
     assert asked == [] and last["train"] == sorted({*first["train"]} - {ORDER[0]})

@@ -316,17 +316,38 @@ def test_few_frames_of_each_block_that_tests_are_kept_and_the_others_are_guards(
     table = table_of(("a", 300.0, 60), ("b", 600.0, 60))
     sets = stored(table)
     before, one = time_blocks.current(sets, table), time_blocks.current(time_blocks.thinned(sets, 1), table)
+    assert one["blocks"] == before["blocks"]
     for name in time_blocks.TESTS:
-        assert len(one["blocks"][name]) == len(before["blocks"][name])
-        for few, block in zip(one["blocks"][name], before["blocks"][name], strict=True):
-            middle = block["frames"][len(block["frames"]) // 2]
-            assert few == {"run": block["run"], "frames": [middle]}
+        frames = [block["frames"] for block in before["blocks"][name]]
+        assert one[name] == [block[len(block) // 2] for block in frames] != []
+        for (kept, spare), block in zip(one["spare"][name], frames, strict=True):
+            assert kept == [block[len(block) // 2]] and sorted([*kept, *spare]) == block
+            assert [abs(frame - kept[0]) for frame in spare] == sorted(abs(frame - kept[0]) for frame in spare)
+        assert all(spare == [] for _, spare in before["spare"][name])
     assert one["pool"] == before["pool"] and one["known"] == before["known"]
     parts = [frame for name in time_blocks.PARTS for frame in one[name]]
     assert sorted(parts) == list(range(len(table)))
     two = time_blocks.current(time_blocks.thinned(sets, 2), table)
-    assert all(len(block["frames"]) == 2 for name in time_blocks.TESTS for block in two["blocks"][name])
-    assert time_blocks.thinned(sets, 99) == sets
+    assert all(len(kept) == 2 for name in time_blocks.TESTS for kept, _ in two["spare"][name])
+    every = time_blocks.current(time_blocks.thinned(sets, 99), table)
+    assert every == before
+
+
+def test_frames_that_test_and_failed_are_replaced_by_the_closest_of_their_block():
+    table = table_of(("a", 300.0, 60), ("b", 600.0, 60))
+    sets = time_blocks.current(time_blocks.thinned(stored(table), 1), table)
+    (bad,), (first, second, *rest) = sets["spare"]["validation"][1]
+    others = [frame for frame in sets["validation"] if frame != bad]
+    one = time_blocks.replaced(sets, {bad})
+    assert one["validation"] == sorted([*others, first]) and one["holdout"] == sets["holdout"]
+    assert one["guard"] == sorted({*sets["guard"], bad} - {first}) and one["pool"] == sets["pool"]
+    two = time_blocks.replaced(sets, {bad, first})
+    assert two["validation"] == sorted([*others, second]) and {bad, first} < {*two["guard"]}
+    assert time_blocks.replaced(sets, {bad, first}, {*rest})["validation"] == sorted([*others, rest[0]])
+    # Without another frame, the block tests no more.
+    none = time_blocks.replaced(sets, {bad}, set())
+    assert none["validation"] == others and none["guard"] == sorted({*sets["guard"], bad})
+    assert time_blocks.replaced(sets, set()) == sets
 
 
 def test_blocks_with_some_of_their_frames():
