@@ -17,6 +17,7 @@ from gapglass.base.errors import ProgramKilled, UserError
 from gapglass.labels.engines import create, running
 from gapglass.labels.engines.cp2k_input import parse
 from gapglass.labels.label import LabelFailed
+from gapglass.study.checks import labels
 
 READERS = ROOT / "tests/data/readers"
 
@@ -285,6 +286,25 @@ def test_vasp_error_is_told_whatever_its_status(tmp_path):
 def test_vasp_files_are_refused_before_the_first_frame(tmp_path, change, message):
     with pytest.raises(UserError, match=message):
         create(vasp_section(tmp_path, INCAR.replace(*change), command=["true"])).check(["Te", "O"])
+
+
+def test_vasp_needs_no_kpoints_where_incar_has_the_spacing(tmp_path):
+    section = vasp_section(tmp_path, command=["true"]) | {"kpoints": None}
+    with pytest.raises(UserError, match="kpoints is missing, and INCAR has no KSPACING"):
+        create(section).check(["Te", "O"])
+    spacing = vasp_section(tmp_path, INCAR + "\nKSPACING = 0.3\n", command=["true"]) | {"kpoints": None}
+    engine = create(spacing)
+    engine.check(["Te", "O"])
+    assert engine.values()["INCAR/KSPACING"] == "0.3" and "KPOINTS" not in engine.values()
+    assert not (prepared(spacing, frame_of(3, 12), tmp_path / "run") / "KPOINTS").exists()
+    # Nor does the check of the configuration ask for it.
+    study = {
+        "labels": spacing | {"spins": {}, "budget": None}, "glass": {}, "selection": {"strategy": "variance"},
+        "potential": {"e0": "fitted", "variants": ["optimal"]},
+        "active_learning": {"validation": "cross_validation", "holdout_fraction": 0.2},
+    }  # fmt: skip
+    assert list(labels.problems(study)) == []
+    assert list(labels.problems(study | {"labels": study["labels"] | {"potcars": {}}}))
 
 
 def test_vasp_potcars_are_checked(tmp_path):

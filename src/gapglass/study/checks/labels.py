@@ -5,7 +5,7 @@ from gapglass.selection.kinds import BY_ERRORS
 INPUTS = {
     "cp2k": ("template",),
     "espresso": ("template",),
-    "vasp": ("incar", "kpoints", "potcars"),
+    "vasp": ("incar", "potcars"),  # an INCAR with KSPACING needs no KPOINTS
     "command": ("command",),
 }
 
