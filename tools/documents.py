@@ -51,7 +51,7 @@ def _kind(node):
     if "$ref" in node:
         return "number, range or choices" if node["$ref"].endswith("real") else "whole number, range or choices"
     if "enum" in node:
-        return " / ".join(f"`{value}`" for value in node["enum"])
+        return " / ".join("`null`" if value is None else f"`{value}`" for value in node["enum"])
     if "anyOf" in node:
         return " or ".join(_kind(option) for option in node["anyOf"])
     if "const" in node:
@@ -67,10 +67,10 @@ def _kind(node):
     return text + (", " + ", ".join(limits) if limits else "")
 
 
-def _default(node, parent):
+def _default(node, parent, key):
     """Return the default of a node of the schema as text."""
     if "default" not in node:
-        return "none" if parent.get("optional") else "required"
+        return "none" if parent.get("optional") and key not in parent.get("required", ()) else "required"
     value = node["default"]
     return "none" if value in ("", None) else f"`{value}`".replace("False", "false").replace("True", "true")
 
@@ -93,7 +93,7 @@ def _sections(node, path):
         if "properties" in target:
             inner.append((f"{path}.{key}".lstrip("."), child, target))
         else:
-            cells = [f"`{key}`", _kind(child), child.get("unit", ""), _default(child, node)]
+            cells = [f"`{key}`", _kind(child), child.get("unit", ""), _default(child, node, key)]
             rows.append(f"| {' | '.join([*cells, _linked(child['description'])])} |")
     yield path, node.get("description", ""), rows
     for name, child, target in inner:

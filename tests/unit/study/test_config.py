@@ -393,3 +393,27 @@ def test_the_papers_protocol_is_one_line_and_keys_beside_it_win():
     text = schema.load_schema()["properties"]["protocol"]["description"]
     assert all(f"{key}: {value:g}" in text if isinstance(value, float) else f"{key}: {value}" in text
                for values in protocols.PAPER.values() for key, value in values.items())  # fmt: skip
+
+
+KNOWN_WORDS = {
+    "$defs", "$ref", "$schema", "additionalProperties", "anyOf", "const", "default", "description", "enum",
+    "exclusiveMaximum", "exclusiveMinimum", "items", "maxItems", "maximum", "maxLength", "minItems", "minLength",
+    "minProperties", "minimum", "optional", "pattern", "properties", "propertyNames", "required", "title", "type",
+    "uniqueItems", "unit",
+}  # fmt: skip
+
+
+def words_of(node):
+    """Yield the words of the schema that a node and those inside it use."""
+    for word, value in node.items():
+        yield word
+        named = word in ("properties", "$defs")
+        inner = value.values() if named else value if word == "anyOf" else [value] if word != "default" else []
+        for child in inner:
+            if isinstance(child, dict):
+                yield from words_of(child)
+
+
+def test_schema_has_no_word_that_nothing_reads():
+    """A comma in a description without quotation marks would end it, and the rest would become such a word."""
+    assert set(words_of(schema.load_schema())) <= KNOWN_WORDS
