@@ -219,12 +219,15 @@ def replicated(small, tmp_path_factory):
 def pytest_collection_modifyitems(items):
     """Give the tests that share changed copies of the finished study to one worker, and put tests into a good order.
 
-    The worker that comes to the copies first waits for the study, so groups that need neither go before them.
+    The worker that comes to the copies first waits for the study, so groups that need neither go before them. Of the
+    slow tests those with copies take longest, so they go first.
     """
     order = {"study": 0, "copies": 2}
 
     def place(item):
         group = item.get_closest_marker("xdist_group")
+        if group and item.get_closest_marker("slow"):
+            return 0 if group.args[0] in order else 1
         return order.get(group.args[0], 1) if group else 3
 
     for item in items:
@@ -232,4 +235,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group("copies"))
         elif "finished" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("study"))
+        elif item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))  # what a file makes for its tests is made once
     items.sort(key=place)
