@@ -327,6 +327,9 @@ def test_vibrations_of_both_replicas(replicated):
     assert 'id="figure-vibrations"' in page and "reference: no vibrations (its frames are not at known" in page
     thermo = files.read_table(replicated / RESULTS / "glass/optimal/48/1/vibrations/thermo.csv")
     assert np.ptp(thermo["total_energy_ev"]) < 0.05 * np.ptp(thermo["potential_energy_ev"])
+    # The stages of the tiny study are far too short for a glass at 300 K, and the page says so.
+    assert thermo["temperature_k"].mean() > 375
+    assert f"replica 1, the run at constant energy has {thermo['temperature_k'].mean():.0f} K on average" in page
 
 
 def test_models_at_another_rate_cool_from_the_same_melts(replicated):

@@ -20,5 +20,5 @@ else:
     log.notice("%s; vibrations up to %.3g THz", run, vibrations.highest_frequency(table))
     warning = vibrations.unsettled(thermo, len(symbols), snakemake.params.temperature)
     if warning:
-        log.warning("%s", warning)
+        log.notice("%s", warning)
     files.write_table(snakemake.output[0], table, vibrations.header(resolution, interval, run, warning))
