@@ -16,6 +16,7 @@ from tiny_study import RESULTS, change, copy_finished, copy_project, numbers, sn
 from gapglass.active_learning.loop import FACTORS
 from gapglass.base import files
 from gapglass.frames import store
+from gapglass.potential.hyperparameters import GEOMETRY
 from gapglass.report import catalogue
 from gapglass.report.settings import settings_of
 from gapglass.structure import absence
@@ -281,12 +282,15 @@ def test_soap_only_samples_the_clusters_of_delta_0_in_a_loop_of_its_own(finished
     assert set(summary) >= SUMMARY_FIELDS and summary["hyperparameters"] != optimal["hyperparameters"]
 
 
-def test_all_frames_takes_the_hyperparameters_of_optimal(finished):
+def test_all_frames_takes_the_descriptors_of_optimal_and_tunes_the_rest(finished):
     summary, optimal = (
         json.loads((finished / RESULTS / f"potentials/{name}/summary.json").read_text())
         for name in ("all_frames", "optimal")
     )
-    assert set(summary) >= SUMMARY_FIELDS and summary["hyperparameters"] == optimal["hyperparameters"]
+    assert set(summary) >= SUMMARY_FIELDS and summary["hyperparameters"].keys() == optimal["hyperparameters"].keys()
+    same = {name for name, value in optimal["hyperparameters"].items() if summary["hyperparameters"][name] == value}
+    assert set(GEOMETRY) <= same != set(optimal["hyperparameters"])
+    assert summary["rmse_energy_mev_per_atom"]["cross_validation"] > 0 and summary["prior"] == "none"
     assert (summary["n_train"], summary["n_holdout"], summary["n_frames_reference"]) == (34, 11, 59) and summary[
         "rmse_energy_mev_per_atom"
     ]["holdout"] > 0

@@ -307,6 +307,27 @@ use rule compute_rows as compute_rows_of_all with:
         "Rows of block {wildcards.number} for the fit on all frames"
 
 
+use rule compute_rows as compute_guide_rows_of_all with:
+    input:
+        frames=at("frames/frames.extxyz"),
+        table=at("frames/table.csv"),
+        summary=at("frames/import.json"),
+        sets=at("frames/sets.json"),
+        database=[],
+        points=at("potentials/all_frames/points.npz"),
+        labels=[],
+    output:
+        temp(at("potentials/all_frames/guide_{number}.npz")),
+    log:
+        at("logs/compute_guide_rows_of_all/{number}.log"),
+    benchmark:
+        at("benchmarks/compute_guide_rows_of_all/{number}.jsonl")
+    params:
+        **study.rows_settings(guide=True),
+    message:
+        "Rows of block {wildcards.number} of the guide, for the fit on all frames"
+
+
 rule fit_all_frames:
     input:
         frames=at("frames/frames.extxyz"),
@@ -317,7 +338,8 @@ rule fit_all_frames:
         hyperparameters=at("potentials/optimal/hyperparameters.json"),
         points=points_of_all,
         rows=rows_of_all,
-        optimal=study.posterior_of("optimal"),
+        guide=guide_of_all,
+        optimal=[] if study.tunes_all_frames() else study.posterior_of("optimal"),
     output:
         **study.uncertainty_files(at("potentials/all_frames")),
         potential=at("potentials/all_frames/gap.xml"),
@@ -334,9 +356,15 @@ rule fit_all_frames:
     conda:
         "../../envs/gapglass.yaml"
     resources:
-        **asking(lambda wildcards, input: resources.fit_all_frames(input, config)),
+        **asking(
+            lambda wildcards, input: resources.fit_all_frames(
+                input, config, study.tunes_all_frames()
+            )
+        ),
     params:
-        **study.fit_settings(max_fit_memory=config["active_learning"]["max_fit_memory"]),
+        **study.trial_settings(),
+        tunes=study.tunes_all_frames(),
+        max_fit_memory=config["active_learning"]["max_fit_memory"],
     message:
         "Fitting a potential on every frame that may train ({resources.mem_mb} MB)"
     script:

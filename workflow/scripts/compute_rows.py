@@ -28,7 +28,7 @@ else:
     chosen = of_block["frame"].tolist()
     first = block == 1 and not settings.guide
     classes = [time_blocks.TRAIN] * len(chosen)
-    if settings.guide:
+    if settings.validation == "cross_validation":
         stretches = time_blocks.classes(table, now["geometries"], now["reach"])
         classes = [stretches[frame] for frame in chosen]
 if settings.guide:

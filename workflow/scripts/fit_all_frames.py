@@ -1,4 +1,4 @@
-"""Fit a potential on every frame that may train, with the hyperparameters of the optimal one, and evaluate it."""
+"""Fit a potential on every frame that may train, with the descriptors of the optimal one, and evaluate it."""
 
 import numpy as np
 
@@ -23,14 +23,28 @@ train = [frames[number] for number in database["train"]]
 store.write_frames(snakemake.output.train, train)
 tables = core.of_setting(settings.core, sets["closest_distance_angstrom"], imported["species"])
 common = {"counts": counts.iloc[database["train"]], "settings": settings, "tables": tables}
-if settings.fitter == "engine":
+uncertainty = (snakemake.output.get("variance"), snakemake.output.get("posterior"))
+if settings.tunes:
+    fitted = trial.tune_rows(
+        snakemake.output.potential,
+        snakemake.input.points,
+        snakemake.input.rows,
+        time_blocks.folds_of(settings.validation),
+        hyperparameters,
+        known=fit.known_energies(settings.e0, imported),
+        uncertainty=uncertainty,
+        log_path=snakemake.log.fit,
+        guide=snakemake.input.guide,
+        **common,
+    )
+elif settings.fitter == "engine":
     fitted = trial.fit_rows(
         snakemake.output.potential,
         snakemake.input.points,
         snakemake.input.rows,
         hyperparameters,
         known=fit.known_energies(settings.e0, imported),
-        uncertainty=(snakemake.output.variance, snakemake.output.posterior),
+        uncertainty=uncertainty,
         scales=variance.Posterior(*snakemake.input.optimal).scales,
         log_path=snakemake.log.fit,
         **common,
@@ -62,12 +76,11 @@ log.notice(
     errors["train"]["rmse_energy_mev_per_atom"],
     errors["train"]["rmse_force_ev_per_angstrom"],
 )
-summary, rows = history.summarise_all_frames(
-    hyperparameters, errors, {part: len(chosen) for part, chosen in database.items()}
-)
-microseconds = cost.of_potential(hyperparameters, counts, len(imported["species"]), settings.descriptor)
+sizes = {part: len(chosen) for part, chosen in database.items()}
+summary, rows = history.summarise_all_frames({"hyperparameters": hyperparameters, **fitted}, errors, sizes)
+microseconds = cost.of_potential(summary["hyperparameters"], counts, len(imported["species"]), settings.descriptor)
 summary["cost_us_per_atom_step"] = round(microseconds, 3)
-summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": versions(), **fitted}
+summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": versions()}
 files.write_table(snakemake.output.predictions, predictions)
 with files.whole_file(snakemake.output.forces) as temporary:
     np.savez_compressed(temporary, **forces)

@@ -11,13 +11,17 @@ JUDGED = "cross_validation"  # where no frames are kept for the test, the errors
 ERRORS = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_angstrom")
 
 
-def summarise_all_frames(hyperparameters, errors, sizes):
+COSTS = ("predicted_memory_mb", "peak_memory_mb", "fit_seconds", "fit_cpu_seconds")
+
+
+def summarise_all_frames(fitted, errors, sizes):
     """Return summary and history of the potential trained on every frame, in the form of ``summarise``.
 
     Parameters
     ----------
-    hyperparameters : dict
-        Those of the optimal potential.
+    fitted : dict
+        Result of the fit: hyperparameters, its costs and, where it tuned them, errors of the cross-validation, prior
+        and priors, see ``trial.run``.
     errors : dict
         From ``evaluation.evaluate``.
     sizes : dict
@@ -30,6 +34,8 @@ def summarise_all_frames(hyperparameters, errors, sizes):
         One row.
     """
     n_train, n_frames = sizes["train"], sum(sizes.values())
+    if "objective" in fitted:
+        errors = errors | {JUDGED: {name: fitted[name] for name in ERRORS}}
     summary = {
         "converged": True,
         "reason": "every frame that may train is in the training set, there is nothing to enlarge",
@@ -47,10 +53,10 @@ def summarise_all_frames(hyperparameters, errors, sizes):
         "validation": None,
         "data_or_model": None,
         "energy_tolerance": None,
-        "hyperparameters": hyperparameters,
+        "hyperparameters": fitted["hyperparameters"],
         "n_fits": 1,
-        "prior": "none",
-        "priors": {},
+        **prior_of_result(fitted),
+        **{name: fitted[name] for name in COSTS if name in fitted},
     }
     row = {"iteration": 1, "n_train": n_train, "n_test": 0, "n_labels_read": n_train, "n_failed_labels": 0}
     row |= {"fraction": n_train / n_frames, "n_fits_so_far": 1, "cost_us_per_atom_step": None}
@@ -128,6 +134,11 @@ def prior_of(ledger, delivered):
     """
     places = ("iteration", "round", "trial")
     result = next(entry for entry in ledger if all(entry[place] == delivered[place] for place in places))
+    return prior_of_result(result)
+
+
+def prior_of_result(result):
+    """Return from what a fit starts, guide or none, and the errors of both where there is a guide."""
     return {"prior": result.get("prior", "none"), "priors": result.get("priors", {})}
 
 

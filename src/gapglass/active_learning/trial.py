@@ -11,6 +11,7 @@ from gapglass.potential import basis, cost, design, engine_fit, evaluation, fit,
 from gapglass.potential.cross_validation import CrossValidation
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.gap_xml import potential_label
+from gapglass.potential.hyperparameters import GEOMETRY, bounds
 
 
 def joined(paths):
@@ -181,6 +182,47 @@ def solve_and_write(target, rows, terms, hyperparameters, descriptor, known, tab
     variance.write_posterior(for_frames, label, triangle, scales, (h["sigma_energy"], h["sigma_force"]), guide)
 
 
+def tune_rows(
+    target, points, blocks, folds, hyperparameters, *, counts, settings, known, tables, uncertainty, log_path, guide=()
+):
+    """Solve and write a potential on all rows with the descriptors of another one, its other hyperparameters tuned.
+
+    Parameters
+    ----------
+    target, points, blocks, folds, counts, known, tables, uncertainty, log_path, guide
+        As for ``run``.
+    hyperparameters : dict
+        The complete set of the other potential.
+    settings : object
+        As for ``run``, with virials, fitter and max_fit_memory.
+
+    Returns
+    -------
+    dict
+        As from ``run``, and predicted_memory_mb.
+    """
+    largest = {"n_sparse": int(bounds(settings.ranges["n_sparse"])[1])}
+    result, refused = _predicted(counts, settings, hyperparameters | largest)
+    if refused:
+        return result | {"status": "failed", "reason": refused}
+    geometry = {name: value for name, value in hyperparameters.items() if name in GEOMETRY}
+    return result | run(
+        target, points, blocks, folds, geometry, settings, counts=counts, known=known, tables=tables,
+        uncertainty=uncertainty, log_path=log_path, guide=guide,
+    )  # fmt: skip
+
+
+def _predicted(counts, settings, hyperparameters):
+    """Return the predicted memory of a fit as an entry of its result, and why it is not started, if it is not."""
+    predicted = round(
+        memory.FitMemory(counts, descriptor=settings.descriptor, virials=settings.virials, fitter=settings.fitter).mb(
+            hyperparameters
+        )
+    )
+    reason = memory.too_much(predicted, settings)
+    return {"predicted_memory_mb": predicted}, reason and f"not started: {reason}"
+
+
 def fit_rows(
     target, points, blocks, hyperparameters, *, counts, settings, known, tables, uncertainty, scales, log_path
 ):
@@ -202,14 +244,9 @@ def fit_rows(
         status, reason, predicted_memory_mb and, for ok, the costs of the fit.
     """
     start, cpu = time.monotonic(), time.process_time()
-    predicted = round(
-        memory.FitMemory(counts, descriptor=settings.descriptor, virials=settings.virials, fitter=settings.fitter).mb(
-            hyperparameters
-        )
-    )
-    result = {"predicted_memory_mb": predicted}
-    if reason := memory.too_much(predicted, settings):
-        return result | {"status": "failed", "reason": f"not started: {reason}"}
+    result, refused = _predicted(counts, settings, hyperparameters)
+    if refused:
+        return result | {"status": "failed", "reason": refused}
     try:
         terms, rows = basis.read(points), joined(blocks)
         solve_and_write(target, rows, terms, hyperparameters, settings.descriptor, known, tables, uncertainty, scales)

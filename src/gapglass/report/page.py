@@ -28,7 +28,7 @@ COLOURS = 128  # of a figure on the page; letters and colour maps look the same 
 ROLES = {
     "optimal": "samples the clusters of the chosen δ (MLIP(0) of the paper)",
     "soap_only": "samples the clusters of δ = 0 in a loop of its own (MLIP(1))",
-    "all_frames": "trained on every frame that may train, with the hyperparameters of optimal (MLIP(2))",
+    "all_frames": "trained on every frame that may train, with the descriptors of optimal (MLIP(2))",
 }
 # What the loop of ``optimal`` adds where it does not draw from clusters, which soap_only then does not either.
 CHOICES = {

@@ -302,6 +302,11 @@ class Study:
             and loop["validation"] == "cross_validation"
         )
 
+    def tunes_all_frames(self):
+        """Return whether the fit on all frames tunes expected errors and energy scales by itself, as a trial does."""
+        potential, loop = self.config["potential"], self.config["active_learning"]
+        return potential["fitter"] == "engine" and loop["validation"] == "cross_validation"
+
     def rows_settings(self, guide=False):
         """Return the settings that the rows of frames in the engine's fits depend on, of a guide or of the labels."""
         loop = self.config["active_learning"]

@@ -16,7 +16,7 @@ from gapglass.clustering import spectral
 from gapglass.frames import geometry
 from gapglass.glass.stability import TIMESTEP_SHARE
 from gapglass.potential import memory
-from gapglass.potential.hyperparameters import bounds
+from gapglass.potential.hyperparameters import GEOMETRY, bounds
 from gapglass.potential.sparse_points import MOST_CANDIDATES
 from gapglass.selection.database import BLOCK_ATOMS
 from gapglass.selection.kinds import BY_MODEL
@@ -205,14 +205,31 @@ def fit_trial(inputs, trial, config):
     """
     proposal = files.read_json(inputs.decision)["proposals"][trial - 1]
     counts = files.read_table(inputs.neighbours).iloc[files.read_json(inputs.database)["train"]]
-    # Of hyperparameters that the engine's fit tunes itself, the largest value counts.
-    largest = {name: bounds(setting)[1] for name, setting in config["potential"]["hyperparameters"].items()}
-    return _fit(counts, {**largest, **proposal}, inputs, config, SETS_TRIED)
+    return _fit(counts, {**_largest(config), **proposal}, inputs, config, SETS_TRIED)
 
 
-def fit_all_frames(inputs, config):
-    """Return (MB, minutes) for the fit on all frames; ``inputs`` holds neighbours, hyperparameters, summary."""
-    return _fit(files.read_table(inputs.neighbours), files.read_json(inputs.hyperparameters), inputs, config)
+def _largest(config):
+    """Return the largest value of every hyperparameter; it counts where the engine's fit tunes it itself."""
+    return {name: bounds(setting)[1] for name, setting in config["potential"]["hyperparameters"].items()}
+
+
+def fit_all_frames(inputs, config, tunes=False):
+    """Return (MB, minutes) for the fit on all frames.
+
+    Parameters
+    ----------
+    inputs : object
+        Paths ``neighbours``, ``hyperparameters``, ``summary``.
+    config : dict
+        The configuration.
+    tunes : bool
+        Whether it tunes hyperparameters as a trial does.
+    """
+    hyperparameters, n_tried = files.read_json(inputs.hyperparameters), 0
+    if tunes:
+        geometry = {name: value for name, value in hyperparameters.items() if name in GEOMETRY}
+        hyperparameters, n_tried = {**_largest(config), **geometry}, SETS_TRIED
+    return _fit(files.read_table(inputs.neighbours), hyperparameters, inputs, config, n_tried)
 
 
 def mark_frames(inputs, config):

@@ -287,11 +287,23 @@ def test_summary_of_all_frames():
     one, none = ({"rmse_energy_mev_per_atom": value, "rmse_force_ev_per_angstrom": value} for value in (0.5, None))
     sizes = {"train": 80, "test": 0, "validation": 0, "holdout": 15, "unused": 5}
     errors = {"train": one, "test": none, "validation": none, "holdout": one}
-    summary, history = summarise_all_frames(HYPERPARAMETERS, errors, sizes)
+    fitted = {"hyperparameters": HYPERPARAMETERS, "predicted_memory_mb": 300, "fit_seconds": 1.0}
+    summary, history = summarise_all_frames(fitted, errors, sizes)
     assert (summary["n_train"], summary["fraction"], summary["n_frames_reference"]) == (80, 0.8, 100)
     assert (summary["n_test"], summary["n_holdout"]) == (0, 15)
     assert summary["rmse_energy_mev_per_atom"] == {"train": 0.5, "test": None, "validation": None, "holdout": 0.5}
     assert history["fraction"].tolist() == [0.8] and history["rmse_force_ev_per_angstrom_holdout"].tolist() == [0.5]
+    assert (summary["prior"], summary["priors"]) == ("none", {}) and summary["hyperparameters"] == HYPERPARAMETERS
+    assert (summary["predicted_memory_mb"], summary["fit_seconds"]) == (300, 1.0)
+    # A fit that tunes has errors of its cross-validation, and tells from what it starts.
+    tuned = fitted | {"objective": 0.1, "prior": "guide", "priors": {"none": {}, "guide": {}}}
+    tuned |= {"rmse_energy_mev_per_atom": 0.6, "rmse_force_ev_per_angstrom": 0.7}
+    summary, _ = summarise_all_frames(tuned, errors, sizes)
+    assert summary["rmse_energy_mev_per_atom"]["cross_validation"] == 0.6 and summary["prior"] == "guide"
+    assert summary["rmse_force_ev_per_angstrom"]["cross_validation"] == 0.7 and set(summary["priors"]) == {
+        "none",
+        "guide",
+    }
 
 
 def test_looser_tolerance_leaves_the_decisions_that_fits_depend_on():

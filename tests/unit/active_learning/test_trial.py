@@ -228,6 +228,25 @@ def test_fit_on_all_rows_is_that_of_the_set(judged, files, frames, tmp_path):
     assert (folder / "gap.xml").read_bytes() == (tmp_path / "gap.xml").read_bytes()
 
 
+def test_fit_on_all_rows_that_tunes_is_the_trial_of_the_same_descriptors(judged, files, frames, tmp_path):
+    folder, result = judged
+    settings = SimpleNamespace(**SETTINGS | {"max_fit_memory": 1000})
+    more = {
+        "counts": geometry.count_neighbours(frames), "known": {}, "tables": None,
+        "uncertainty": (tmp_path / "gap.variance", tmp_path / "posterior.npz"), "log_path": tmp_path / "fit.log",
+    }  # fmt: skip
+    target = tmp_path / "gap.xml"
+    other = result["hyperparameters"] | {"delta": 0.01, "sigma_energy": 1.0, "n_sparse": 7}
+    found = trial.tune_rows(target, files.points, files.blocks, FOLDS, other, settings=settings, **more)
+    assert found["hyperparameters"] == result["hyperparameters"] and found["objective"] == result["objective"]
+    assert (folder / "gap.xml").read_bytes() == target.read_bytes() and found["predicted_memory_mb"] > 150
+    target.unlink()
+    settings.max_fit_memory = 50
+    found = trial.tune_rows(target, files.points, files.blocks, FOLDS, other, settings=settings, **more)
+    assert found["status"] == "failed" and found["reason"].startswith("not started: it would need about ")
+    assert not target.exists()
+
+
 def test_fit_on_all_rows_above_the_limit_does_not_start(files, frames, tmp_path):
     found = fit_rows(files, frames, tmp_path, HYPERPARAMETERS, max_fit_memory=50)
     assert found["status"] == "failed" and found["reason"].startswith("not started: it would need about ")

@@ -179,6 +179,11 @@ def test_trials_of_the_engine_ask_for_the_largest_set_that_they_try(tmp_path, bl
     files.write_json(inputs.database, {"train": list(range(4000)), "test": []})
     settings["potential"]["hyperparameters"] = hyperparameters | {"n_sparse": 5000}
     assert resources.fit_trial(inputs, 1, settings)[1] > resources.fit_all_frames(inputs, settings)[1]
+    # The fit on all frames that tunes costs as much as a trial on as many, whatever the number of points of optimal.
+    files.write_json(inputs.hyperparameters, largest)
+    assert resources.fit_all_frames(inputs, settings, tunes=True) > resources.fit_all_frames(inputs, settings)
+    files.write_json(inputs.database, {"train": list(range(len(counts) * 200)), "test": []})
+    assert resources.fit_all_frames(inputs, settings, tunes=True) == resources.fit_trial(inputs, 1, settings)
 
 
 def test_rows_and_sparse_points_ask_for_what_their_sizes_need(tmp_path, monkeypatch, hyperparameters):

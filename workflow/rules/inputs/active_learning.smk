@@ -200,6 +200,13 @@ def rows_of_all(wildcards):
     return [at(f"potentials/all_frames/rows_{block}.npz") for block in blocks_of_all()]
 
 
+def guide_of_all(wildcards):
+    """Return the rows of a guide for the fit on all frames, where that fit may start from one."""
+    if not study.may_have_guide() or not imported()["guide"]:
+        return []
+    return [at(f"potentials/all_frames/guide_{block}.npz") for block in blocks_of_all()]
+
+
 def closing(potential):
     """Yield the decision that closed each iteration, as far as the loop has come."""
     for decision in loop.walk(decision_reader(potential)):
