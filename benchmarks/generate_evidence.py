@@ -68,7 +68,7 @@ OF_DELTA = """
 
 The table gives the spread of both kernels (squared distances of all pairs of frames before they are divided by their
 medians), the δ with the lowest energy spread inside 0 < δ < 1, and how often each δ has the lowest spread on random
-subsets of 80 % of the frames.
+subsets of 80 % of the frames. The numbers of clusters are those of the default `clustering.d_tol`.
 """
 OF_STOP = """
 ## The stop
