@@ -26,9 +26,9 @@ test: setup
 	@# Tests call make themselves, and must not inherit the variables of this call.
 	MAKEFLAGS= MAKEOVERRIDES= ARGS= $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
-# What takes long: Slurm, kills in every stage, full disks, growth, plans of the paper's size. Two files at a time.
+# What takes long: Slurm, kills in every stage, full disks, growth, plans of the paper's size.
 test-long: setup
-	MAKEFLAGS= MAKEOVERRIDES= ARGS= $(BIN)/python -m pytest -m slow -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	MAKEFLAGS= MAKEOVERRIDES= ARGS= $(BIN)/python -m pytest -m slow $(ARGS)
 
 # Hours on two cores that have nothing else to do; writes docs/reference/performance*.md.
 benchmark: setup
