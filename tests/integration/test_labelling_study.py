@@ -14,6 +14,7 @@ import yaml
 from tiny_study import RESULTS, SMALLER, change, copy_project, snakemake, start
 
 from gapglass.potential import fit
+from gapglass.selection import time_blocks
 
 PROGRAM = """
 import os, sys, time
@@ -111,6 +112,10 @@ def test_killed_repeated_and_cleaned_runs_label_no_frame_twice(project):
     assert set(pd.read_csv(folder / TARGETS[2], comment="#")["state"]) == {"stored"}
 
 
+def table_of(folder):
+    return pd.read_csv(folder / RESULTS / "frames/table.csv")
+
+
 def mark_bad(folder, frame):
     """Let the program fail on a frame from now on."""
     with (folder.parent / "bad.txt").open("a") as stream:
@@ -135,8 +140,8 @@ def test_failed_frame_is_replaced_and_a_budget_ends_the_loop(project):
     imported, divided = f"{RESULTS}/frames/frames.extxyz", f"{RESULTS}/frames/sets.json"
     snakemake(folder, imported, divided, *arguments)
     frames = ase.io.read(folder / imported, ":")
-    runs = json.loads((folder / divided).read_text())["runs"]
-    untested, tested = runs[0]["validation"][0][0], runs[0]["spare"]["validation"][0][0]
+    sets = time_blocks.current(json.loads((folder / divided).read_text())["runs"], table_of(folder))
+    (untested,), (tested, *_) = sets["spare"]["validation"][0]
     mark_bad(folder, frames[untested])
     snakemake(folder, f"{RESULTS}/potentials/optimal/iteration_01/choice_3/database.json", *arguments)
     tests, again, first = (asked_by(folder, 1, number) for number in (1, 2, 3))
