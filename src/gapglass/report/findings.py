@@ -211,12 +211,9 @@ def without_structure(paths, what="structure"):
             lines.append(f"{model}: no {what} ({reason})")
             continue
         head = read_header(path)
-        left_out = [line.removeprefix(replicas.LEFT_OUT) for line in head if line.startswith(replicas.LEFT_OUT)]
-        if left_out:
+        if left_out := replicas.marked(head, replicas.LEFT_OUT):
             lines.append(f"{model}: without {'; '.join(left_out)}")
-        lines += [
-            f"{model}: {line.removeprefix(replicas.WARNING)}" for line in head if line.startswith(replicas.WARNING)
-        ]
+        lines += [f"{model}: {warning}" for warning in replicas.marked(head, replicas.WARNING)]
     return lines
 
 

@@ -38,16 +38,20 @@ def average_replicas(paths, kind, target, q_bin=None):
     header = next(iter(heads.values()))
     if len(present) > 1:
         warnings = [
-            f"{WARNING}replica {_replica(path)}, {line.removeprefix(WARNING)}"
+            f"{WARNING}replica {_replica(path)}, {text}"
             for path, head in heads.items()
-            for line in head
-            if line.startswith(WARNING)
+            for text in marked(head, WARNING)
         ]
         header = [line for line in header if not line.startswith(WARNING)]
         header[-1] = f"mean over {len(present)} replicas, *_error is the standard error over them"
         header += warnings
     header += [LEFT_OUT + line for line in left_out]
     write_table(target, average_tables(list(present.values()), q_bin), header)
+
+
+def marked(head, word):
+    """Return the lines of a head that begin with ``LEFT_OUT`` or ``WARNING``, without that word."""
+    return [line.removeprefix(word) for line in head if line.startswith(word)]
 
 
 def _replica(path):

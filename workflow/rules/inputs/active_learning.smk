@@ -173,9 +173,14 @@ def blocks_of_all():
     return range(1, len(cut(table["n_atoms"])) + 1)
 
 
+def has_guide():
+    """Return whether fits may start from a guide and frames have its labels."""
+    return study.may_have_guide() and imported()["guide"]
+
+
 def guide_of_trial(wildcards):
     """Return the rows of a guide, where the fits may start from one and frames have its labels."""
-    if not study.may_have_guide() or not imported()["guide"]:
+    if not has_guide():
         return []
     folder = study.trial_folder(wildcards.potential, origin_of_trial(wildcards))
     return [f"{folder}/guide_{block}.npz" for block in blocks_of_all()]
@@ -202,7 +207,7 @@ def rows_of_all(wildcards):
 
 def guide_of_all(wildcards):
     """Return the rows of a guide for the fit on all frames, where that fit may start from one."""
-    if not study.may_have_guide() or not imported()["guide"]:
+    if not has_guide():
         return []
     return [at(f"potentials/all_frames/guide_{block}.npz") for block in blocks_of_all()]
 
