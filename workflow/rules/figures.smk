@@ -110,6 +110,7 @@ rule plot_structure:
         at("benchmarks/plot_structure.jsonl")
     conda:
         "../../envs/gapglass.yaml"
+    threads: 2
     params:
         main=models.main_potential(config),
         compared=models.compared_sizes(config),
@@ -224,6 +225,7 @@ rule build_report:
         at("benchmarks/build_report.jsonl")
     conda:
         "../../envs/gapglass.yaml"
+    threads: 2
     params:
         settings=config,
         logs=at("logs"),

@@ -28,6 +28,7 @@ page = render(
     list(snakemake.params.learning),
     study_file=snakemake.params.study_file,
     explorer="explorer.html",
+    threads=snakemake.threads,
 )
 with files.whole_file(snakemake.output[0]) as temporary:
     temporary.write_text(page, encoding="utf-8")

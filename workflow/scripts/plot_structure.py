@@ -19,4 +19,4 @@ figures = comparisons.drawn(
     settings=snakemake.params.settings,
     doubted=doubts.doubted_models(snakemake.input.outcomes),
 )
-style.save_all(figures, snakemake.output)
+style.save_all(figures, snakemake.output, snakemake.threads)

@@ -4,6 +4,7 @@ import base64
 import datetime
 import io
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -71,7 +72,7 @@ def _image(path):
     }
 
 
-def _pictures(settings, paths):
+def _pictures(settings, paths, threads):
     """Return the images of the page with their captions and places in the paper, by the name of the figure.
 
     The paths of a figure are {name}.png and, for readers who prefer a dark page, {name}.dark.png.
@@ -79,9 +80,11 @@ def _pictures(settings, paths):
     light = {Path(path).stem: path for path in paths if not str(path).endswith(f".{DARK}")}
     dark = {Path(path).name.removesuffix(f".{DARK}"): path for path in paths if str(path).endswith(f".{DARK}")}
     listed = {figure.name: figure for figure in catalogue.every(settings)}
+    with ThreadPoolExecutor(threads) as pool:
+        images = dict(zip(paths, pool.map(_image, paths), strict=True))
     return {
-        "figures": {name: _image(path) for name, path in light.items()},
-        "dark_figures": {name: _image(path) for name, path in dark.items()},
+        "figures": {name: images[path] for name, path in light.items()},
+        "dark_figures": {name: images[path] for name, path in dark.items()},
         "captions": {name: caption(listed[name], settings) for name in light},
         "paper": {name: listed[name].paper for name in light},
         # A study that is not finished has drawn some figures for this page alone.
@@ -268,7 +271,9 @@ def _there(files):
     return {name: existing(paths) for name, paths in files.items()}
 
 
-def render(settings, files, logs, learning_curves=(), *, study_file, progress=None, explorer="", tables=None):
+def render(
+    settings, files, logs, learning_curves=(), *, study_file, progress=None, explorer="", tables=None, threads=1
+):
     """Return the report as HTML.
 
     Files that do not exist are left out, and so is what follows from them, so that a study can be shown at any time.
@@ -291,6 +296,8 @@ def render(settings, files, logs, learning_curves=(), *, study_file, progress=No
         Name of the explorer beside the page, empty where there is none.
     tables : dict, optional
         Tables by name, instead of those in ``files``.
+    threads : int
+        Images that are compressed at the same time.
 
     Returns
     -------
@@ -317,7 +324,7 @@ def render(settings, files, logs, learning_curves=(), *, study_file, progress=No
     if "coordination" in tables:
         context |= _structure(settings, files, tables, doubted)
     context |= _learning_curves(learning_curves) | {"costs": rows.costs(tables["cost"])}
-    context |= _pictures(settings, [*files["figures"], *learning_curves[3:]])
+    context |= _pictures(settings, [*files["figures"], *learning_curves[3:]], threads)
     context |= _first_screen(settings, files, tables, context, study_file)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, autoescape=True

@@ -1,5 +1,6 @@
 """The style that all figures share, the labels of the models, and the files of a figure."""
 
+from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib as mpl
@@ -32,6 +33,9 @@ def save(drawn, paths, name):
     of_figure = {path.name.removeprefix(f"{name}."): path for path in map(Path, paths)}
     if "csv" in of_figure:
         write_table(of_figure["csv"], table)
+    # All versions of a figure have one layout, which is computed once.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     # The dark version is the last one, because the colours of the figure itself are changed for it.
     for kind in ("pdf", "png", DARK):
         if kind not in of_figure:
@@ -44,8 +48,30 @@ def save(drawn, paths, name):
     plt.close(figure)
 
 
-def save_all(figures, paths):
-    """Write every figure of an iterable of (name, drawn), as for ``save``."""
+def save_all(figures, paths, processes=1):
+    """Write every figure of an iterable of (name, drawn), as for ``save``, with some processes side by side.
+
+    Raises
+    ------
+    RuntimeError
+        A process that writes figures has failed; its own message stands on the standard error.
+    """
+    if processes == 1:
+        _save_each(figures, paths)
+        return
+    drawn = list(figures)
+    fork = get_context("fork")  # the figures need not be pickled
+    writers = [fork.Process(target=_save_each, args=(drawn[i::processes], paths)) for i in range(processes)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    if any(writer.exitcode for writer in writers):
+        raise RuntimeError("Figures could not be written; the lines above say why.")
+
+
+def _save_each(figures, paths):
+    """Write figures one after the other."""
     for name, drawn in figures:
         save(drawn, paths, name)
 
