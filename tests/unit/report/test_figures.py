@@ -346,6 +346,8 @@ def test_a_loop_judged_by_cross_validation_shows_its_errors():
     figure, table = potentials.active_learning(given)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "validation, best fit" in labels and "its upper bound" in labels
+    legend = figure.legends[0].get_window_extent(figure.canvas.get_renderer())
+    assert legend.x0 >= 0 and legend.x1 <= figure.bbox.x1  # no word is cut off
     of_bound = table[table["kind"] == "upper bound"]
     assert of_bound["rmse_energy_mev_per_atom"].tolist()[1:] == [9.0] and set(of_bound["set"]) == {"validation"}
     # Of two loops with one axis, the second may have larger errors than the first.
@@ -395,10 +397,20 @@ def test_figures_of_the_clusters_follow_from_their_files():
     assert [text.get_text().strip() for text in figure.axes[0].texts] == ["1000 K", "300 K"]
 
 
-def test_every_figure_is_saved_under_its_name(tmp_path):
-    paths = [tmp_path / f"{name}.{kind}" for name in ("one", "two") for kind in ("png", "csv")]
-    style.save_all(((name, structure.curves({"reference": curve()}, ["G_X"])) for name in ("one", "two")), paths)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_figure_is_saved_under_its_name(tmp_path, processes):
+    names = ("one", "two", "three")
+    paths = [tmp_path / f"{name}.{kind}" for name in names for kind in ("png", "csv")]
+    figures = ((name, structure.curves({"reference": curve()}, ["G_X"])) for name in names)
+    style.save_all(figures, paths, processes)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
+
+
+def test_a_figure_that_another_process_cannot_write_stops_the_job(tmp_path):
+    figures = [(name, structure.curves({"reference": curve()}, ["G_X"])) for name in ("one", "two")]
+    (tmp_path / "file").touch()
+    with pytest.raises(RuntimeError, match="Figures could not be written"):
+        style.save_all(figures, [tmp_path / "one.png", tmp_path / "file" / "two.png"], 2)
 
 
 def test_a_figure_on_dark_ground_has_the_same_data_and_stands_out(tmp_path):

@@ -85,7 +85,14 @@ def active_learning(loops):
     panels[0, 0].set_ylim(bottom=0)
     panels[0, 0].set_ylabel("energy RMSE (meV/atom)")
     columns = 2 if len(loops) == 1 else 4
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=columns,
+        columnspacing=1.0,
+        handlelength=1.6,
+        handletextpad=0.4,
+    )
     return figure, pd.DataFrame(numbers).rename(columns={"energy": "rmse_energy_mev_per_atom"})
 
 
