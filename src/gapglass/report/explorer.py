@@ -230,7 +230,7 @@ def of_glasses(glasses, models, cutoffs, potentials, variances):
     Parameters
     ----------
     glasses : dict
-        Model ("optimal_96_1") -> ase.Atoms.
+        Model ("optimal_96_1", "optimal_96_rate_10_1") -> ase.Atoms.
     models : dict
         Model -> what is known of it, name -> text.
     cutoffs : dict
@@ -247,7 +247,7 @@ def of_glasses(glasses, models, cutoffs, potentials, variances):
         return None
     columns = {}
     for model, atoms in glasses.items():
-        potential = model.rsplit("_", 2)[0]
+        potential = next(name for name in potentials if model.startswith(f"{name}_"))
         known = _atoms_of_glass(atoms, cutoffs, potentials[potential], variances.get(potential))
         for name, (values, unit, description) in known.items():
             columns.setdefault(name, ([], unit, description))[0].append((model, values))

@@ -100,10 +100,21 @@ def progress(study):
         if not made["done"] and name in LOOPS and (decisions := decisions_so_far(study, name)):
             made["text"] = _place(decisions)
         found.append(made)
-    folders = [folder for _, folder in _glasses(study)]
-    stages = [f"{folder}/stage_{number + 1}/outcome.json" for folder in folders for number in range(study.n_stages)]
-    found.append(_stage("Stages of the glass models", stages))
-    found.append(_stage("Structures", study.structure_files("rx.json")))
+    outcome = study.nve_outcome()
+    hot = [outcome.format(potential=name) for name in study.variants] if outcome else []
+    rated = study.rated_glasses()
+    stages = [path for model in _glass_models(study) for path in study.stage_files(model, "outcome.json")]
+    cooled = [path for model in rated for path in study.stage_files(model, "outcome.json") if path not in stages]
+    structures = dict.fromkeys([*study.structure_files("rx.json"), *study.rated_files("rx.json")])
+    wanted = {
+        "Crystals": study.crystal_files("json"),
+        "Constant energy, hotter than the frames": hot,
+        "Stages of the glass models": stages,
+        "Stages at other cooling rates": cooled,
+        "Vibrations": study.vibrations_files(),
+        "Structures": list(structures),
+    }
+    found += [_stage(name, paths) for name, paths in wanted.items() if paths]
     figures = [figure.name for figure in catalogue.listed(study.config)]
     found.append(_stage("Figures, tables and report", [*study.drawn(figures), study.at("report.html")]))
     return found
@@ -284,13 +295,10 @@ def _loop(study, name):
     return table, ledger, summary
 
 
-def _glasses(study):
-    """Return name and folder of every glass model."""
+def _glass_models(study):
+    """Return potential, atoms, cooling and replica of every glass model that cools as ``glass.cycle`` says."""
     return [
-        (
-            f"{potential}_{atoms}_{replica}",
-            study.start_folder.format(potential=potential, atoms=atoms, replica=replica),
-        )
+        {"potential": potential, "atoms": atoms, "cooling": "", "replica": replica}
         for potential, atoms, replica in study.glasses
     ]
 
@@ -298,10 +306,10 @@ def _glasses(study):
 def _finished_stages(study):
     """Return model with its replica -> thermodynamics of its finished stages, without models that have none."""
     found = {}
-    for name, folder in _glasses(study):
-        stages = _there(f"{folder}/stage_{number + 1}/thermo.csv" for number in range(study.n_stages))
+    for model in _glass_models(study):
+        stages = _there(study.stage_files(model, "thermo.csv"))
         if stages:
-            found[name] = join_thermo([read_table(path) for path in stages])
+            found["{potential}_{atoms}_{replica}".format(**model)] = join_thermo([read_table(path) for path in stages])
     return found
 
 

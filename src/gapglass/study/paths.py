@@ -547,6 +547,21 @@ class Study:
         found = {rate: f"{model}{rate_text(rate)}" for rate in glass["rates"]} | {rates.rate_of(glass["cycle"]): model}
         return dict(sorted(found.items()))
 
+    def rated_glasses(self):
+        """Return potential, atoms, cooling and replica of every model that cools at a rate of ``glass.rates``."""
+        main = models.main_potential(self.config)
+        return [
+            {"potential": main, "atoms": atoms, "cooling": rate_text(rate), "replica": replica}
+            for rate, model in self.rated_models().items()
+            if RATE in model
+            for atoms in [max(models.sizes_of(self.config, main))]
+            for replica in self.replicas(main, atoms)
+        ]
+
+    def rated_glass_files(self, name):
+        """Return one file of every model of ``rated_glasses``."""
+        return [f"{self.glass_folder.format(**model)}/{name}" for model in self.rated_glasses()]
+
     def rated_files(self, name):
         """Return one structure file of every model of ``rated_models``."""
         return [self.at(f"structure/{model}/{name}") for model in self.rated_models().values()]
@@ -675,8 +690,8 @@ class Study:
             "forces": f"{main}/forces.npz",
             "potentials": self.potential_files("gap.xml"),
             "variances": [path for folder in folders if (path := self.uncertainty_files(folder).get("variance"))],
-            "glasses": self.glass_files("final.extxyz"),
-            "outcomes": self.glass_files("outcome.json"),
+            "glasses": [*self.glass_files("final.extxyz"), *self.rated_glass_files("final.extxyz")],
+            "outcomes": [*self.glass_files("outcome.json"), *self.rated_glass_files("outcome.json")],
         }
 
     def report_files(self, figures, tables):

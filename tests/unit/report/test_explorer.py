@@ -66,7 +66,7 @@ def datasets(blyp_frames, fitted):
         }
     )
     return explorer.of_frames(frames, table), explorer.of_glasses(
-        {"optimal_48_1": frames[0], "optimal_48_2": frames[1]}, {}, {"Te-O": 2.46}, {"optimal": fitted[0]}, {}
+        {"optimal_48_1": frames[0], "optimal_48_rate_10_2": frames[1]}, {}, {"Te-O": 2.46}, {"optimal": fitted[0]}, {}
     )
 
 

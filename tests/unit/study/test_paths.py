@@ -109,6 +109,10 @@ def test_models_at_other_rates_share_the_melt(tiny):
     assert study.stage_start(model, 2) == f"{shared}/stage_1/final.restart"
     assert study.stage_start(model, 3) == f"{slow}/stage_2/final.restart"
     assert study.earlier_outcome(model, 2) == f"{shared}/stage_1/outcome.json"
+    assert [f"{study.glass_folder.format(**found)}" for found in study.rated_glasses()] == [
+        f"results/tiny/glass/optimal/48_rate_{rate}/{replica}" for rate in ("2.5", "100000") for replica in (1, 2)
+    ]
+    assert f"{slow}/final.extxyz" in study.explorer_files()["glasses"] and tiny.rated_glasses() == []
     at_once = model | {"cooling": ""}
     assert study.stage_start(at_once, 1) == f"{shared}/packed.data" and study.earlier_outcome(at_once, 1) == []
     times = [stage["time"] for stage in study.cycle("_rate_2.5")]
