@@ -8,7 +8,7 @@ import small_fits
 
 from gapglass.active_learning import guide, trial
 from gapglass.frames import geometry
-from gapglass.potential import basis, engine, engine_fit
+from gapglass.potential import basis, cross_validation, engine, engine_fit
 from gapglass.potential.cross_validation import CrossValidation
 
 pytestmark = pytest.mark.xdist_group("engine")
@@ -101,6 +101,16 @@ def test_folds_equal_fits_without_their_frames(problem):
             number += 1, forces.size
     wanted = np.sqrt(squares / number) * (1000, 1)
     assert found == pytest.approx(tuple(wanted), rel=2e-3)
+
+
+@pytest.mark.parametrize("n_sparse", [FIXED["n_sparse"], 9])
+def test_normal_equations_and_qr_give_one_fit_with_a_guide(problem, monkeypatch, n_sparse):
+    guided = CrossValidation(problem.rows, problem.terms, FOLDS).guided(prior_of(problem).of_folds)
+    h, found = FIXED | {"n_sparse": n_sparse}, []
+    for limit in (1e9, 0.0):
+        monkeypatch.setattr(cross_validation, "LARGEST_ROUNDING", limit)
+        found.append((*guided.errors(h), *guided.variance_scales(h)))
+    assert found[0] == pytest.approx(found[1], rel=1e-5) and found[0] != found[1]
 
 
 def test_weights_of_fewer_points_are_those_of_a_fit_on_them(problem):

@@ -5,7 +5,7 @@ import pytest
 import small_fits
 
 from gapglass.frames import isolated
-from gapglass.potential import engine, evaluation
+from gapglass.potential import cross_validation, engine, evaluation
 from gapglass.potential.cross_validation import CrossValidation, Tested
 from gapglass.potential.failures import FitFailed
 from gapglass.selection import time_blocks
@@ -147,9 +147,23 @@ def test_isolated_atoms_alone_train_no_fold(frames, terms, tmp_path):
         CrossValidation(rows, terms, time_blocks.folds(), KNOWN)
 
 
-def test_equations_that_cannot_be_solved_are_infinite_errors(validation):
-    """Fewer energies than sparse points, each trusted beyond rounding: the equations lose the prior."""
-    trusted = {"sigma_energy": 1e-15, "sigma_force": 1e9, "sigma_virial": 1e9}
+@pytest.mark.parametrize("changes", [{}, {"n_sparse": 9}, OTHER, TRUSTED], ids=["as is", "fewer", "other", "trusted"])
+def test_both_solutions_are_one(validation, monkeypatch, changes):
+    """Normal equations, and the QR that replaces them where rounding would hide the prior."""
+    h, found = small_fits.HYPERPARAMETERS | changes, []
+    for limit in (1e9, 0.0):
+        monkeypatch.setattr(cross_validation, "LARGEST_ROUNDING", limit)
+        found.append((*validation.errors(h), *validation.variance_scales(h)))
+    assert found[0] == pytest.approx(found[1], rel=1e-5) and found[0] != found[1]
+
+
+def test_equations_that_lose_the_prior_in_rounding_are_solved_by_qr(frames, terms, validation, tmp_path, monkeypatch):
+    """Fewer rows than sparse points, each trusted beyond rounding."""
+    trusted = {"sigma_energy": 1e-12, "sigma_force": 1e9, "sigma_virial": 1e9}
+    energies, forces = left_out(frames, CLASSES, terms, tmp_path, **trusted)
+    found = validation.errors(small_fits.HYPERPARAMETERS | trusted)
+    assert found == pytest.approx((1000 * rmse(energies), rmse(forces)), rel=1e-3)
+    monkeypatch.setattr(cross_validation, "LARGEST_ROUNDING", 1e99)
     assert validation.errors(small_fits.HYPERPARAMETERS | trusted) == (np.inf, np.inf)
 
 
