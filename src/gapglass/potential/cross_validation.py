@@ -79,11 +79,6 @@ class Tested:
         """Return y^T y."""
         return float(sum(labels @ labels for _, labels in self.parts))
 
-    @property
-    def matrix(self):
-        """Return K^T K."""
-        return sum(rows.T @ rows for rows, _ in self.parts)
-
 
 @dataclass
 class Fold:
@@ -458,11 +453,16 @@ class _Solved:
         whole[self.taken] = self.scale * self._unknowns[: len(self.taken)]
         return whole if self.guide is None else whole + self._unknowns[-1] * self.guide
 
-    def variance(self, normal):
-        """Return the sum of the predicted variances of rows: the trace of A^-1 K^T K."""
-        scaled = normal.matrix[self.where] * np.outer(self.scale, self.scale)
-        if self.guide is not None:
-            product = normal.matrix @ self.guide
-            column = self.scale * product[self.taken]
-            scaled = np.block([[scaled, column[:, None]], [column[None, :], np.array([[self.guide @ product]])]])
-        return float(np.trace(linalg.cho_solve(self._factor, scaled)))
+    def variance(self, tested):
+        """Return the sum of the predicted variances of rows.
+
+        With R^T R the matrix of the equations, that of a row k is |R^-T k|², which rounding cannot make negative.
+        """
+        total = 0.0
+        for rows, _ in tested.parts:
+            columns = [rows[:, self.taken] * self.scale]
+            if self.guide is not None:
+                columns.append(rows @ self.guide)
+            half = linalg.solve_triangular(self._factor[0], np.column_stack(columns).T, trans="T")
+            total += float(np.square(half).sum())
+        return total

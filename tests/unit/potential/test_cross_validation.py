@@ -172,6 +172,6 @@ def test_errors_of_large_weights_are_not_the_difference_of_large_numbers():
     rows, x = np.array([[1.0, 1.0], [1.0, 2.0]]), np.array([1e9, -1e9])
     tested = Tested([(rows[:1], np.array([1e-3])), (rows[1:], np.array([-1e9]))])
     assert tested.residual(x) == pytest.approx(1e-6, rel=1e-9)
-    matrix, vector = tested.matrix, rows.T @ [1e-3, -1e9]
+    matrix, vector = rows.T @ rows, rows.T @ [1e-3, -1e9]
     assert abs(x @ matrix @ x - 2 * x @ vector + tested.square - tested.residual(x)) > tested.residual(x)
     assert tested.less(x).square == pytest.approx(tested.residual(x), rel=1e-9)
