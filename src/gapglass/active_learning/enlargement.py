@@ -12,11 +12,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gapglass.potential import basis, memory
+from gapglass.potential.cross_validation import SIGMAS
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.frame_equations import FrameEquations
 from gapglass.selection import kinds, strategies
 
 log = logging.getLogger("gapglass")
+TRUST_LESS = (1.0, 3.0, 10.0, 30.0)  # factors on expected errors that are tried
 
 
 def candidates(pool, train, n_sparse_points):
@@ -45,6 +47,29 @@ def with_labels(frames):
             frame.info["REF_energy"], frame.arrays["REF_forces"] = 0.0, np.zeros((len(frame), 3))
         found.append(frame)
     return found
+
+
+def _by_model(choose, given, train, size, hyperparameters):
+    """Return the choice of a model, of one that trusts its labels less where rounding prevents that of the study."""
+    for factor in TRUST_LESS:
+        given.hyperparameters = trusting_less(hyperparameters, factor)
+        try:
+            return choose(given, train, size)
+        except FitFailed as error:
+            last = error
+            log.info("frames cannot be chosen with expected errors times %g: %s", factor, error)
+    log.warning("frames are taken at even steps in time, because %s", last)
+    return train
+
+
+def trusting_less(hyperparameters, factor):
+    """Return hyperparameters with expected errors times a factor, and the energy scale of distances divided by it.
+
+    The potential itself is solved by QR. The equations of single frames, by which frames are chosen, are conditioned
+    worse, so that labels without noise, as those of a classical potential, may need a weaker model for the choice.
+    """
+    changed = {name: factor * hyperparameters[name] for name in SIGMAS}
+    return {**hyperparameters, **changed, "two_body_delta": hyperparameters["two_body_delta"] / factor}
 
 
 def enlarge(strategy, given, before, size, *, frames=None, sparse_from=None, hyperparameters=None, settings=None):
@@ -83,12 +108,9 @@ def enlarge(strategy, given, before, size, *, frames=None, sparse_from=None, hyp
             terms = basis.choose(sparse_from, hyperparameters, settings.species, settings.descriptor, folder)
             given.places = {frame: place for place, frame in enumerate(frames)}
             given.equations = FrameEquations(list(frames.values()), terms, settings.species, settings.virials, folder)
-            given.hyperparameters, given.weights = hyperparameters, settings.objective_weights
-            given.known, given.pool = settings.known, np.array(sorted(set(frames) & set(pool.tolist())))
-            try:
-                train = choose(given, train, min(size, len(given.pool)))
-            except FitFailed as error:
-                log.warning("frames are taken at even steps in time, because %s", error)
+            given.weights, given.known = settings.objective_weights, settings.known
+            given.pool = np.array(sorted(set(frames) & set(pool.tolist())))
+            train = _by_model(choose, given, train, min(size, len(given.pool)), hyperparameters)
         choose = strategies.uniform_in_time  # where the candidates are fewer than the frames asked for
         given.pool = pool
     train = choose(given, train, size)

@@ -8,6 +8,8 @@ import small_fits
 
 from gapglass.active_learning import enlargement
 from gapglass.potential import memory
+from gapglass.potential.failures import FitFailed
+from gapglass.potential.frame_equations import FrameEquations
 from gapglass.selection import kinds, strategies
 from gapglass.selection.strategies import Given
 
@@ -59,6 +61,33 @@ def test_later_ones_ask_the_fit_and_keep_what_was_there(strategy, monkeypatch):
     assert {*before["train"], 1, 2} <= set(found["train"]) and len(found["train"]) == 12
     found = enlargement.enlarge(strategy, given(), before, 99, frames=frames, **arguments)
     assert found["train"] == POOL.tolist() and found["rest"] == []
+
+
+@pytest.mark.xdist_group("engine")
+def test_a_model_that_rounding_prevents_trusts_its_labels_less(monkeypatch):
+    frames, tried = dict(enumerate(small_fits.frames(24))), []
+    before = enlargement.enlarge("residual", given(), {"train": []}, 6)
+    arguments = {"frames": frames, "sparse_from": list(frames.values()), "settings": SETTINGS}
+    solve = FrameEquations.solve
+
+    def failing(self, chosen, hyperparameters, *args, **kwargs):
+        tried.append(hyperparameters)
+        if hyperparameters["sigma_force"] < 5 * small_fits.HYPERPARAMETERS["sigma_force"]:
+            raise FitFailed("rounding")
+        return solve(self, chosen, hyperparameters, *args, **kwargs)
+
+    h = small_fits.HYPERPARAMETERS
+    less = enlargement.trusting_less(h, 10.0)
+    assert less["sigma_energy"] == 10 * h["sigma_energy"] and less["delta"] == h["delta"]
+    assert less["two_body_delta"] == h["two_body_delta"] / 10
+    wanted = enlargement.enlarge("residual", given(), before, 12, hyperparameters=less, **arguments)
+    monkeypatch.setattr(FrameEquations, "solve", failing)
+    assert enlargement.enlarge("residual", given(), before, 12, hyperparameters=h, **arguments) == wanted
+    assert tried[:2] == [h, enlargement.trusting_less(h, 3.0)] and tried[-1] == less
+    # Where no model can be solved, time decides.
+    even = enlargement.enlarge("uniform_in_time", given(), before, 12)
+    low = h | {"sigma_force": 1e-3 * h["sigma_force"]}
+    assert enlargement.enlarge("residual", given(), before, 12, hyperparameters=low, **arguments) == even
 
 
 def test_candidates_are_even_in_time_where_memory_ends(monkeypatch):
