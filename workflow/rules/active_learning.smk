@@ -234,6 +234,7 @@ checkpoint decide:
             key: config["potential"][key]
             for key in ("descriptor", "fitter", "virials", "cost_limit", "hyperparameters")
         },
+        may_have_guide=study.may_have_guide(),
         engine=study.engine_of_stop(),
         seed=config["seed"],
     message:

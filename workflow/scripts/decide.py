@@ -12,11 +12,13 @@ database, params = files.read_json(snakemake.input.database), snakemake.params
 if snakemake.input.choice:
     database["n_affordable"] = files.read_json(snakemake.input.choice)["n_affordable"]
 iteration, ledger = int(snakemake.wildcards.iteration), [files.read_json(path) for path in snakemake.input.results]
+imported = files.read_json(snakemake.input.summary)
 space = limits.search_space(
     params.potential,
     files.read_table(snakemake.input.neighbours).iloc[database["train"]],
-    files.read_json(snakemake.input.summary),
+    imported,
     params.max_fit_memory,
+    params.may_have_guide and bool(imported["guide"]),
 )
 
 

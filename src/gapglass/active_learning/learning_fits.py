@@ -24,6 +24,9 @@ from gapglass.selection import kinds, strategies, time_blocks
 from gapglass.selection.strategies import Given
 
 log = logging.getLogger("gapglass")
+# Of the normal equations of a fold, see ``cross_validation``; those of the whole pool hold several times as many
+# frames.
+LARGEST_ROUNDING = 0.005
 
 
 def tuned(frames, blocks, n_train, geometry, ranges, settings, seed):
@@ -61,9 +64,8 @@ def tuned(frames, blocks, n_train, geometry, ranges, settings, seed):
         )
         rows = design.compute([frames[i] for i in chosen], classes, terms, settings.species, settings.virials, folder)
         available = max(len(term.points) for term in terms if term.covariance == "dot_product")
-        found = tuning.tune(
-            CrossValidation(rows, terms, folds, settings.known), ranges, settings.objective_weights, available
-        )
+        validation = CrossValidation(rows, terms, folds, settings.known, LARGEST_ROUNDING)
+        found = tuning.tune(validation, ranges, settings.objective_weights, available)
     return {**geometry, **found.hyperparameters}
 
 

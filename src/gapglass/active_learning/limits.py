@@ -7,7 +7,7 @@ from gapglass.potential.hyperparameters import bounds
 from gapglass.potential.memory import FitMemory, MemoryLimit
 
 
-def search_space(potential, counts, imported, max_fit_memory=None):
+def search_space(potential, counts, imported, max_fit_memory=None, guided=False):
     """Return the search space of the outer level: all hyperparameters for gap_fit, the geometry for the engine.
 
     Parameters
@@ -20,6 +20,8 @@ def search_space(potential, counts, imported, max_fit_memory=None):
         frames/import.json.
     max_fit_memory : float, optional
         MB.
+    guided : bool
+        Whether fits may start from a guide.
 
     Returns
     -------
@@ -33,7 +35,9 @@ def search_space(potential, counts, imported, max_fit_memory=None):
     checks = []
     if max_fit_memory is not None:
         virials = potential["virials"] and imported["virials"]
-        memory = FitMemory(counts, descriptor=potential["descriptor"], virials=virials, fitter=potential["fitter"])
+        memory = FitMemory(
+            counts, descriptor=potential["descriptor"], virials=virials, fitter=potential["fitter"], guided=guided
+        )
         checks.append((MemoryLimit(memory, max_fit_memory), largest))
     if potential["cost_limit"] is not None:
         checks.append((CostLimit(counts, imported["species"], potential), smallest))

@@ -202,7 +202,7 @@ def tune_rows(
         As from ``run``, and predicted_memory_mb.
     """
     largest = {"n_sparse": int(bounds(settings.ranges["n_sparse"])[1])}
-    result, refused = _predicted(counts, settings, hyperparameters | largest)
+    result, refused = _predicted(counts, settings, hyperparameters | largest, bool(guide))
     if refused:
         return result | {"status": "failed", "reason": refused}
     geometry = {name: value for name, value in hyperparameters.items() if name in GEOMETRY}
@@ -212,13 +212,12 @@ def tune_rows(
     )  # fmt: skip
 
 
-def _predicted(counts, settings, hyperparameters):
+def _predicted(counts, settings, hyperparameters, guided=False):
     """Return the predicted memory of a fit as an entry of its result, and why it is not started, if it is not."""
-    predicted = round(
-        memory.FitMemory(counts, descriptor=settings.descriptor, virials=settings.virials, fitter=settings.fitter).mb(
-            hyperparameters
-        )
+    fits = memory.FitMemory(
+        counts, descriptor=settings.descriptor, virials=settings.virials, fitter=settings.fitter, guided=guided
     )
+    predicted = round(fits.mb(hyperparameters))
     reason = memory.too_much(predicted, settings)
     return {"predicted_memory_mb": predicted}, reason and f"not started: {reason}"
 

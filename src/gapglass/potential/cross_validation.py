@@ -130,6 +130,9 @@ class CrossValidation:
         Classes that train and classes that test, of each fold; classes that the design does not hold are left out.
     known : dict, optional
         Energies of isolated atoms that are not fitted.
+    refuse_above : float, optional
+        Rounding in the normal equations, see ``LARGEST_ROUNDING``, above which a set is not solved by QR but has
+        infinite errors, because other fits will be solved by normal equations.
 
     Raises
     ------
@@ -137,8 +140,8 @@ class CrossValidation:
         When no fold has frames that train and frames that test.
     """
 
-    def __init__(self, design, terms, folds, known=None):
-        self.terms, self.columns = terms, design.columns
+    def __init__(self, design, terms, folds, known=None, refuse_above=None):
+        self.terms, self.columns, self.refuse_above = terms, design.columns, refuse_above
         self._white = White(terms)
         self.jitter = self._white.jitter
         folds = [tuple([name for name in names if name in design.energies] for names in fold) for fold in folds]
@@ -225,7 +228,7 @@ class CrossValidation:
         """Return the solution of a fold."""
         try:
             with np.errstate(all="ignore"):  # scipy refuses numbers that are not finite
-                return _Solved(self.terms, self.jitter, fold, hyperparameters, self.triangles)
+                return _Solved(self.terms, self.jitter, fold, hyperparameters, self.triangles, self.refuse_above)
         except ValueError as error:
             raise linalg.LinAlgError(str(error)) from None
 
@@ -341,7 +344,8 @@ class _Guided(CrossValidation):
 
     def __init__(self, plain, guide):
         self.terms, self.columns, self.known, self.jitter = plain.terms, plain.columns, plain.known, plain.jitter
-        self.folds, self._guide, self._of_size, self.triangles = plain.folds, guide, {}, plain.triangles
+        self.folds, self.triangles, self.refuse_above = plain.folds, plain.triangles, plain.refuse_above
+        self._guide, self._of_size = guide, {}
 
     def folds_for(self, n_sparse):
         """Return the folds for a number of sparse points, which decides the fit to the guide."""
@@ -385,7 +389,7 @@ class _Solved:
         When the equations cannot be solved.
     """
 
-    def __init__(self, terms, jitter, fold, hyperparameters, triangles):
+    def __init__(self, terms, jitter, fold, hyperparameters, triangles, refuse_above):
         h = hyperparameters
         self.taken = basis.columns_of_part(terms, int(h["n_sparse"]))
         self.scale = basis.by_column(terms, basis.deltas(terms, h))[self.taken]
@@ -398,6 +402,8 @@ class _Solved:
         )
         # The jitter leaves the prior an eigenvalue of at least 1 / delta².
         rounding = np.finfo(float).eps * (largest * self.scale**2).max() * max(1.0, self.scale.max() ** 2)
+        if refuse_above is not None and rounding > refuse_above:
+            raise linalg.LinAlgError("rounding would hide the prior in the normal equations")
         if rounding <= LARGEST_ROUNDING:
             self._by_normal_equations(fold, h, prior)
         else:

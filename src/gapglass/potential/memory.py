@@ -27,6 +27,7 @@ REMAINS_MB = 50.0  # upper bound of that memory
 ENGINE_MB = 170.0  # a Python process with the engine, measured
 CLASSES = 20  # of training frames in a cross-validation, each with triangles for its forces, twice, and its virials
 ENGINE_SQUARES = 35  # matrices of sparse points by sparse points: equations of five folds, solution, work space
+GUIDE_SQUARES = 75  # the same for a guide: triangles of its forces in every class, and equations; measured
 ENGINE_ROWS = 4  # copies of the rows of one frame, from the engine to LAPACK
 MARGIN = 1.04  # with this factor, none of some hundred fits needed more than 1 % above the prediction
 
@@ -57,10 +58,13 @@ class FitMemory:
         Whether the fit uses virials: in the frames that have one, each neighbour has six gradients more than the three
         of the force.
     fitter : {"gap_fit", "engine"}
+    guided : bool
+        Whether the engine's fit may start from a guide, to whose labels another fit is made. The number of its frames
+        is taken to be large.
     """
 
-    def __init__(self, counts, *, descriptor, virials, fitter="gap_fit"):
-        self.descriptor, self.fitter = descriptor, fitter
+    def __init__(self, counts, *, descriptor, virials, fitter="gap_fit", guided=False):
+        self.descriptor, self.fitter, self.guided = descriptor, fitter, guided
         atoms = counts[[name for name in counts if name.startswith("n_")]].to_numpy()
         within = counts[[f"within_{r:.1f}" for r in RADII]].to_numpy()
         largest = atoms.sum(axis=1).argmax()
@@ -106,7 +110,7 @@ class FitMemory:
         candidates = min(int(self.atoms_of_species.max()), MOST_CANDIDATES)
         numbers = (
             min(3 * CLASSES * columns, self.n_targets) * columns
-            + ENGINE_SQUARES * columns**2
+            + (ENGINE_SQUARES + GUIDE_SQUARES * self.guided) * columns**2
             + ENGINE_ROWS * 3 * self.largest[0] * columns
             + 2 * self.n_atoms * length
             + candidates * (h["n_sparse"] + length)

@@ -177,9 +177,14 @@ def _fit(counts, hyperparameters, inputs, config, n_tried=0):
     """
     potential, limit = config["potential"], config["active_learning"]["max_fit_time"]
     virials = potential["virials"] and files.read_json(inputs.summary)["virials"]
-    fits = memory.FitMemory(counts, descriptor=potential["descriptor"], virials=virials, fitter=potential["fitter"])
+    guided = bool(inputs.guide)
+    fits = memory.FitMemory(
+        counts, descriptor=potential["descriptor"], virials=virials, fitter=potential["fitter"], guided=guided
+    )
     needed = fits.mb(hyperparameters)
     if potential["fitter"] == "engine":
+        # With a guide, sets are tried without it, for its own labels, and with it.
+        n_tried *= 3 if guided else 1
         seconds = 60 + 1e-9 * (fits.columns(hyperparameters) ** 3) * (0.2 * n_tried + 2 * memory.CLASSES)
         return math.ceil(BASE_MB + needed * memory.MB / 1e6), minutes(seconds)
     seconds = 60 + 1.5e-4 * needed * hyperparameters["n_sparse"]
@@ -192,7 +197,7 @@ def fit_trial(inputs, trial, config):
     Parameters
     ----------
     inputs : object
-        Paths ``neighbours``, ``database``, ``decision``, ``summary``.
+        Paths ``neighbours``, ``database``, ``decision``, ``summary`` and ``guide`` (its rows, empty without one).
     trial : int
         Counted from 1.
     config : dict
@@ -219,7 +224,7 @@ def fit_all_frames(inputs, config, tunes=False):
     Parameters
     ----------
     inputs : object
-        Paths ``neighbours``, ``hyperparameters``, ``summary``.
+        Paths ``neighbours``, ``hyperparameters``, ``summary`` and ``guide`` (its rows, empty without one).
     config : dict
         The configuration.
     tunes : bool

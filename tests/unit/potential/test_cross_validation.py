@@ -163,6 +163,10 @@ def test_equations_that_lose_the_prior_in_rounding_are_solved_by_qr(frames, term
     energies, forces = left_out(frames, CLASSES, terms, tmp_path, **trusted)
     found = validation.errors(small_fits.HYPERPARAMETERS | trusted)
     assert found == pytest.approx((1000 * rmse(energies), rmse(forces)), rel=1e-3)
+    rows = small_fits.rows_of(frames, terms, tmp_path, CLASSES)
+    refusing = CrossValidation(rows, terms, FOLDS, refuse_above=0.05)
+    assert refusing.errors(small_fits.HYPERPARAMETERS | trusted) == (np.inf, np.inf)
+    assert refusing.errors(small_fits.HYPERPARAMETERS) == validation.errors(small_fits.HYPERPARAMETERS)
     monkeypatch.setattr(cross_validation, "LARGEST_ROUNDING", 1e99)
     assert validation.errors(small_fits.HYPERPARAMETERS | trusted) == (np.inf, np.inf)
 

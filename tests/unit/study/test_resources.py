@@ -91,6 +91,7 @@ def test_jobs_ask_for_what_their_fit_needs(tmp_path, blyp_frames, hyperparameter
     inputs = SimpleNamespace(
         **{name: tmp_path / f"{name}.json" for name in ("database", "decision", "summary", "hyperparameters", "sets")},
         neighbours=tmp_path / "neighbours.csv",
+        guide=[],
     )
     potential = {
         "descriptor": "soap_turbo", "virials": True, "fitter": "gap_fit", "hyperparameters": hyperparameters,
@@ -152,6 +153,7 @@ def test_trials_of_the_engine_ask_for_the_largest_set_that_they_try(tmp_path, bl
     inputs = SimpleNamespace(
         **{name: tmp_path / f"{name}.json" for name in ("database", "decision", "summary", "hyperparameters", "sets")},
         neighbours=tmp_path / "neighbours.csv",
+        guide=[],
     )
     ranges = hyperparameters | {"n_sparse": {"low": 20, "high": 400, "scale": "log"}}
     settings = {
@@ -171,6 +173,11 @@ def test_trials_of_the_engine_ask_for_the_largest_set_that_they_try(tmp_path, bl
     assert fit.columns(largest) == 192 + 384 + 3 * 15
     assert memory_mb == pytest.approx(resources.BASE_MB + fit.mb(largest) * 2**20 / 1e6, abs=1)
     assert minutes >= resources.SHORTEST
+    # The rows of a guide are held beside those of the labels.
+    inputs.guide = [tmp_path / "guide_1.npz"]
+    more_mb, longer = resources.fit_trial(inputs, 1, settings)
+    assert more_mb - memory_mb > 60 * 8e-6 * fit.columns(largest) ** 2 and longer >= minutes
+    inputs.guide = []
     # One fit of a known set takes less than the search for one.
     files.write_json(inputs.hyperparameters, largest)
     files.write_table(inputs.neighbours, pd.concat([counts] * 200))
