@@ -14,9 +14,10 @@ from conftest import ROOT
 from tiny_study import RESULTS, change, copy_finished, copy_project, numbers, snakemake
 
 from gapglass.active_learning.loop import FACTORS
+from gapglass.active_learning.tuning import INNER
 from gapglass.base import files
 from gapglass.frames import store
-from gapglass.potential.hyperparameters import GEOMETRY
+from gapglass.potential.hyperparameters import GEOMETRY, on_bounds
 from gapglass.report import catalogue
 from gapglass.report.settings import settings_of
 from gapglass.structure import absence
@@ -291,6 +292,9 @@ def test_all_frames_takes_the_descriptors_of_optimal_and_tunes_the_rest(finished
     same = {name for name, value in optimal["hyperparameters"].items() if summary["hyperparameters"][name] == value}
     assert set(GEOMETRY) <= same != set(optimal["hyperparameters"])
     assert summary["rmse_energy_mev_per_atom"]["cross_validation"] > 0 and summary["prior"] == "none"
+    ranges = config.read(ROOT / "config/tiny.yaml")["potential"]["hyperparameters"]
+    inner = {name: ranges[name] for name in INNER}
+    assert summary["on_bounds"] == on_bounds(summary["hyperparameters"], inner)
     assert (summary["n_train"], summary["n_holdout"], summary["n_frames_reference"]) == (34, 11, 59) and summary[
         "rmse_energy_mev_per_atom"
     ]["holdout"] > 0

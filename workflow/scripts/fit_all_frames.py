@@ -3,12 +3,14 @@
 import numpy as np
 
 from gapglass.active_learning import history, trial
+from gapglass.active_learning.tuning import INNER
 from gapglass.base import files, log, seeds
 from gapglass.base.errors import UserError
 from gapglass.base.progress import duration
 from gapglass.base.versions import versions
 from gapglass.frames import store
 from gapglass.potential import core, cost, evaluation, fit, variance
+from gapglass.potential.hyperparameters import bound_warnings, on_bounds
 from gapglass.selection import time_blocks
 from gapglass.selection.database import of_all
 
@@ -81,6 +83,11 @@ summary, rows = history.summarise_all_frames({"hyperparameters": hyperparameters
 microseconds = cost.of_potential(summary["hyperparameters"], counts, len(imported["species"]), settings.descriptor)
 summary["cost_us_per_atom_step"] = round(microseconds, 3)
 summary |= {"seed": settings.seed, "descriptor": settings.descriptor, "versions": versions()}
+if settings.tunes:
+    ranges = {name: settings.ranges[name] for name in INNER}
+    summary["on_bounds"] = on_bounds(summary["hyperparameters"], ranges, settings.descriptor)
+    for line in bound_warnings(summary["on_bounds"]):
+        log.notice("%s", line)
 files.write_table(snakemake.output.predictions, predictions)
 with files.whole_file(snakemake.output.forces) as temporary:
     np.savez_compressed(temporary, **forces)
