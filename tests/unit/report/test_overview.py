@@ -92,6 +92,12 @@ def test_coordination_is_compared_within_its_errors(number, answer):
     assert check["answer"] == answer and f"{number:.2f} ± 0.04 O around Te, reference 4.00 ± 0.03" in check["text"]
 
 
+def test_coordination_numbers_that_look_alike_agree():
+    rows = [("reference", 3.956, 0.0), ("optimal_3840", 3.958, 0.0002)]
+    table = pd.DataFrame(rows, columns=["model", "coordination_number", "standard_error"])
+    assert trust(coordination=table.assign(centre="Si", neighbour="O"))["Coordination"]["answer"] == "yes"
+
+
 def test_few_replicas_have_a_wide_interval():
     rows = [("reference", 4.0, 0.03), ("optimal_240", 4.3, 0.1)]
     table = pd.DataFrame(rows, columns=["model", "coordination_number", "standard_error"])
