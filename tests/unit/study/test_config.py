@@ -85,7 +85,6 @@ BAD = [
     (["glass", "cycle", 0, "temperature"], 0, "`glass.cycle[0].temperature` is 0"),
     (["glass", "cycle", 0, "time"], 0.0001, "shorter than one time step"),
     (["glass", "sample_interval"], 1e6, "would leave no frame"),
-    (["glass", "lammps_command"], ["lmp"], "as many ranks"),
     (["glass", "lammps_command"], "mpirun lmp", "`glass.lammps_command` is 'mpirun lmp'"),
     (["structure", "coordination_cutoffs"], {"TeO": 2.4}, "write it like Te-O"),
     (["structure", "coordination_cutoffs"], {"As-O": 2.4}, "that glass.composition"),
@@ -201,6 +200,14 @@ def test_mistakes_in_the_fit_are_named(path, value, message):
     with pytest.raises(UserError) as caught:
         config.complete(changed(path, value))
     assert message in str(caught.value)
+
+
+def test_a_command_of_one_process_has_one_rank():
+    data = changed(["glass", "lammps_command"], ["lmp"])
+    assert config.complete(data)["glass"]["ranks"] == 1
+    data["glass"]["ranks"] = 2
+    with pytest.raises(UserError, match="as many ranks"):
+        config.complete(data)
 
 
 @pytest.mark.parametrize("entry", [{"weight": 2}, {"weight_key": "w"}, {"sigma_factors": {"force": 2.0}}])
