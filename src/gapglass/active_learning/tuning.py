@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gapglass.potential.cross_validation import LARGEST_ROUNDING
 from gapglass.potential.failures import FitFailed
 from gapglass.potential.hyperparameters import bounds
 
@@ -124,6 +125,11 @@ def tune(validation, settings, weights, available, cost=None, limit=None):
     for number in numbers:
         search = _Search(validation, settings, weights, spread, number)
         start = search.minimise(start)
+        if validation.refuse_above is None and validation.rounding(search.complete(start)) > LARGEST_ROUNDING:
+            # The search may have ended where rounding spoils the normal equations.
+            n_tried += search.n_tried
+            search = _Search(validation, settings, weights, spread, number, exact=True)
+            start = search.minimise(start, again=True)
         n_tried += search.n_tried
         outcomes.append((search.value(start), number, start, search))
     best = min(outcomes, key=lambda outcome: outcome[0])
@@ -155,8 +161,8 @@ def tune(validation, settings, weights, available, cost=None, limit=None):
 class _Search:
     """The search over the continuous hyperparameters for one number of sparse points."""
 
-    def __init__(self, validation, settings, weights, spread, number):
-        self.validation, self.weights, self.spread = validation, weights, spread
+    def __init__(self, validation, settings, weights, spread, number, exact=False):
+        self.validation, self.weights, self.spread, self.exact = validation, weights, spread, exact
         self.fixed = {name: settings[name] for name in SCALES if not isinstance(settings[name], dict)}
         self.fixed["n_sparse"] = number
         self.tuned = [name for name in SCALES if name not in self.fixed]
@@ -193,7 +199,7 @@ class _Search:
         key = tuple(chosen.values())
         if key not in self.known:
             self.n_tried += 1
-            self.known[key] = self.validation.errors(chosen)
+            self.known[key] = self.validation.errors(chosen, self.exact)
         return self.known[key]
 
     def stiffest(self, best):
@@ -227,15 +233,18 @@ class _Search:
         scaled = {name: float(f"{factor * value:.4g}") if name in ranges else value for name, value in best.items()}
         return scaled if abs(self.log_objective(scaled) - self.log_objective(best)) < SAME else best
 
-    def minimise(self, start):
-        """Return the best point found; ``start`` is that of another number of sparse points, or None."""
+    def minimise(self, start, again=False):
+        """Return the best point found; ``start`` is that of another number of sparse points, or None.
+
+        ``again`` begins at ``start`` as widely as without one.
+        """
         from scipy.optimize import minimize
 
         first = np.zeros(len(self.tuned)) if start is None else np.asarray(start, float)
         if not self.tuned:
             self.value(first)
             return first
-        step = 0.4 if start is None else 0.15
+        step = 0.4 if start is None or again else 0.15
         simplex = np.array([first, *(_moved(first, i, step) for i in range(len(first)))])
         found = minimize(
             self.value,
@@ -244,7 +253,7 @@ class _Search:
             bounds=[(-1.0, 1.0)] * len(first),
             options={
                 "initial_simplex": simplex,
-                "maxfev": FIRST if start is None else NEXT,
+                "maxfev": FIRST if start is None or again else NEXT,
                 "xatol": 0.02,
                 "fatol": 1e-4,
                 "adaptive": True,

@@ -224,11 +224,12 @@ class CrossValidation:
         """
         return {fold.number: self._solved(fold, hyperparameters).weights(self.columns) for fold in self.folds}
 
-    def _solved(self, fold, hyperparameters):
-        """Return the solution of a fold."""
+    def _solved(self, fold, hyperparameters, exact=True):
+        """Return the solution of a fold; if not ``exact``, by normal equations wherever they can be solved."""
+        limits = LARGEST_ROUNDING if exact else np.inf, self.refuse_above
         try:
             with np.errstate(all="ignore"):  # scipy refuses numbers that are not finite
-                return _Solved(self.terms, self.jitter, fold, hyperparameters, self.triangles, self.refuse_above)
+                return _Solved(self.terms, self.jitter, fold, hyperparameters, self.triangles, *limits)
         except ValueError as error:
             raise linalg.LinAlgError(str(error)) from None
 
@@ -287,13 +288,20 @@ class CrossValidation:
         force = sum(square[1] for square in squares) / sum(fold.n_force for fold in self.folds)
         return 1000 * float(np.sqrt(energy)), float(np.sqrt(force))
 
-    def errors(self, hyperparameters):
+    def rounding(self, hyperparameters):
+        """Return the rounding in the normal equations, see ``LARGEST_ROUNDING``, of the fold with the largest."""
+        n_sparse = int(hyperparameters["n_sparse"])
+        return max(rounding(self.terms, fold, hyperparameters) for fold in self.folds_for(n_sparse))
+
+    def errors(self, hyperparameters, exact=True):
         """Return the errors of all folds together, each on the frames that its fit left out.
 
         Parameters
         ----------
         hyperparameters : dict
             sigma_energy (eV/atom), sigma_force (eV/Å), sigma_virial (eV/atom), delta, two_body_delta (eV), n_sparse.
+        exact : bool
+            Whether QR solves the folds whose normal equations rounding spoils; it takes about ten times as long.
 
         Returns
         -------
@@ -304,7 +312,7 @@ class CrossValidation:
         squares = []
         for fold in self.folds_for(int(hyperparameters["n_sparse"])):
             try:
-                solved = self._solved(fold, hyperparameters)
+                solved = self._solved(fold, hyperparameters, exact)
             except linalg.LinAlgError:
                 return np.inf, np.inf
             weights = solved.weights(self.columns)
@@ -380,6 +388,16 @@ class _Guided(CrossValidation):
         )
 
 
+def rounding(terms, fold, hyperparameters):
+    """Return the rounding in the normal equations of a fold, see ``LARGEST_ROUNDING``."""
+    taken = basis.columns_of_part(terms, int(hyperparameters["n_sparse"]))
+    scale = basis.by_column(terms, basis.deltas(terms, hyperparameters))[taken]
+    squares = [max(hyperparameters[name] ** 2, np.finfo(float).tiny) for name in SIGMAS]
+    largest = sum(np.diag(of.matrix)[taken] / square for of, square in zip(fold.train, squares, strict=True))
+    # The jitter leaves the prior an eigenvalue of at least 1 / delta².
+    return np.finfo(float).eps * (largest * scale**2).max() * max(1.0, scale.max() ** 2)
+
+
 class _Solved:
     """The solution of a fold's equations for one set of hyperparameters.
 
@@ -389,7 +407,7 @@ class _Solved:
         When the equations cannot be solved.
     """
 
-    def __init__(self, terms, jitter, fold, hyperparameters, triangles, refuse_above):
+    def __init__(self, terms, jitter, fold, hyperparameters, triangles, largest_rounding, refuse_above):
         h = hyperparameters
         self.taken = basis.columns_of_part(terms, int(h["n_sparse"]))
         self.scale = basis.by_column(terms, basis.deltas(terms, h))[self.taken]
@@ -397,14 +415,10 @@ class _Solved:
         # The fit adds its jitter to covariances of any energy scale, these coordinates to those of 1 eV.
         prior = jitter[self.where] * (1 / self.scale**2 - 1)[:, None]
         prior[np.diag_indices_from(prior)] += 1.0
-        largest = sum(
-            np.diag(of.matrix)[self.taken] / h[name] ** 2 for of, name in zip(fold.train, SIGMAS, strict=True)
-        )
-        # The jitter leaves the prior an eigenvalue of at least 1 / delta².
-        rounding = np.finfo(float).eps * (largest * self.scale**2).max() * max(1.0, self.scale.max() ** 2)
-        if refuse_above is not None and rounding > refuse_above:
+        lost = rounding(terms, fold, h)
+        if refuse_above is not None and lost > refuse_above:
             raise linalg.LinAlgError("rounding would hide the prior in the normal equations")
-        if rounding <= LARGEST_ROUNDING:
+        if lost <= largest_rounding:
             self._by_normal_equations(fold, h, prior)
         else:
             self._by_qr(fold, h, prior, triangles(fold.number, int(h["n_sparse"])))

@@ -30,10 +30,15 @@ class Bowl:
     def __init__(self, best=BEST, floor=(2.0, 0.1), fail=None):
         self.best, self.floor, self.fail, self.asked = best, floor, fail, []
 
+    refuse_above = None
+
     def spread(self):
         return 40.0, 2.0
 
-    def errors(self, h):
+    def rounding(self, h):
+        return 0.0
+
+    def errors(self, h, exact=True):
         self.asked.append(dict(h))
         if self.fail is not None and self.fail(h):
             return np.inf, np.inf
@@ -95,7 +100,7 @@ def test_of_sets_that_are_equally_good_the_middle_is_taken():
     """Only the ratio of delta to sigma_force matters here."""
 
     class Valley(Bowl):
-        def errors(self, h):
+        def errors(self, h, exact=True):
             shape = math.log10(h["delta"] / h["sigma_force"] / 10) ** 2
             return math.exp(shape), 0.1 * math.exp(shape)
 
@@ -110,7 +115,7 @@ def test_expected_errors_have_the_size_of_the_errors_where_a_common_factor_chang
     """Only ratios matter here, and the cross-validation errs by 0.25 eV/Å."""
 
     class OfRatios(Bowl):
-        def errors(self, h):
+        def errors(self, h, exact=True):
             place = [h["delta"] / h["sigma_force"] / 6, h["sigma_energy"] / h["sigma_force"] / 0.02]
             shape = sum(math.log10(of) ** 2 for of in place)
             return 5 * math.exp(shape), 0.25 * math.exp(shape)
@@ -197,7 +202,7 @@ def test_sizes_tell_the_best_set_of_every_number_of_points():
 
 def test_a_smaller_number_of_points_wins_where_more_do_not_help():
     class Saturated(Bowl):
-        def errors(self, h):
+        def errors(self, h, exact=True):
             energy, force = super().errors(h | {"n_sparse": min(h["n_sparse"], 100)})
             return energy * (1 + 1e-3 * (h["n_sparse"] > 100)), force
 
@@ -213,7 +218,7 @@ def test_choices_are_taken_as_they_are():
 
 def test_a_linear_range():
     class Parabola(Bowl):
-        def errors(self, h):
+        def errors(self, h, exact=True):
             shape = (h["delta"] - 2.0) ** 2 / 4
             return math.exp(shape), math.exp(shape)
 
@@ -245,10 +250,42 @@ def test_a_search_that_finds_no_fit_says_so():
 class Plateau(Bowl):
     """Errors that hardly depend on the expected errors up to four times the best ones, and rise beyond."""
 
-    def errors(self, hyperparameters):
+    def errors(self, hyperparameters, exact=True):
         self.asked.append(hyperparameters)
         above = max(hyperparameters["sigma_force"] / 0.2, 1.0)
         return 5.0 * above, 0.2 * above
+
+
+class Walled(Bowl):
+    """Normal equations cannot be solved for small expected errors of forces, and are inaccurate beside them."""
+
+    def rounding(self, h):
+        return 1e-3 / h["sigma_force"] ** 2
+
+    def errors(self, h, exact=True):
+        if not exact and self.rounding(h) > 0.1:
+            return np.inf, np.inf
+        return super().errors(h)
+
+
+def test_the_search_goes_beyond_normal_equations_where_it_ends_beside_them():
+    best = BEST | {"sigma_force": 0.02}
+    wall = 0.1
+    assert tune(Walled(best)).hyperparameters["sigma_force"] == pytest.approx(best["sigma_force"], rel=0.3)
+    # Equations of other fits must be solved too: the search stays where they can be.
+    refusing = Walled(best)
+    refusing.refuse_above = 0.1
+    assert tune(refusing).hyperparameters["sigma_force"] >= wall
+    # Far from the wall, the accurate solution, which is slow, is never asked for.
+    asked = []
+
+    class Asked(Walled):
+        def errors(self, h, exact=True):
+            asked.append(exact)
+            return super().errors(h, exact)
+
+    tune(Asked(BEST | {"sigma_force": 0.5}))
+    assert asked and not any(asked)
 
 
 def test_of_alike_sets_the_stiffest_is_taken():
