@@ -26,6 +26,7 @@ PULL = 0.02
 # Classification and Regression Trees, 1984, take the simplest model within one standard error for this reason).
 ALIKE, STIFFER = 1.03, (10.0, 6.0, 4.0, 3.0, 2.0, 1.5)
 INSIDE, SAME = 1.1, 1e-3  # factor from a bound, and difference of the logarithm of an objective that rounding makes
+BEYOND = 0.7  # factor on expected errors that tells whether a search ended too early
 WORST = 1e3  # logarithm of the objective of a set whose equations cannot be solved
 
 
@@ -127,9 +128,10 @@ def tune(validation, settings, weights, available, cost=None, limit=None):
         start = search.minimise(start)
         if validation.refuse_above is None and validation.rounding(search.complete(start)) > LARGEST_ROUNDING:
             # The search may have ended where rounding spoils the normal equations.
-            n_tried += search.n_tried
-            search = _Search(validation, settings, weights, spread, number, exact=True)
-            start = search.minimise(start, again=True)
+            exact = _Search(validation, settings, weights, spread, number, exact=True)
+            if exact.falls_with_trust(exact.complete(start)):
+                n_tried += search.n_tried
+                search, start = exact, exact.minimise(start, again=True)
         n_tried += search.n_tried
         outcomes.append((search.value(start), number, start, search))
     best = min(outcomes, key=lambda outcome: outcome[0])
@@ -201,6 +203,16 @@ class _Search:
             self.n_tried += 1
             self.known[key] = self.validation.errors(chosen, self.exact)
         return self.known[key]
+
+    def falls_with_trust(self, best):
+        """Return whether smaller expected errors lower the objective by more than rounding may."""
+        less = {
+            name: max(BEYOND * value, bounds(self.settings[name])[0])
+            if name in self.tuned and name.startswith("sigma_") and "choices" not in self.settings[name]
+            else value
+            for name, value in best.items()
+        }
+        return self.log_objective(less) < self.log_objective(best) - 0.01
 
     def stiffest(self, best):
         """Return a set like the best one with the largest expected errors whose objective is alike."""
