@@ -204,26 +204,25 @@ class _Search:
             self.known[key] = self.validation.errors(chosen, self.exact)
         return self.known[key]
 
+    def with_sigmas(self, best, factor):
+        """Return a set like the best one with its tuned expected errors times a factor, inside their ranges."""
+
+        def scaled(name, value):
+            low, high = bounds(self.settings[name])
+            return min(max(float(f"{factor * value:.4g}"), low), high)
+
+        of_range = {name for name in self.tuned if name.startswith("sigma_") and "choices" not in self.settings[name]}
+        return {name: scaled(name, value) if name in of_range else value for name, value in best.items()}
+
     def falls_with_trust(self, best):
         """Return whether smaller expected errors lower the objective by more than rounding may."""
-        less = {
-            name: max(BEYOND * value, bounds(self.settings[name])[0])
-            if name in self.tuned and name.startswith("sigma_") and "choices" not in self.settings[name]
-            else value
-            for name, value in best.items()
-        }
-        return self.log_objective(less) < self.log_objective(best) - 0.01
+        return self.log_objective(self.with_sigmas(best, BEYOND)) < self.log_objective(best) - 0.01
 
     def stiffest(self, best):
         """Return a set like the best one with the largest expected errors whose objective is alike."""
         limit = math.log(ALIKE) + self.log_objective(best)
         for factor in STIFFER:
-            stiffer = {
-                name: min(float(f"{factor * value:.4g}"), bounds(self.settings[name])[1])
-                if name in self.tuned and name.startswith("sigma_") and "choices" not in self.settings[name]
-                else value
-                for name, value in best.items()
-            }
+            stiffer = self.with_sigmas(best, factor)
             if self.log_objective(stiffer) <= limit:
                 return stiffer
         return best
